@@ -1,0 +1,105 @@
+import { isRdsIamError, type RdsIamErrorCode, redact } from './errors.js';
+
+/** What a failed attempt to log in means, as far as the error alone tells. */
+export interface Classification {
+  readonly code: RdsIamErrorCode;
+  /**
+   * `until-deadline`: passes by itself. `few-times`: could, but more likely will not. `never`: cannot get better.
+   */
+  readonly retry: 'until-deadline' | 'few-times' | 'never';
+  /** What the server or the system said, for the message of the final error. */
+  readonly evidence: string;
+  /** Which known cause this is, where the words give it away. */
+  readonly hint?: Hint;
+}
+
+export type Hint = 'token-refused' | 'no-rds-iam' | 'plaintext-refused' | 'no-tls' | 'proxy-secret' | 'name-not-found';
+
+type Rule = readonly [pattern: RegExp, outcome: Omit<Classification, 'evidence'>];
+
+const THROTTLED = { code: 'ERR_RDS_IAM_THROTTLED', retry: 'until-deadline' } as const;
+const TOO_MANY = { code: 'ERR_RDS_IAM_TOO_MANY_CONNECTIONS', retry: 'until-deadline' } as const;
+const TRANSIENT = { code: 'ERR_RDS_IAM_UNREACHABLE', retry: 'until-deadline' } as const;
+const TOKEN_REFUSED = { code: 'ERR_RDS_IAM_REFUSED', retry: 'few-times', hint: 'token-refused' } as const;
+const NO_RDS_IAM = { code: 'ERR_RDS_IAM_REFUSED', retry: 'never', hint: 'no-rds-iam' } as const;
+const PLAINTEXT_REFUSED = { code: 'ERR_RDS_IAM_TLS', retry: 'never', hint: 'plaintext-refused' } as const;
+const NO_TLS = { code: 'ERR_RDS_IAM_TLS', retry: 'never', hint: 'no-tls' } as const;
+
+// RDS Proxy says what it means; the sentences are those of AWS's user guide.
+const PROXY_SENTENCES: readonly Rule[] = [
+  [/too many competing requests|IAM authentication rate limit exceeded|Connections rate limit exceeded/i, THROTTLED],
+  [/Rate of connection to proxy exceeded/i, THROTTLED],
+  [/maximum number of client connections to the proxy exceeded|Number simultaneous connections exceeded/i, TOO_MANY],
+  [
+    /IAM (?:authentication )?is allowed only with SSL connections|This RDS Proxy requires TLS connections/i,
+    PLAINTEXT_REFUSED,
+  ],
+  [/IAM authentication failed for (?:user|the role)/i, TOKEN_REFUSED],
+  [
+    /This RDS proxy has no credentials for the role/i,
+    { code: 'ERR_RDS_IAM_REFUSED', retry: 'never', hint: 'proxy-secret' },
+  ],
+  [/Timed-out waiting to acquire database connection/i, TRANSIENT],
+];
+
+const POSTGRES_MESSAGES: Readonly<Record<string, readonly Rule[]>> = {
+  '28000': [
+    [/PAM authentication failed/i, TOKEN_REFUSED],
+    [/no pg_hba\.conf entry .*(?:no encryption|SSL off)/i, PLAINTEXT_REFUSED],
+    [/^role ".*" does not exist/i, NO_RDS_IAM],
+    [/./, { code: 'ERR_RDS_IAM_REFUSED', retry: 'never' }],
+  ],
+  // Asking for a stored password at all means that the user is not a member of rds_iam.
+  '28P01': [[/./, NO_RDS_IAM]],
+  '53300': [[/./, TOO_MANY]],
+  '57014': [[/canceling authentication due to timeout/i, TRANSIENT]],
+};
+
+const TRANSIENT_SQLSTATE = /^(?:08|57P0)/;
+const TRANSIENT_SYSTEM =
+  /^(?:ECONNRESET|ECONNREFUSED|ECONNABORTED|ETIMEDOUT|EPIPE|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|EADDRNOTAVAIL|EAI_AGAIN|ABORT_ERR)$/;
+const CERTIFICATE =
+  /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|EPROTO$|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERROR_IN_CERT|INVALID_CA|PATH_LENGTH_|HOSTNAME_MISMATCH|INVALID_PURPOSE)/;
+
+// Errors of the drivers that carry no code at all.
+const MESSAGES: readonly Rule[] = [
+  [/server does not support SSL/i, NO_TLS],
+  [/error establishing an SSL connection/i, { code: 'ERR_RDS_IAM_TLS', retry: 'few-times', hint: 'no-tls' }],
+  [/Connection terminated|timeout expired|socket hang up|Connection ended unexpectedly/i, TRANSIENT],
+];
+
+/** Reads a driver's error. Pure; the history of the endpoint is for the retry policy to weigh. */
+export function classify(error: unknown): Classification {
+  const { code, message } = shapeOf(error);
+  const evidence = redact(code && message ? `${message} (${code})` : message || code || 'no reason given');
+  return { ...classifyShape(code, message, error), evidence };
+}
+
+function classifyShape(code: string, message: string, error: unknown): Omit<Classification, 'evidence'> {
+  if (isRdsIamError(error)) return { code: error.code, retry: isPassingDnsFailure(error) ? 'few-times' : 'never' };
+  const proxy = firstMatch(PROXY_SENTENCES, message);
+  if (proxy) return proxy;
+  const postgres = firstMatch(POSTGRES_MESSAGES[code] ?? [], message);
+  if (postgres) return postgres;
+  if (CERTIFICATE.test(code)) return { code: 'ERR_RDS_IAM_TLS', retry: 'never' };
+  if (code === 'ENOTFOUND') return { code: 'ERR_RDS_IAM_UNREACHABLE', retry: 'few-times', hint: 'name-not-found' };
+  if (TRANSIENT_SQLSTATE.test(code) || TRANSIENT_SYSTEM.test(code)) return TRANSIENT;
+  return (code === '' && firstMatch(MESSAGES, message)) || { code: 'ERR_RDS_IAM_LOGIN', retry: 'never' };
+}
+
+function isPassingDnsFailure({ code, cause }: { readonly code: string; readonly cause?: unknown }): boolean {
+  return code === 'ERR_RDS_IAM_ENDPOINT' && cause !== undefined;
+}
+
+function firstMatch(rules: readonly Rule[], message: string): Rule[1] | undefined {
+  return rules.find(([pattern]) => pattern.test(message))?.[1];
+}
+
+function shapeOf(error: unknown): { readonly code: string; readonly message: string } {
+  if (typeof error !== 'object' || error === null) return { code: '', message: String(error) };
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  return {
+    code: typeof code === 'string' ? code : '',
+    message: typeof message === 'string' ? message : '',
+  };
+}

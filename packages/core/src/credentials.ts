@@ -1,0 +1,127 @@
+import type { SignerConfig } from '@aws-sdk/rds-signer';
+import { kindOf, RdsIamError } from './errors.js';
+import { SingleFlight } from './single-flight.js';
+
+type SignerCredentials = NonNullable<SignerConfig['credentials']>;
+
+/** A function that gives AWS credentials, as those of `@aws-sdk/credential-providers`. */
+export type AwsCredentialIdentityProvider = Extract<SignerCredentials, (...args: never[]) => unknown>;
+
+/** AWS credentials: `accessKeyId`, `secretAccessKey`, and for temporary ones `sessionToken` and `expiration`. */
+export type AwsCredentialIdentity = Exclude<SignerCredentials, AwsCredentialIdentityProvider>;
+
+/** What the AWS SDK renews its own credentials ahead of expiry by; asking it earlier only brings the same ones again. */
+const RENEW_BEFORE_EXPIRY_MS = 300_000;
+/** Credentials with less left than a slow login takes are as good as expired. */
+export const SHORTEST_USABLE_LIFE_MS = 10_000;
+/** Credentials without an expiration can be exchanged under us, as when a shared file is edited: ask again now and then. */
+const REUSE_UNDATED_MS = 60_000;
+
+interface Obtained {
+  readonly identity: AwsCredentialIdentity;
+  readonly at: number;
+}
+
+/** The credentials to sign with: asked for once however many wait, used again while they last, renewed before they end. */
+export class Credentials {
+  readonly #provide: AwsCredentialIdentityProvider;
+  readonly #now: () => number;
+  readonly #flight: SingleFlight<Obtained>;
+  #current: Obtained | undefined;
+
+  constructor(provide: AwsCredentialIdentityProvider, now: () => number) {
+    this.#provide = provide;
+    this.#now = now;
+    this.#flight = new SingleFlight(now, (obtained) => {
+      this.#current = obtained;
+    });
+  }
+
+  /** @throws RdsIamError `ERR_RDS_IAM_CREDENTIALS` when there are none, or none that last */
+  async get({ forceRefresh = false }: { readonly forceRefresh?: boolean } = {}): Promise<AwsCredentialIdentity> {
+    if (!forceRefresh && this.#current && isReusable(this.#current, this.#now())) return this.#current.identity;
+    const { identity } = await this.#flight.run(() => this.#obtain(forceRefresh), { fresh: forceRefresh });
+    return identity;
+  }
+
+  async #obtain(forceRefresh: boolean): Promise<Obtained> {
+    const fallback = this.#current?.identity;
+    let identity: AwsCredentialIdentity;
+    try {
+      identity = await this.#ask(forceRefresh);
+      if (!forceRefresh && remainingMs(identity, this.#now()) < RENEW_BEFORE_EXPIRY_MS) {
+        identity = later(identity, await this.#ask(true).catch(() => identity));
+      }
+    } catch (error) {
+      if (!fallback || remainingMs(fallback, this.#now()) < SHORTEST_USABLE_LIFE_MS) throw error;
+      identity = fallback;
+    }
+    if (remainingMs(identity, this.#now()) < SHORTEST_USABLE_LIFE_MS) throw this.#expired(identity);
+    return { identity, at: this.#now() };
+  }
+
+  async #ask(forceRefresh: boolean): Promise<AwsCredentialIdentity> {
+    let identity: AwsCredentialIdentity;
+    try {
+      identity = await this.#provide(forceRefresh ? { forceRefresh: true } : {});
+    } catch (cause) {
+      throw new RdsIamError('ERR_RDS_IAM_CREDENTIALS', notProvided(cause), { cause });
+    }
+    if (!identity?.accessKeyId || !identity.secretAccessKey) {
+      throw new RdsIamError(
+        'ERR_RDS_IAM_CREDENTIALS',
+        `the credentials provider gave ${kindOf(identity)} without an access key: it must give { accessKeyId, secretAccessKey, sessionToken?, expiration? }`,
+      );
+    }
+    return identity;
+  }
+
+  #expired(identity: AwsCredentialIdentity): RdsIamError {
+    return new RdsIamError(
+      'ERR_RDS_IAM_CREDENTIALS',
+      `the AWS credentials expired at ${identity.expiration?.toISOString()}, or will before a login could finish, and asking for new ones brought none that last: renew them (for SSO: aws sso login). This machine's clock says ${new Date(this.#now()).toISOString()}; if that is wrong, set the clock`,
+    );
+  }
+}
+
+export function remainingMs({ expiration }: AwsCredentialIdentity, now: number): number {
+  return expiration ? expiration.getTime() - now : Number.POSITIVE_INFINITY;
+}
+
+function isReusable({ identity, at }: Obtained, now: number): boolean {
+  return identity.expiration ? remainingMs(identity, now) >= RENEW_BEFORE_EXPIRY_MS : now - at < REUSE_UNDATED_MS;
+}
+
+function later(one: AwsCredentialIdentity, other: AwsCredentialIdentity): AwsCredentialIdentity {
+  const lasts = ({ expiration }: AwsCredentialIdentity) => expiration?.getTime() ?? Number.POSITIVE_INFINITY;
+  return lasts(other) >= lasts(one) ? other : one;
+}
+
+// STS and the container and instance services answer so when the caller's clock is off by more than minutes.
+const SKEWED =
+  /Signature expired|Signature not yet current|RequestTimeTooSkewed|RequestExpired|InvalidSignatureException/;
+
+function notProvided(cause: unknown): string {
+  const said = cause instanceof Error ? `${cause.name}: ${cause.message}` : kindOf(cause);
+  const clock = SKEWED.test(said)
+    ? " AWS's clock and this machine's differ by more than a few minutes: set the clock."
+    : '';
+  return `no AWS credentials: ${said}.${clock} Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, run on AWS with a role, or give "credentials"`;
+}
+
+/** The AWS SDK's default chain for Node.js, loaded when it is first asked. */
+export function defaultCredentials(options: {
+  readonly profile?: string;
+  readonly region?: string;
+}): AwsCredentialIdentityProvider {
+  let chain: Promise<AwsCredentialIdentityProvider> | undefined;
+  return async (properties) => {
+    chain ??= import('@aws-sdk/credential-providers').then(({ fromNodeProviderChain }) =>
+      fromNodeProviderChain({
+        ...(options.profile !== undefined && { profile: options.profile }),
+        ...(options.region !== undefined && { clientConfig: { region: options.region } }),
+      }),
+    );
+    return (await chain)(properties);
+  };
+}

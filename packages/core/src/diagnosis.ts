@@ -1,0 +1,103 @@
+import type { Hint } from './classify.js';
+import { type Endpoint, parseRdsHostname } from './endpoint.js';
+import { RdsIamError, type RdsIamErrorCode } from './errors.js';
+import type { Failure } from './retry.js';
+
+/** More than this, and tokens are too old or not yet valid where they arrive. */
+const NOTABLE_SKEW_MS = 3 * 60_000;
+
+export interface Circumstances {
+  readonly endpoint: Endpoint;
+  /** The host name that the token was signed for, where it differs from the endpoint's. */
+  readonly dialled: string;
+  /** AWS's clock minus ours, in milliseconds, where it could be learned. */
+  readonly clockSkewMs?: number | undefined;
+}
+
+/** The error to give up with: what happened, to which endpoint and user, what was tried, the likely causes and fixes. */
+export function diagnose(failure: Failure, circumstances: Circumstances, cause: unknown): RdsIamError {
+  const { hostname, port, username } = circumstances.endpoint;
+  const where = circumstances.dialled === hostname ? hostname : `${hostname} (${circumstances.dialled})`;
+  const tried =
+    failure.attempts === 1 ? '' : ` after ${failure.attempts} attempts in ${Math.round(failure.elapsedMs)} ms`;
+  const lines = [
+    `${WHAT[failure.code]} ${where}:${port} as "${username}"${tried}: ${failure.evidence}`,
+    ...likelyCauses(failure, circumstances).map((likely, index) => `  ${index + 1}. ${likely}`),
+  ];
+  return new RdsIamError(failure.code, lines.join('\n'), {
+    cause,
+    details: { hostname, port, username, attempts: failure.attempts, elapsedMs: failure.elapsedMs },
+  });
+}
+
+const WHAT: Readonly<Record<RdsIamErrorCode, string>> = {
+  ERR_RDS_IAM_CONFIG: 'wrong options for',
+  ERR_RDS_IAM_REGION: 'no region for',
+  ERR_RDS_IAM_ENDPOINT: 'could not find the endpoint of',
+  ERR_RDS_IAM_CREDENTIALS: 'no AWS credentials for',
+  ERR_RDS_IAM_SIGNING: 'no token for',
+  ERR_RDS_IAM_TLS: 'no verified TLS connection to',
+  ERR_RDS_IAM_UNREACHABLE: 'could not reach',
+  ERR_RDS_IAM_REFUSED: 'login refused by',
+  ERR_RDS_IAM_THROTTLED: 'login throttled by',
+  ERR_RDS_IAM_TOO_MANY_CONNECTIONS: 'no connection left at',
+  ERR_RDS_IAM_LOGIN: 'login ended by',
+  ERR_RDS_IAM_ABORTED: 'stopped connecting to',
+};
+
+const BY_HINT: Readonly<Partial<Record<Hint, readonly string[]>>> = {
+  'no-rds-iam': [
+    'the server wants a stored password, so this user does not exist or is not a member of rds_iam: CREATE USER … WITH LOGIN; GRANT rds_iam TO …',
+    'IAM authentication is not enabled on the instance or cluster: aws rds modify-db-instance --enable-iam-database-authentication',
+  ],
+  'plaintext-refused': [
+    'the server only takes encrypted connections: something between here and there takes the TLS away',
+  ],
+  'no-tls': ['the server does not offer TLS, so no token was sent: is this an RDS endpoint, and is TLS on?'],
+  'proxy-secret': ['the RDS Proxy has no secret for this user: register one, or turn on IAM authentication end to end'],
+  'name-not-found': [
+    'the DNS does not know this name: check it for a typing error, and that this machine can resolve it',
+  ],
+};
+
+const BY_CODE: Readonly<Partial<Record<RdsIamErrorCode, readonly string[]>>> = {
+  ERR_RDS_IAM_TLS: [
+    'the certificate is not of the CA that is trusted: for an RDS server of a newer region or GovCloud give the AWS bundle in "ca", for another server its own CA',
+    'the certificate is made out to another name: connect by the RDS endpoint or by a CNAME to it, not by an address',
+  ],
+  ERR_RDS_IAM_UNREACHABLE: [
+    'no route: the security group, the subnet or a firewall does not let this machine in',
+    'wrong host name or port, or the server is not running',
+  ],
+  ERR_RDS_IAM_THROTTLED: [
+    'more new connections per second than the instance admits: open fewer, keep them longer, or use RDS Proxy',
+    'the user lost its grant of rds_iam or its policy since it last logged in',
+  ],
+  ERR_RDS_IAM_TOO_MANY_CONNECTIONS: ['max_connections is reached: make the pools smaller, or use RDS Proxy'],
+};
+
+function likelyCauses({ code, hint }: Failure, circumstances: Circumstances): readonly string[] {
+  const skew = clockCause(circumstances.clockSkewMs);
+  if (hint === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') return [...skew, ...refusalCauses(circumstances)];
+  return [...skew, ...((hint && BY_HINT[hint]) ?? BY_CODE[code] ?? [])];
+}
+
+function refusalCauses({ endpoint, dialled }: Circumstances): readonly string[] {
+  const rds = parseRdsHostname(dialled);
+  const notRds = `the token is signed for "${dialled}", which is not an RDS endpoint: RDS accepts only tokens for its own names`;
+  const arn = `arn:${rds?.partition ?? 'aws'}:rds-db:${rds?.region ?? 'REGION'}:ACCOUNT:dbuser:RESOURCE-ID/${endpoint.username}`;
+  return [
+    ...(rds ? [] : [notRds]),
+    `the IAM policy of these credentials does not allow rds-db:connect on ${arn}`,
+    `the user is missing or has no IAM login: CREATE USER … WITH LOGIN; GRANT rds_iam TO …`,
+    'the credentials are of another account or role than you think: aws sts get-caller-identity',
+    'IAM authentication is throttled: more new connections per second than the instance admits',
+    "this machine's clock is off by more than minutes",
+  ];
+}
+
+function clockCause(skewMs: number | undefined): readonly string[] {
+  if (skewMs === undefined || Math.abs(skewMs) < NOTABLE_SKEW_MS) return [];
+  const minutes = Math.round(Math.abs(skewMs) / 60_000);
+  return [`this machine's clock is ${minutes} minutes ${skewMs > 0 ? 'behind' : 'ahead of'} AWS's: set the clock`];
+}

@@ -1,0 +1,49 @@
+import { channel } from 'node:diagnostics_channel';
+import type { RdsIamErrorCode } from './errors.js';
+
+interface LoginEvent {
+  /** The host name as the caller gave it. */
+  readonly hostname: string;
+  readonly port: number;
+  readonly username: string;
+}
+
+/**
+ * What is published on `node:diagnostics_channel`, by the name of the channel. No event holds a token or a secret, and
+ * none costs anything while nobody subscribes. Durations are in milliseconds.
+ */
+export interface RdsIamEvents {
+  /** A token was signed. `background`: ahead of expiry, while the last one was still served. */
+  'rds-iam:token:signed': LoginEvent & {
+    readonly region: string;
+    readonly expiration: Date;
+    readonly durationMs: number;
+    readonly background: boolean;
+  };
+  /** A background renewal failed; the current token is still served. */
+  'rds-iam:token:renewal-failed': LoginEvent & { readonly error: unknown };
+  /** An attempt to open a physical connection begins. `dialled` is the RDS endpoint that the host name stands for. */
+  'rds-iam:connection:admitted': LoginEvent & { readonly dialled: string; readonly attempt: number };
+  /** An attempt failed. `retryInMs` is absent when there will be no other. */
+  'rds-iam:connection:attempt-failed': LoginEvent & {
+    readonly attempt: number;
+    readonly durationMs: number;
+    readonly code: RdsIamErrorCode;
+    readonly error: unknown;
+    readonly retryInMs?: number;
+  };
+  /** A physical connection logged in. `durationMs` covers all attempts. */
+  'rds-iam:connection:opened': LoginEvent & { readonly attempts: number; readonly durationMs: number };
+  /** A physical connection was given up. */
+  'rds-iam:connection:gave-up': LoginEvent & {
+    readonly attempts: number;
+    readonly durationMs: number;
+    readonly error: unknown;
+  };
+}
+
+/** Publishes an event; `event` is only called when somebody listens. */
+export function publish<Name extends keyof RdsIamEvents>(name: Name, event: () => RdsIamEvents[Name]): void {
+  const target = channel(name);
+  if (target.hasSubscribers) target.publish(event());
+}

@@ -1,0 +1,131 @@
+import { isIP } from 'node:net';
+import { configError, kindOf, RdsIamError } from './errors.js';
+
+/** Where a user logs in: the host name and port as the driver was given them, and the database user. */
+export interface Endpoint {
+  readonly hostname: string;
+  /** 1 to 65535. */
+  readonly port: number;
+  readonly username: string;
+}
+
+export interface RdsHostname {
+  readonly region: string;
+  readonly partition: string;
+}
+
+// Regions and partitions are told by their shape, so that new ones need no new release.
+const REGION = /^[a-z]{2,}(?:-[a-z]+)+-\d{1,2}$/;
+const RDS_SUFFIX = /^(?:amazonaws\.(?:com|com\.cn|eu)|(?:[a-z0-9-]+\.)+(?:ic|sgov)\.gov|cloud\.adc-e\.uk)$/;
+const PARTITIONS: readonly (readonly [prefix: string, partition: string])[] = [
+  ['cn-', 'aws-cn'],
+  ['us-gov-', 'aws-us-gov'],
+  ['us-iso-', 'aws-iso'],
+  ['us-isob-', 'aws-iso-b'],
+  ['eu-isoe-', 'aws-iso-e'],
+  ['us-isof-', 'aws-iso-f'],
+  ['eusc-', 'aws-eusc'],
+];
+
+/** Longer than any chain in use; a resolver's own limit is of the same order. */
+const MAX_CNAMES = 16;
+
+export function isRegion(value: string): boolean {
+  return REGION.test(value);
+}
+
+export function partitionOf(region: string): string {
+  return PARTITIONS.find(([prefix]) => region.startsWith(prefix))?.[1] ?? 'aws';
+}
+
+/**
+ * Reads the region out of the name of an instance, an Aurora cluster, reader or custom endpoint, or an RDS Proxy:
+ * `name.id.region.rds.suffix`, or `name.id.rds.region.suffix` as in the China regions. Undefined for any other name,
+ * also for an Aurora global writer's, which has no region in it and leads on to the writer cluster's name.
+ */
+export function parseRdsHostname(hostname: string): RdsHostname | undefined {
+  const labels = canonical(hostname).split('.');
+  const rds = labels.lastIndexOf('rds');
+  if (rds < 2) return undefined;
+  for (const [at, suffixFrom] of [
+    [rds - 1, rds + 1],
+    [rds + 1, rds + 2],
+  ] as const) {
+    const region = labels[at];
+    if (region !== undefined && at >= 2 && isRegion(region) && RDS_SUFFIX.test(labels.slice(suffixFrom).join('.'))) {
+      return { region, partition: partitionOf(region) };
+    }
+  }
+  return undefined;
+}
+
+/** The names that the DNS has as aliases of one; rejects with a `code` as `node:dns` does. */
+export type ResolveCname = (hostname: string) => Promise<readonly string[]>;
+
+/**
+ * The endpoint that a host name stands for: itself where it is an RDS name or an address, else the first RDS name that
+ * its CNAMEs lead to. IAM authentication does not support CNAMEs: the token has to be signed for, and the certificate is
+ * made out to, the RDS name. A name that leads to none comes back as it is.
+ */
+export async function followCnames(hostname: string, resolveCname: ResolveCname): Promise<string> {
+  let name = canonical(hostname);
+  if (isIP(name) !== 0 || name === 'localhost') return hostname;
+  const seen: string[] = [];
+  while (parseRdsHostname(name) === undefined) {
+    if (seen.includes(name) || seen.length === MAX_CNAMES) {
+      throw new RdsIamError(
+        'ERR_RDS_IAM_ENDPOINT',
+        `the DNS aliases of "${hostname}" do not end (${[...seen, name].join(' → ')}): mend the CNAME records, or give the RDS endpoint as the host name`,
+        { details: { hostname } },
+      );
+    }
+    seen.push(name);
+    const next = await firstAlias(name, hostname, resolveCname);
+    if (next === undefined) return hostname;
+    name = canonical(next);
+  }
+  return name;
+}
+
+async function firstAlias(name: string, hostname: string, resolveCname: ResolveCname): Promise<string | undefined> {
+  try {
+    return (await resolveCname(name))[0];
+  } catch (cause) {
+    const code = (cause as { code?: unknown } | null)?.code;
+    if (code === 'ENODATA' || code === 'ENOTFOUND') return undefined;
+    throw new RdsIamError(
+      'ERR_RDS_IAM_ENDPOINT',
+      `the DNS did not say where "${name}" leads (${String(code ?? cause)}); if "${hostname}" needs no following, set "resolveCname" to false`,
+      { cause, details: { hostname } },
+    );
+  }
+}
+
+export function checkEndpoint({ hostname, port, username }: Endpoint): void {
+  if (typeof hostname !== 'string' || hostname === '') {
+    throw configError(
+      `"hostname" is missing (got ${kindOf(hostname)}): give the RDS endpoint, as in mydb.abc123.eu-west-1.rds.amazonaws.com`,
+    );
+  }
+  if (hostname.startsWith('/')) {
+    throw configError(
+      '"hostname" is a Unix socket, which carries no TLS and no IAM authentication: give the RDS endpoint',
+    );
+  }
+  if (!/^[\w.:%-]+$/.test(hostname)) {
+    throw configError(
+      '"hostname" has characters that no host name has: give the bare name, without scheme, port or path',
+    );
+  }
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw configError(`"port" must be a whole number from 1 to 65535, got ${kindOf(port)}`);
+  }
+  if (typeof username !== 'string' || username === '') {
+    throw configError(`"username" is missing (got ${kindOf(username)}): give the database user that logs in with IAM`);
+  }
+}
+
+function canonical(hostname: string): string {
+  const lower = hostname.toLowerCase();
+  return lower.endsWith('.') ? lower.slice(0, -1) : lower;
+}

@@ -1,0 +1,150 @@
+import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from './credentials.js';
+import { isRegion } from './endpoint.js';
+import { configError, kindOf } from './errors.js';
+import { type CaCertificates, checkCa } from './tls.js';
+
+/** How often and how long a physical connection is tried. All durations are in milliseconds. */
+export interface RetryOptions {
+  /** One deadline over all attempts to open one physical connection (1 to 600_000). @defaultValue 30_000 */
+  readonly timeoutMs?: number;
+  /** How long one attempt may take (1 to 600_000). @defaultValue 15_000 */
+  readonly attemptTimeoutMs?: number;
+  /** The longest wait before the second attempt; it doubles from there, and the wait is random below it (0 to 60_000). @defaultValue 100 */
+  readonly baseDelayMs?: number;
+  /** What the doubling stops at (0 to 60_000). @defaultValue 5_000 */
+  readonly maxDelayMs?: number;
+  /** How many times a login is tried that is refused and has never succeeded (1 to 100). @defaultValue 3 */
+  readonly maxRefusals?: number;
+}
+
+/** Options of {@link createRdsIam}, and of the `iam` option of every package. */
+export interface RdsIamOptions {
+  /** `false`: standard password authentication, nothing added and nothing enforced. @defaultValue true */
+  readonly enabled?: boolean;
+  /** The AWS region of the database. @defaultValue from the host name, else `AWS_REGION`, else the profile */
+  readonly region?: string;
+  /**
+   * AWS credentials, or a function that gives them: anything of `@aws-sdk/credential-providers`.
+   * @defaultValue the SDK's default chain: environment, shared profile and SSO, web identity, container, EC2 instance
+   */
+  readonly credentials?: AwsCredentialIdentity | AwsCredentialIdentityProvider;
+  /** The profile of the shared AWS configuration that the default chain and region use. Not beside `credentials`. */
+  readonly profile?: string;
+  /** Renew a token this long before it expires, in milliseconds (0 to 840_000). @defaultValue 120_000 */
+  readonly refreshBeforeExpiryMs?: number;
+  /** CA certificates (PEM) to verify the server with. @defaultValue the RDS roots and the Amazon roots of RDS Proxy */
+  readonly ca?: CaCertificates;
+  /** Whether a host name that is not an RDS endpoint is followed through its CNAMEs to one. @defaultValue true */
+  readonly resolveCname?: boolean;
+  /** How a failed connection is tried again; `false`: not at all. */
+  readonly retry?: RetryOptions | false;
+}
+
+export interface RetryPolicy extends Required<RetryOptions> {
+  readonly enabled: boolean;
+}
+
+export interface CheckedOptions extends RdsIamOptions {
+  readonly refreshBeforeExpiryMs: number;
+  readonly resolveCname: boolean;
+  readonly retryPolicy: RetryPolicy;
+}
+
+const RETRY_RANGES: Readonly<Record<keyof RetryOptions, readonly [min: number, max: number, byDefault: number]>> = {
+  timeoutMs: [1, 600_000, 30_000],
+  attemptTimeoutMs: [1, 600_000, 15_000],
+  baseDelayMs: [0, 60_000, 100],
+  maxDelayMs: [0, 60_000, 5_000],
+  maxRefusals: [1, 100, 3],
+};
+
+const CHECKS: Readonly<Record<keyof RdsIamOptions, (value: unknown) => void>> = {
+  enabled: (value) => checkBoolean('enabled', value),
+  region(value) {
+    if (typeof value !== 'string' || !isRegion(value)) {
+      throw configError(`"region" must be the name of an AWS region, as in eu-west-1, got ${kindOf(value)}`);
+    }
+  },
+  credentials: checkCredentials,
+  profile(value) {
+    if (typeof value !== 'string' || value === '') {
+      throw configError(
+        `"profile" must be the name of a profile of the shared AWS configuration, got ${kindOf(value)}`,
+      );
+    }
+  },
+  refreshBeforeExpiryMs: (value) => checkNumber('refreshBeforeExpiryMs', value, 0, 840_000),
+  ca: (value) => checkCa('ca', value),
+  resolveCname: (value) => checkBoolean('resolveCname', value),
+  retry(value) {
+    if (value === false) return;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw configError(`"retry" must be an object or false, got ${kindOf(value)}`);
+    }
+    checkNames('retry option', value, RETRY_RANGES);
+    for (const [name, [min, max]] of Object.entries(RETRY_RANGES)) {
+      const given = (value as Record<string, unknown>)[name];
+      if (given !== undefined) checkNumber(`retry.${name}`, given, min, max);
+    }
+  },
+};
+
+/** Checks every option in words that its author can act on, and fills in the defaults. */
+export function checkOptions(options: RdsIamOptions = {}): CheckedOptions {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw configError(`the IAM options must be an object, as in { region: "eu-west-1" }, got ${kindOf(options)}`);
+  }
+  checkNames('IAM option', options, CHECKS);
+  for (const [name, check] of Object.entries(CHECKS)) {
+    const value = options[name as keyof RdsIamOptions];
+    if (value !== undefined) check(value);
+  }
+  if (options.profile !== undefined && options.credentials !== undefined) {
+    throw configError('"profile" and "credentials" exclude each other: give the one that your credentials come from');
+  }
+  return {
+    ...options,
+    refreshBeforeExpiryMs: options.refreshBeforeExpiryMs ?? 120_000,
+    resolveCname: options.resolveCname ?? true,
+    retryPolicy: retryPolicy(options.retry ?? {}),
+  };
+}
+
+function retryPolicy(retry: RetryOptions | false): RetryPolicy {
+  const given = retry === false ? {} : retry;
+  const filled = Object.fromEntries(
+    Object.entries(RETRY_RANGES).map(([name, [, , byDefault]]) => [
+      name,
+      given[name as keyof RetryOptions] ?? byDefault,
+    ]),
+  ) as unknown as Required<RetryOptions>;
+  return { ...filled, enabled: retry !== false };
+}
+
+function checkNames(what: string, given: object, known: object): void {
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(known, name)) {
+      throw configError(`unknown ${what} "${name}": the known ones are ${Object.keys(known).join(', ')}`);
+    }
+  }
+}
+
+function checkBoolean(name: string, value: unknown): void {
+  if (typeof value !== 'boolean') throw configError(`"${name}" must be true or false, got ${kindOf(value)}`);
+}
+
+function checkNumber(name: string, value: unknown, min: number, max: number): void {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw configError(`"${name}" must be a whole number from ${min} to ${max}, got ${kindOf(value)}`);
+  }
+}
+
+function checkCredentials(value: unknown): void {
+  if (typeof value === 'function') return;
+  const { accessKeyId, secretAccessKey } = (value ?? {}) as Partial<AwsCredentialIdentity>;
+  if (typeof accessKeyId !== 'string' || typeof secretAccessKey !== 'string' || !accessKeyId || !secretAccessKey) {
+    throw configError(
+      `"credentials" must be { accessKeyId, secretAccessKey, sessionToken? } or a function that gives them, as those of @aws-sdk/credential-providers, got ${kindOf(value)}`,
+    );
+  }
+}

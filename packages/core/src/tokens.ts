@@ -1,0 +1,208 @@
+import { inspect } from 'node:util';
+import { publish } from './diagnostics.js';
+import type { Endpoint } from './endpoint.js';
+import { RdsIamError, withoutSecrets } from './errors.js';
+import { SingleFlight } from './single-flight.js';
+
+/** A token to log in with, in place of a password. Neither `inspect` nor `JSON.stringify` shows the token. */
+export interface AuthToken {
+  /** The token itself: 400 characters and more, 1.3 kB and more with session credentials. */
+  readonly token: string;
+  /** When it can no longer be used for a login: 15 minutes after signing, or when the credentials behind it expire. */
+  readonly expiration: Date;
+}
+
+/** What a signer gives: the token, the region it is for, and the end of the credentials that signed it. */
+export interface SignedToken {
+  readonly token: string;
+  readonly region: string;
+  readonly credentialsExpiration?: Date | undefined;
+}
+
+export type SignToken = (endpoint: Endpoint, options: { readonly forceRefresh: boolean }) => Promise<SignedToken>;
+
+export interface TokenClock {
+  now(): number;
+  random(): number;
+}
+
+/** A token with less left could expire on its way to the server. */
+const SHORTEST_HANDED_OUT_MS = 1_000;
+const RENEWAL_BACKOFF_MS = 1_000;
+const LONGEST_RENEWAL_BACKOFF_MS = 30_000;
+/** How many endpoints come in before those are forgotten whose tokens have expired. */
+const PRUNE_EVERY = 1_024;
+
+class Token implements AuthToken {
+  readonly token: string;
+  readonly expiration: Date;
+  /** In milliseconds since the epoch, as everything that is compared on each call. */
+  readonly #expiresAt: number;
+  readonly #renewAt: number;
+
+  constructor({ token, credentialsExpiration }: SignedToken, signedAt: number, refreshBeforeExpiryMs: number) {
+    this.token = token;
+    this.#expiresAt = effectiveExpiry(token, credentialsExpiration);
+    this.#renewAt = renewalTime(this.#expiresAt, signedAt, refreshBeforeExpiryMs);
+    this.expiration = new Date(this.#expiresAt);
+    Object.freeze(this);
+  }
+
+  isUsable(now: number): boolean {
+    return now < this.#expiresAt - SHORTEST_HANDED_OUT_MS;
+  }
+
+  isDueForRenewal(now: number): boolean {
+    return now >= this.#renewAt;
+  }
+
+  toJSON(): object {
+    return { token: '[redacted]', expiration: this.expiration };
+  }
+
+  [inspect.custom](): object {
+    return { token: '[redacted]', expiration: this.expiration };
+  }
+}
+
+interface Entry {
+  token: Token | undefined;
+  readonly signing: SingleFlight<Token>;
+  renewalFailures: number;
+  renewNotBefore: number;
+}
+
+/**
+ * One token per endpoint and user, for everybody who opens a connection there. No timers: a token that is due for renewal
+ * is still served at once, and one renewal runs behind the call that noticed.
+ */
+export class Tokens {
+  readonly #sign: SignToken;
+  readonly #clock: TokenClock;
+  readonly #refreshBeforeExpiryMs: number;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(sign: SignToken, clock: TokenClock, refreshBeforeExpiryMs: number) {
+    this.#sign = sign;
+    this.#clock = clock;
+    this.#refreshBeforeExpiryMs = refreshBeforeExpiryMs;
+  }
+
+  get(
+    endpoint: Endpoint,
+    { forceRefresh = false }: { readonly forceRefresh?: boolean } = {},
+  ): AuthToken | Promise<AuthToken> {
+    const entry = this.#entry(endpoint);
+    const { token } = entry;
+    const now = this.#clock.now();
+    if (forceRefresh || !token?.isUsable(now)) {
+      return entry.signing.run(() => this.#signNow(endpoint, forceRefresh, false), { fresh: forceRefresh });
+    }
+    if (token.isDueForRenewal(now)) this.#renewBehind(entry, endpoint, now);
+    return token;
+  }
+
+  /** Forgets a token that a server refused; one that has replaced it meanwhile stays. */
+  drop(endpoint: Endpoint, token: string): void {
+    const entry = this.#entries.get(keyOf(endpoint));
+    if (entry?.token?.token === token) entry.token = undefined;
+  }
+
+  #entry(endpoint: Endpoint): Entry {
+    const key = keyOf(endpoint);
+    const known = this.#entries.get(key);
+    if (known) return known;
+    const entry: Entry = {
+      token: undefined,
+      signing: new SingleFlight<Token>(this.#clock.now, (token) => {
+        entry.token = token;
+        entry.renewalFailures = 0;
+        entry.renewNotBefore = 0;
+      }),
+      renewalFailures: 0,
+      renewNotBefore: 0,
+    };
+    this.#entries.set(key, entry);
+    if (this.#entries.size % PRUNE_EVERY === 0) this.#prune();
+    return entry;
+  }
+
+  async #signNow(endpoint: Endpoint, forceRefresh: boolean, background: boolean): Promise<Token> {
+    const startedAt = this.#clock.now();
+    const signed = await this.#sign(endpoint, { forceRefresh });
+    const signedAt = this.#clock.now();
+    const token = new Token(signed, startedAt, this.#refreshBeforeExpiryMs);
+    if (!token.isUsable(signedAt)) {
+      throw new RdsIamError(
+        'ERR_RDS_IAM_SIGNING',
+        `the token for ${endpoint.hostname} had expired (${token.expiration.toISOString()}) when it was signed: is this machine's clock (${new Date(signedAt).toISOString()}) right?`,
+      );
+    }
+    publish('rds-iam:token:signed', () => ({
+      ...plain(endpoint),
+      region: signed.region,
+      expiration: token.expiration,
+      durationMs: signedAt - startedAt,
+      background,
+    }));
+    return token;
+  }
+
+  #renewBehind(entry: Entry, endpoint: Endpoint, now: number): void {
+    if (entry.signing.running || now < entry.renewNotBefore) return;
+    const replaced = entry.token;
+    entry.signing
+      .run(() => this.#signNow(endpoint, false, true))
+      .then(
+        (token) => {
+          // Credentials near their end cannot give a longer token: asking again on every call would not change that.
+          if (replaced && token.expiration <= replaced.expiration) this.#backOff(entry);
+        },
+        (error: unknown) => {
+          this.#backOff(entry);
+          publish('rds-iam:token:renewal-failed', () => ({ ...plain(endpoint), error: withoutSecrets(error) }));
+        },
+      );
+  }
+
+  #backOff(entry: Entry): void {
+    const longest = Math.min(LONGEST_RENEWAL_BACKOFF_MS, RENEWAL_BACKOFF_MS * 2 ** entry.renewalFailures++);
+    entry.renewNotBefore = this.#clock.now() + longest * (0.5 + this.#clock.random() / 2);
+  }
+
+  #prune(): void {
+    const now = this.#clock.now();
+    for (const [key, { token, signing }] of this.#entries) {
+      if (!signing.running && !token?.isUsable(now)) this.#entries.delete(key);
+    }
+  }
+}
+
+/** When a token ends by its own account, in milliseconds since the epoch: `X-Amz-Date` plus `X-Amz-Expires`. */
+export function tokenExpiry(token: string): number {
+  const [, year, month, day, hour, minute, second] =
+    /[?&]X-Amz-Date=(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(?:&|$)/.exec(token) ?? [];
+  const [, seconds] = /[?&]X-Amz-Expires=(\d{1,6})(?:&|$)/.exec(token) ?? [];
+  if (second === undefined || seconds === undefined) {
+    throw new RdsIamError('ERR_RDS_IAM_SIGNING', 'the signer gave something that is not a token: it has no date');
+  }
+  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`) + Number(seconds) * 1_000;
+}
+
+/** A token dies with the credentials that signed it, if they end sooner. */
+export function effectiveExpiry(token: string, credentialsExpiration: Date | undefined): number {
+  return Math.min(tokenExpiry(token), credentialsExpiration?.getTime() ?? Number.POSITIVE_INFINITY);
+}
+
+/** A token that lives shorter than twice the window is renewed at half its life, so that it is ever used in peace. */
+export function renewalTime(expiresAt: number, signedAt: number, refreshBeforeExpiryMs: number): number {
+  return expiresAt - Math.min(refreshBeforeExpiryMs, Math.max(0, expiresAt - signedAt) / 2);
+}
+
+function keyOf({ hostname, port, username }: Endpoint): string {
+  return `${hostname}\n${port}\n${username}`;
+}
+
+function plain({ hostname, port, username }: Endpoint): Endpoint {
+  return { hostname, port, username };
+}

@@ -1,0 +1,115 @@
+import {
+  checkDriverTls,
+  checkEndpoint,
+  configError,
+  createRdsIam,
+  type DriverTls,
+  isRdsIam,
+  type RdsIam,
+  type RdsIamOptions,
+} from '@rds-iam/core';
+import type * as pg from 'pg';
+import { parse } from 'pg-connection-string';
+
+/**
+ * Options of a driver's with IAM in place of the password. A password is only possible where `iam.enabled` may be
+ * `false`, so that one configuration serves a laptop and production.
+ */
+type WithIam<Config> = Omit<Config, 'password'> &
+  (
+    | {
+        /** IAM options, or a {@link RdsIam} to share with other pools. @defaultValue the default credential chain */
+        readonly iam?: (RdsIamOptions & { readonly enabled?: true }) | RdsIam;
+        readonly password?: undefined;
+      }
+    | {
+        /** IAM options of which `enabled` says whether the password is used. */
+        readonly iam: RdsIamOptions & { readonly enabled: boolean };
+        readonly password?: Config extends { password?: infer Password } ? Password : never;
+      }
+  );
+
+/** pg's own `ClientConfig`, with `iam` in place of `password`. */
+export type ClientConfig = WithIam<pg.ClientConfig>;
+
+/** pg's own `PoolConfig`, with `iam` in place of `password`. */
+export type PoolConfig = WithIam<pg.PoolConfig>;
+
+/** A configuration that was checked: for the plain driver where IAM is off, else with discrete fields and no password. */
+export type Checked<Config> =
+  | { readonly iam: undefined; readonly config: Config }
+  | { readonly iam: RdsIam; readonly config: Config & { readonly host: string }; readonly ssl: DriverTls };
+
+/** Checks a configuration of a client or a pool, and takes a connection URL apart. */
+export function checkConfig<Config extends pg.ClientConfig>(
+  given: string | (Config & { readonly iam?: RdsIamOptions | RdsIam }) | undefined,
+): Checked<Config> {
+  const { iam: iamOption, ...plain } = (
+    typeof given === 'string' ? { connectionString: given } : (given ?? {})
+  ) as Config & {
+    readonly iam?: RdsIamOptions | RdsIam;
+  };
+  const iam = isRdsIam(iamOption) ? iamOption : createRdsIam(iamOption);
+  if (!iam.enabled) return { iam: undefined, config: plain as unknown as Config };
+
+  const { connectionString, ...fields } = plain as pg.ClientConfig;
+  const config = { ...fields, ...(connectionString !== undefined && fromUrl(connectionString, fields.ssl)) };
+  if (config.password !== undefined) {
+    throw configError('"password" is given beside IAM: remove it, or set "iam.enabled" to false to log in with it');
+  }
+  const ssl: unknown = config.ssl;
+  checkDriverTls(ssl);
+  const host = config.host ?? process.env['PGHOST'] ?? '';
+  checkEndpoint({
+    hostname: host,
+    port: Number(config.port ?? process.env['PGPORT'] ?? 5432),
+    username: config.user ?? process.env['PGUSER'] ?? process.env['USER'] ?? process.env['USERNAME'] ?? '',
+  });
+  return { iam, ssl, config: { ...config, host } as unknown as Config & { readonly host: string } };
+}
+
+const VERIFYING = ['require', 'verify-ca', 'verify-full'];
+
+/** The fields of a connection URL, less those that only say what IAM authentication does anyway. */
+function fromUrl(url: string, ssl: pg.ClientConfig['ssl']): pg.ClientConfig {
+  if (typeof url !== 'string')
+    throw configError('"connectionString" must be a text, as in postgres://app@HOST:5432/db');
+  const [base = '', query = ''] = url.split(/\?(.*)/s, 2);
+  const parameters = new URLSearchParams(query);
+  for (const [name, value] of parameters) {
+    if (name === 'sslmode' && !VERIFYING.includes(value)) {
+      throw configError(
+        `"sslmode=${word(value)}" in "connectionString" takes away what IAM authentication needs: use sslmode=verify-full, or remove it`,
+      );
+    }
+    if (name === 'ssl' && value !== 'true' && value !== '1') {
+      throw configError(
+        `"ssl=${word(value)}" in "connectionString" takes away what IAM authentication needs: remove it`,
+      );
+    }
+  }
+  for (const name of ['sslmode', 'ssl', 'uselibpqcompat']) parameters.delete(name);
+
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse(parameters.size > 0 ? `${base}?${parameters}` : base);
+  } catch (cause) {
+    throw configError('"connectionString" cannot be read: give it as postgres://app@HOST:5432/db', cause);
+  }
+  if (parsed.password) {
+    throw configError('"connectionString" has a password in it, beside IAM: remove it, or set "iam.enabled" to false');
+  }
+  const { password: _, ssl: files, ...fields } = parsed;
+  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
+  return {
+    ...given,
+    ...(typeof files === 'object' && {
+      ssl: { ...(typeof ssl === 'object' ? ssl : {}), ...files } as pg.ClientConfig['ssl'],
+    }),
+  } as pg.ClientConfig;
+}
+
+/** A value of a URL, cut down to what can be no secret. */
+function word(value: string): string {
+  return /^[\w-]{0,20}$/.test(value) ? value : '…';
+}

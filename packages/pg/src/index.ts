@@ -1,0 +1,12 @@
+export {
+  type AuthToken,
+  createRdsIam,
+  isRdsIamError,
+  type RdsIam,
+  RdsIamError,
+  type RdsIamErrorCode,
+  type RdsIamOptions,
+} from '@rds-iam/core';
+export { Client } from './client.js';
+export type { ClientConfig, PoolConfig } from './config.js';
+export { Pool } from './pool.js';

@@ -1,0 +1,63 @@
+import { configError, isRdsIamError } from '@rds-iam/core';
+import pg from 'pg';
+import { Client, poolEnded } from './client.js';
+import { checkConfig, type PoolConfig } from './config.js';
+
+type ConnectCallback = (
+  error: Error | undefined,
+  client: pg.PoolClient | undefined,
+  done: (release?: unknown) => void,
+) => void;
+type PooledConfig = pg.PoolConfig & { Client?: unknown };
+
+/**
+ * pg's `Pool`, logging in with IAM: the same options less `password`, plus `iam`. Every physical connection has a token
+ * of its own time; checkouts cost nothing more than with pg. A connection that fails is tried again where that can help,
+ * within `connectionTimeoutMillis` or else `iam.retry.timeoutMs`, while it holds its place in the pool.
+ *
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` from the constructor when an option is wrong or contradicts IAM; every code
+ * from `connect()` and `query()`
+ */
+export class Pool extends pg.Pool {
+  readonly #ended: AbortController;
+
+  constructor(config?: PoolConfig) {
+    const ended = new AbortController();
+    super(withIamClients(config, ended.signal));
+    this.#ended = ended;
+  }
+
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: ConnectCallback): void;
+  override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | undefined {
+    if (!callback) return super.connect().catch((error: unknown) => Promise.reject(diagnosisOf(error)));
+    super.connect((error, client, done) => callback(diagnosisOf(error), client, done));
+    return undefined;
+  }
+
+  override end(): Promise<void>;
+  override end(callback: () => void): void;
+  override end(callback?: () => void): Promise<void> | undefined {
+    this.#ended.abort();
+    if (!callback) return super.end();
+    super.end(callback);
+    return undefined;
+  }
+}
+
+function withIamClients(config: PoolConfig | undefined, ended: AbortSignal): pg.PoolConfig {
+  const checked = checkConfig<PooledConfig>(config as PooledConfig);
+  if (!checked.iam) return checked.config;
+  const own = checked.config.Client;
+  if (own !== undefined && own !== Client && !(typeof own === 'function' && own.prototype instanceof Client)) {
+    throw configError('"Client" must be the Client of @rds-iam/pg or extend it: another one would know nothing of IAM');
+  }
+  const options = { ...checked.config, iam: checked.iam, Client: own ?? Client, [poolEnded]: ended };
+  return options as pg.PoolConfig;
+}
+
+/** pg-pool puts an error of its own on top when `connectionTimeoutMillis` ran out: ours below says what happened. */
+function diagnosisOf<E>(error: E): E {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return isRdsIamError(cause) ? (cause as E) : error;
+}
