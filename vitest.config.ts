@@ -1,13 +1,15 @@
+import { createRequire } from 'node:module';
 import { defineConfig } from 'vitest/config';
 
 // Workspace packages are tested from their sources, without a build.
-const conditions = ['@rds-iam/source', 'module', 'node', 'development|production'];
+const conditions = ['@rds-iam/source'];
+
+const oldestPg = createRequire(new URL('./packages/pg/package.json', import.meta.url)).resolve('pg-oldest');
 
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'test/*/test/**/*.test.ts'],
     globalSetup: ['./test/servers/src/vitest-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
@@ -24,5 +26,14 @@ export default defineConfig({
       AWS_SECRET_ACCESS_KEY: '',
       AWS_SESSION_TOKEN: '',
     },
+    projects: [
+      { extends: true, test: { name: 'all', include: ['packages/*/test/**/*.test.ts', 'test/*/test/**/*.test.ts'] } },
+      {
+        // The oldest pg of the peer range; the newest is what `pg` itself is here.
+        extends: true,
+        resolve: { alias: [{ find: /^pg$/, replacement: oldestPg }] },
+        test: { name: 'pg-oldest', include: ['login', 'bad-input', 'safety'].map((name) => `packages/pg/test/${name}.test.ts`) },
+      },
+    ],
   },
 });

@@ -16,8 +16,8 @@ const DNS_SUFFIXES: Readonly<Record<string, string>> = {
  */
 export async function awsClockSkewMs(region: string, timeoutMs: number): Promise<number | undefined> {
   const url =
-    process.env['AWS_ENDPOINT_URL_STS'] ??
-    process.env['AWS_ENDPOINT_URL'] ??
+    process.env['AWS_ENDPOINT_URL_STS'] ||
+    process.env['AWS_ENDPOINT_URL'] ||
     `https://sts.${region}.${DNS_SUFFIXES[partitionOf(region)] ?? 'amazonaws.com'}`;
   try {
     const { date } = await dateHeader(url, timeoutMs);

@@ -44,8 +44,10 @@ export class Credentials {
     return identity;
   }
 
-  async #obtain(forceRefresh: boolean): Promise<Obtained> {
+  async #obtain(forced: boolean): Promise<Obtained> {
     const fallback = this.#current?.identity;
+    // Providers keep credentials without an expiration for ever, unless told to look again.
+    const forceRefresh = forced || (fallback !== undefined && fallback.expiration === undefined);
     let identity: AwsCredentialIdentity;
     try {
       identity = await this.#ask(forceRefresh);
@@ -53,7 +55,8 @@ export class Credentials {
         identity = later(identity, await this.#ask(true).catch(() => identity));
       }
     } catch (error) {
-      if (!fallback || remainingMs(fallback, this.#now()) < SHORTEST_USABLE_LIFE_MS) throw error;
+      // Only credentials that say how long they last are known to be still good.
+      if (!fallback?.expiration || remainingMs(fallback, this.#now()) < SHORTEST_USABLE_LIFE_MS) throw error;
       identity = fallback;
     }
     if (remainingMs(identity, this.#now()) < SHORTEST_USABLE_LIFE_MS) throw this.#expired(identity);
@@ -118,6 +121,7 @@ export function defaultCredentials(options: {
   return async (properties) => {
     chain ??= import('@aws-sdk/credential-providers').then(({ fromNodeProviderChain }) =>
       fromNodeProviderChain({
+        ignoreCache: true,
         ...(options.profile !== undefined && { profile: options.profile }),
         ...(options.region !== undefined && { clientConfig: { region: options.region } }),
       }),

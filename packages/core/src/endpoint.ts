@@ -17,6 +17,7 @@ export interface RdsHostname {
 // Regions and partitions are told by their shape, so that new ones need no new release.
 const REGION = /^[a-z]{2,}(?:-[a-z]+)+-\d{1,2}$/;
 const RDS_SUFFIX = /^(?:amazonaws\.(?:com|com\.cn|eu)|(?:[a-z0-9-]+\.)+(?:ic|sgov)\.gov|cloud\.adc-e\.uk)$/;
+const HOSTNAME = /^[\w-]+(?:\.[\w-]+)*$/;
 const PARTITIONS: readonly (readonly [prefix: string, partition: string])[] = [
   ['cn-', 'aws-cn'],
   ['us-gov-', 'aws-us-gov'],
@@ -44,7 +45,9 @@ export function partitionOf(region: string): string {
  * also for an Aurora global writer's, which has no region in it and leads on to the writer cluster's name.
  */
 export function parseRdsHostname(hostname: string): RdsHostname | undefined {
-  const labels = canonical(hostname).split('.');
+  const name = canonical(hostname);
+  if (!HOSTNAME.test(name)) return undefined;
+  const labels = name.split('.');
   const rds = labels.lastIndexOf('rds');
   if (rds < 2) return undefined;
   for (const [at, suffixFrom] of [
@@ -57,6 +60,11 @@ export function parseRdsHostname(hostname: string): RdsHostname | undefined {
     }
   }
   return undefined;
+}
+
+/** An RDS endpoint's name as RDS writes it, and a token has to: in lower case, with no dot at its end. */
+export function rdsName(hostname: string): string | undefined {
+  return parseRdsHostname(hostname) && canonical(hostname);
 }
 
 /** The names that the DNS has as aliases of one; rejects with a `code` as `node:dns` does. */

@@ -1,9 +1,16 @@
-import { resolveCname } from 'node:dns/promises';
+import dns from 'node:dns/promises';
 import type { ConnectionOptions } from 'node:tls';
 import { awsClockSkewMs } from './clock.js';
 import { abortable, type ConnectOptions, connect, type Login, type Target } from './connect.js';
 import { type AwsCredentialIdentityProvider, Credentials, defaultCredentials } from './credentials.js';
-import { checkEndpoint, type Endpoint, followCnames, parseRdsHostname, type ResolveCname } from './endpoint.js';
+import {
+  checkEndpoint,
+  type Endpoint,
+  followCnames,
+  parseRdsHostname,
+  type ResolveCname,
+  rdsName,
+} from './endpoint.js';
 import { configError, errorAt, isRdsIamError, RdsIamError } from './errors.js';
 import { checkOptions, type RdsIamOptions } from './options.js';
 import { regionOfToken, type SigningRequest, signWithAwsSdk } from './signing.js';
@@ -49,6 +56,8 @@ export interface Effects {
 
 /** Long enough for a healthy network; a login that is given up on should not wait on a blocked one. */
 const CLOCK_QUESTION_TIMEOUT_MS = 1_000;
+/** More names than this are forgotten, and read again. */
+const MAX_RDS_NAMES = 1_024;
 
 const system: Effects = {
   now: () => Date.now(),
@@ -59,7 +68,8 @@ const system: Effects = {
   },
   sign: signWithAwsSdk,
   defaultCredentials,
-  resolveCname,
+  // Not the function itself: `dns.setServers` replaces it in the module.
+  resolveCname: (hostname) => dns.resolveCname(hostname),
   clockSkewMs: (region) => awsClockSkewMs(region, CLOCK_QUESTION_TIMEOUT_MS),
   rdsRoots,
 };
@@ -81,6 +91,7 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
   const credentials = new Credentials(credentialsProvider(options, world), world.now);
   const tokens = new Tokens(signToken, world, options.refreshBeforeExpiryMs);
   const loggedIn = new Set<string>();
+  const rdsNames = new Set<string>();
   const withoutDriverTls: object = {};
   const tlsByDriverOptions = new WeakMap<object, Promise<ConnectionOptions>>();
 
@@ -102,8 +113,25 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
   }
 
   async function target({ hostname, port, username }: Endpoint): Promise<Target> {
-    const followed = options.resolveCname ? await followCnames(hostname, world.resolveCname) : hostname;
+    const followed = options.resolveCname
+      ? await followCnames(hostname, world.resolveCname)
+      : (rdsName(hostname) ?? hostname);
     return { hostname: followed, port, username, region: regionFor(followed) };
+  }
+
+  /** At once where the token is in memory, as an RDS name needs no look-up. */
+  function tokenFor(endpoint: Endpoint, forceRefresh: boolean): AuthToken | Promise<AuthToken> {
+    if (isRdsName(endpoint.hostname)) return tokens.get(endpoint, { forceRefresh });
+    return target(endpoint).then((followed) => tokens.get(followed, { forceRefresh }));
+  }
+
+  /** Reading a name takes as long as all the rest of a call that finds its token in memory: once is enough. */
+  function isRdsName(hostname: string): boolean {
+    if (rdsNames.has(hostname)) return true;
+    if (rdsName(hostname) !== hostname) return false;
+    if (rdsNames.size === MAX_RDS_NAMES) rdsNames.clear();
+    rdsNames.add(hostname);
+    return true;
   }
 
   /** One secure context for each object of TLS options that a driver was configured with. */
@@ -140,11 +168,9 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
     enabled: options.enabled ?? true,
     async getToken(endpoint, { forceRefresh = false, signal } = {}) {
       checkEndpoint(endpoint);
-      // An RDS name needs no look-up, which keeps the call that finds its token in memory short.
-      const known = !options.resolveCname || parseRdsHostname(endpoint.hostname) !== undefined;
       try {
-        const wanted = async () => tokens.get(known ? endpoint : await target(endpoint), { forceRefresh });
-        return await abortable(wanted(), signal);
+        const token = tokenFor(endpoint, forceRefresh);
+        return signal ? await abortable(Promise.resolve(token), signal) : await token;
       } catch (error) {
         if (signal?.aborted) throw errorAt(endpoint, stoppedWaiting(signal));
         throw isRdsIamError(error) ? errorAt(endpoint, error) : error;

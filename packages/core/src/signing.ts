@@ -17,21 +17,25 @@ export async function signWithAwsSdk({ region, profile, ...request }: SigningReq
     ...(region !== undefined && { region }),
     ...(profile !== undefined && { profile }),
   });
+  let token: string;
   try {
-    return await signer.getAuthToken();
+    token = await signer.getAuthToken();
   } catch (cause) {
-    throw region === undefined
-      ? new RdsIamError(
-          'ERR_RDS_IAM_REGION',
-          `no AWS region for "${request.hostname}": it is not an RDS endpoint with a region in its name and leads to none, so set "region" or AWS_REGION`,
-          { cause },
-        )
-      : new RdsIamError(
-          'ERR_RDS_IAM_SIGNING',
-          `the token for "${request.hostname}" could not be signed: see the cause`,
-          { cause },
-        );
+    if (region === undefined) throw noRegion(request.hostname, { cause });
+    const message = `the token for "${request.hostname}" could not be signed: see the cause`;
+    throw new RdsIamError('ERR_RDS_IAM_SIGNING', message, { cause });
   }
+  // The signer takes an empty AWS_REGION at its word.
+  if (regionOfToken(token) === '') throw noRegion(request.hostname);
+  return token;
+}
+
+function noRegion(hostname: string, options?: { readonly cause: unknown }): RdsIamError {
+  return new RdsIamError(
+    'ERR_RDS_IAM_REGION',
+    `no AWS region for "${hostname}": it is not an RDS endpoint with a region in its name and leads to none, so set "region" or AWS_REGION`,
+    options,
+  );
 }
 
 /** The region that a token was signed for, read from its credential scope. */

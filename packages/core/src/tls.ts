@@ -37,6 +37,9 @@ export function checkDriverTls(ssl: unknown, option = 'ssl'): asserts ssl is Dri
   for (const name of ['minVersion', 'maxVersion'] as const) {
     if (WEAK_VERSIONS.includes(given[name])) refuse(name, `allows ${given[name]}`, 'use TLSv1.2 or TLSv1.3');
   }
+  if (given.session !== undefined) {
+    refuse('session', 'resumes a session, in which the server shows no certificate', 'remove it');
+  }
   if (given.secureProtocol !== undefined) refuse('secureProtocol', 'fixes the protocol', 'use "minVersion"');
   if (given.ca !== undefined) checkCa(`${option}.ca`, given.ca);
 }

@@ -1,0 +1,342 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { inspect } from 'node:util';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Login } from '../src/connect.js';
+import type { RdsIamEvents } from '../src/diagnostics.js';
+import type { RdsIamError } from '../src/errors.js';
+import type { RdsIamOptions } from '../src/options.js';
+import { createRdsIamWith, type Effects } from '../src/rds-iam.js';
+import { settle, World } from './world.js';
+
+const endpoint = { hostname: 'db.abc.eu-west-1.rds.amazonaws.com', port: 5432, username: 'app' };
+const credentials = { accessKeyId: 'AKID', secretAccessKey: 'SECRET' };
+const refused = () => Object.assign(new Error('PAM authentication failed for user "app"'), { code: '28000' });
+const reset = () => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+
+function setUp(options: RdsIamOptions = {}, effects: Partial<Effects> = {}) {
+  const world = new World();
+  const iam = createRdsIamWith({ ...world.effects, ...effects }, { credentials, ...options });
+  const logins: Login[] = [];
+  /** Opens as the steps say, one for each attempt; the last one stays. */
+  const opener = (...steps: (() => unknown)[]) => {
+    return async (login: Login) => {
+      logins.push(login);
+      return steps[Math.min(logins.length, steps.length) - 1]?.();
+    };
+  };
+  return { world, iam, logins, opener };
+}
+
+/** The error that work ends with. */
+async function failureOf(work: Promise<unknown>): Promise<RdsIamError> {
+  return work.then(
+    () => expect.unreachable('it succeeded'),
+    (error: RdsIamError) => error,
+  );
+}
+
+const fail = (error: () => unknown) => () => {
+  throw error();
+};
+
+describe('connect', () => {
+  test('hands all that a driver needs to the one who opens', async () => {
+    const { iam, logins, opener, world } = setUp();
+    expect(
+      await iam.connect(
+        endpoint,
+        opener(() => 'connection'),
+      ),
+    ).toBe('connection');
+    expect(logins[0]).toMatchObject({ ...endpoint, identity: endpoint.hostname });
+    expect(logins[0]?.token).toContain('X-Amz-Signature');
+    expect(logins[0]?.tls).toMatchObject({ rejectUnauthorized: true, minVersion: 'TLSv1.2' });
+    expect(world.pendingTimers).toBe(0);
+  });
+
+  test('uses one token for many connections', async () => {
+    const { iam, opener, world } = setUp();
+    for (let count = 0; count < 10; count++)
+      await iam.connect(
+        endpoint,
+        opener(() => count),
+      );
+    expect(world.signed).toHaveLength(1);
+  });
+
+  test('tries again with a new token when one is refused', async () => {
+    const { iam, logins, opener, world } = setUp();
+    const opened = iam.connect(
+      endpoint,
+      opener(fail(refused), () => 'connection'),
+    );
+    expect(await world.runTimersUntil(opened)).toBe('connection');
+    expect(logins[0]?.token).not.toBe(logins[1]?.token);
+  });
+
+  test('keeps the token when the failure has nothing to do with it', async () => {
+    const { iam, logins, opener, world } = setUp();
+    await world.runTimersUntil(
+      iam.connect(
+        endpoint,
+        opener(fail(reset), fail(reset), () => 'connection'),
+      ),
+    );
+    expect(new Set(logins.map(({ token }) => token)).size).toBe(1);
+  });
+
+  test('gives up after a few refusals of a user that never logged in, with likely causes', async () => {
+    const { iam, logins, opener, world } = setUp();
+    const error = refused();
+    const given = await failureOf(world.runTimersUntil(iam.connect(endpoint, opener(fail(() => error)))));
+    expect(logins).toHaveLength(3);
+    expect(given).toMatchObject({ code: 'ERR_RDS_IAM_REFUSED', cause: error, attempts: 3, ...endpoint });
+    expect(given.message).toMatch(/login refused by db\.abc.*:5432 as "app" after 3 attempts in \d+ ms: PAM/);
+    expect(given.message).toContain('arn:aws:rds-db:eu-west-1:ACCOUNT:dbuser:RESOURCE-ID/app');
+    expect(given.message).toContain('GRANT rds_iam');
+  });
+
+  test('takes a refusal of a user that logged in before for throttling, until the deadline', async () => {
+    const { iam, logins, opener, world } = setUp({ retry: { timeoutMs: 20_000 } });
+    await iam.connect(endpoint, async () => 'connection');
+    const startedAt = world.time;
+    const given = await failureOf(world.runTimersUntil(iam.connect(endpoint, opener(fail(refused)))));
+    expect(given).toMatchObject({ code: 'ERR_RDS_IAM_THROTTLED' });
+    expect(logins.length).toBeGreaterThan(5);
+    expect(world.time - startedAt).toBeLessThanOrEqual(20_000);
+    expect(given.elapsedMs).toBeGreaterThan(10_000);
+  });
+
+  test('never tries again what cannot get better', async () => {
+    const { iam, logins, opener } = setUp();
+    const error = Object.assign(new Error('self-signed'), { code: 'SELF_SIGNED_CERT_IN_CHAIN' });
+    await expect(iam.connect(endpoint, opener(fail(() => error)))).rejects.toMatchObject({
+      code: 'ERR_RDS_IAM_TLS',
+      cause: error,
+    });
+    expect(logins).toHaveLength(1);
+  });
+
+  test('does not try again when retry is off', async () => {
+    const { iam, logins, opener } = setUp({ retry: false });
+    await expect(iam.connect(endpoint, opener(fail(reset)))).rejects.toMatchObject({ code: 'ERR_RDS_IAM_UNREACHABLE' });
+    expect(logins).toHaveLength(1);
+  });
+
+  test('ends an attempt that hangs and tries again', async () => {
+    const { iam, logins, world } = setUp();
+    const hangs = (login: Login) =>
+      new Promise<string>((resolve, reject) => {
+        logins.push(login);
+        if (logins.length === 2) resolve('connection');
+        login.signal.addEventListener('abort', () => reject(new Error('Connection terminated')));
+      });
+    expect(await world.runTimersUntil(iam.connect(endpoint, hangs))).toBe('connection');
+    expect(world.time).toBeGreaterThanOrEqual(Date.parse('2026-01-01T00:00:15Z'));
+    expect(world.pendingTimers).toBe(0);
+  });
+
+  test('keeps one deadline over all attempts, the earlier of ours and of the driver', async () => {
+    const { iam, world } = setUp();
+    const hangs = ({ signal }: Login) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('Connection terminated'))));
+    const startedAt = world.time;
+    const given = await failureOf(world.runTimersUntil(iam.connect(endpoint, hangs, { timeoutMs: 2_000 })));
+    expect(world.time - startedAt).toBe(2_000);
+    expect(given).toMatchObject({ code: 'ERR_RDS_IAM_UNREACHABLE', cause: { code: 'ETIMEDOUT' } });
+    expect(given.message).toContain('no answer within 2000 ms');
+  });
+
+  test('stops at once when the signal is aborted: while opening, while waiting, and before', async () => {
+    const { iam, world } = setUp();
+    const hangs = ({ signal }: Login) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('closed'))));
+    const aborted = { code: 'ERR_RDS_IAM_ABORTED', hostname: endpoint.hostname };
+    for (const open of [hangs, async () => Promise.reject(reset())]) {
+      const control = new AbortController();
+      const opened = iam.connect(endpoint, open, { signal: control.signal });
+      opened.catch(() => {});
+      await settle();
+      control.abort();
+      await expect(opened).rejects.toMatchObject(aborted);
+      expect(world.pendingTimers).toBe(0);
+    }
+    await expect(iam.connect(endpoint, hangs, { signal: AbortSignal.abort() })).rejects.toMatchObject(aborted);
+  });
+
+  test('finishes the attempt under way, and begins no other, when told to stop retrying', async () => {
+    const { iam, logins, opener, world } = setUp();
+    const control = new AbortController();
+    const stopRetrying = control.signal;
+    const waiting = iam.connect(endpoint, opener(fail(reset)), { stopRetrying });
+    waiting.catch(() => {});
+    await settle();
+    control.abort();
+    await expect(waiting).rejects.toMatchObject({ code: 'ERR_RDS_IAM_UNREACHABLE', attempts: 1 });
+    expect(world.pendingTimers).toBe(0);
+    await expect(
+      iam.connect(
+        endpoint,
+        opener(() => 'connection'),
+        { stopRetrying },
+      ),
+    ).resolves.toBeDefined();
+    expect(logins).toHaveLength(2);
+  });
+
+  test('asks for no token and dials nothing when there are no credentials', async () => {
+    const provider = async () => Promise.reject(new Error('not logged in'));
+    const { iam, logins, opener, world } = setUp({ credentials: provider });
+    await expect(
+      iam.connect(
+        endpoint,
+        opener(() => 1),
+      ),
+    ).rejects.toMatchObject({
+      code: 'ERR_RDS_IAM_CREDENTIALS',
+      message: expect.stringMatching(/not logged in.*AWS_PROFILE.*db\.abc.*"app"/),
+      cause: { message: 'not logged in' },
+    });
+    expect(logins).toHaveLength(0);
+    expect(world.signed).toHaveLength(0);
+  });
+
+  test('signs for, dials and verifies the endpoint that a custom name leads to', async () => {
+    const names: Record<string, string> = {
+      'db.example.com': 'alias.example.com',
+      'alias.example.com': `${endpoint.hostname}.`,
+    };
+    const { iam, logins, opener, world } = setUp({}, { resolveCname: async (name) => [names[name] ?? 'nowhere'] });
+    await iam.connect(
+      { ...endpoint, hostname: 'db.example.com' },
+      opener(() => 1),
+    );
+    expect(logins[0]).toMatchObject({ hostname: endpoint.hostname, identity: endpoint.hostname });
+    expect(world.signed[0]?.hostname).toBe(endpoint.hostname);
+  });
+
+  test('tries the DNS again when it fails, and gives up with its error', async () => {
+    let failures = 1;
+    const resolveCname = async () => {
+      if (failures-- > 0) throw Object.assign(new Error('queryCname ESERVFAIL'), { code: 'ESERVFAIL' });
+      return [endpoint.hostname];
+    };
+    const { iam, opener, world } = setUp({}, { resolveCname });
+    const custom = { ...endpoint, hostname: 'db.example.com' };
+    await world.runTimersUntil(
+      iam.connect(
+        custom,
+        opener(() => 1),
+      ),
+    );
+    failures = 100;
+    await expect(
+      world.runTimersUntil(
+        iam.connect(
+          custom,
+          opener(() => 1),
+        ),
+      ),
+    ).rejects.toMatchObject({
+      code: 'ERR_RDS_IAM_ENDPOINT',
+      cause: { code: 'ESERVFAIL' },
+      attempts: 3,
+    });
+  });
+
+  test('says so when the clock differs from that of AWS', async () => {
+    const { iam, opener, world } = setUp({}, { clockSkewMs: async () => -11 * 60_000 });
+    const given = await failureOf(world.runTimersUntil(iam.connect(endpoint, opener(fail(refused)))));
+    expect(given.message).toContain("1. this machine's clock is 11 minutes ahead of AWS's");
+  });
+
+  test('says so when the name is no RDS endpoint', async () => {
+    const { iam, opener, world } = setUp({ region: 'eu-west-1' });
+    const given = await failureOf(
+      world.runTimersUntil(iam.connect({ ...endpoint, hostname: 'localhost' }, opener(fail(refused)))),
+    );
+    expect(given.message).toContain('"localhost", which is not an RDS endpoint');
+  });
+
+  test('refuses a region that contradicts the host name, before anything is asked', async () => {
+    const { iam, opener, world } = setUp({ region: 'us-east-1' });
+    await expect(
+      iam.connect(
+        endpoint,
+        opener(() => 1),
+      ),
+    ).rejects.toMatchObject({ code: 'ERR_RDS_IAM_CONFIG' });
+    expect(world.signed).toHaveLength(0);
+  });
+});
+
+describe('getToken', () => {
+  test('can be given up on without disturbing the others who wait', async () => {
+    const world = new World();
+    const given: ((token: string) => void)[] = [];
+    const sign = () => new Promise<string>((resolve) => given.push(resolve));
+    const iam = createRdsIamWith({ ...world.effects, sign }, { credentials });
+    const control = new AbortController();
+    const one = iam.getToken(endpoint, { signal: control.signal });
+    const other = iam.getToken(endpoint);
+    await settle();
+    control.abort();
+    await expect(one).rejects.toMatchObject({ code: 'ERR_RDS_IAM_ABORTED' });
+    given[0]?.('db/?Action=connect&X-Amz-Date=20260101T000000Z&X-Amz-Expires=900');
+    expect((await other).token).toContain('20260101T000000Z');
+  });
+
+  test('names the endpoint of each caller when many share one failure', async () => {
+    const { iam } = setUp({ credentials: async () => Promise.reject(new Error('no')) });
+    const failures = await Promise.allSettled([1, 2].map((port) => iam.getToken({ ...endpoint, port })));
+    expect(failures).toMatchObject([{ reason: { port: 1 } }, { reason: { port: 2 } }]);
+  });
+});
+
+describe('diagnostics', () => {
+  const names: (keyof RdsIamEvents)[] = [
+    'rds-iam:token:signed',
+    'rds-iam:connection:admitted',
+    'rds-iam:connection:attempt-failed',
+    'rds-iam:connection:opened',
+    'rds-iam:connection:gave-up',
+  ];
+  const events: [string, Record<string, unknown>][] = [];
+  const listener = (event: unknown, name: string | symbol) =>
+    events.push([String(name), event as Record<string, unknown>]);
+  afterEach(() => {
+    events.length = 0;
+    for (const name of names) unsubscribe(name, listener);
+  });
+
+  test('tell the story of a login, without secrets', async () => {
+    for (const name of names) subscribe(name, listener);
+    const { iam, opener, world, logins } = setUp();
+    const leaky = () => Object.assign(new Error(`bad password ${logins[0]?.token}`), { code: 'ECONNRESET' });
+    await world.runTimersUntil(
+      iam.connect(
+        endpoint,
+        opener(fail(leaky), () => 1),
+      ),
+    );
+    expect(events.map(([name]) => name)).toEqual([
+      'rds-iam:token:signed',
+      'rds-iam:connection:admitted',
+      'rds-iam:connection:attempt-failed',
+      'rds-iam:connection:admitted',
+      'rds-iam:connection:opened',
+    ]);
+    expect(events[2]?.[1]).toMatchObject({ ...endpoint, attempt: 1, code: 'ERR_RDS_IAM_UNREACHABLE', retryInMs: 50 });
+    expect(events[4]?.[1]).toMatchObject({ ...endpoint, attempts: 2, durationMs: 50 });
+    expect(inspect(events, { depth: 10 })).not.toMatch(/X-Amz-Signature=[^[]/);
+    expect(inspect(events, { depth: 10 })).not.toContain('SECRET');
+  });
+
+  test('tell that a connection was given up, with the error that its caller got', async () => {
+    for (const name of names) subscribe(name, listener);
+    const { iam, opener } = setUp({ retry: false });
+    const error = await failureOf(iam.connect(endpoint, opener(fail(reset))));
+    expect(events.at(-1)).toEqual(['rds-iam:connection:gave-up', { ...endpoint, attempts: 1, durationMs: 0, error }]);
+    expect(events.at(-2)?.[1]).not.toHaveProperty('retryInMs');
+  });
+});

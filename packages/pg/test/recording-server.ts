@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
+
+/** What a server does to a client that asks for TLS. All of them then ask for the password in clear. */
+export type Manner =
+  | 'has no TLS'
+  | 'says yes to TLS and goes on in clear'
+  | 'asks for the password before anything else'
+  | { readonly cert: string; readonly key: string };
+
+export interface RecordingServer extends AsyncDisposable {
+  readonly port: number;
+  /** Every byte that arrived, in clear: what was encrypted to this server is decrypted. */
+  received(): string;
+}
+
+/** What direct TLS begins with, in place of a request for it. */
+const TLS_HANDSHAKE = 0x16;
+
+const ASK_FOR_PASSWORD = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
+
+/** A server that is after tokens: writes down every byte that it gets, and asks for the password as RDS does. */
+export async function startRecordingServer(manner: Manner): Promise<RecordingServer> {
+  const chunks: Buffer[] = [];
+  const sockets = new Set<Socket>();
+  const secureContext: SecureContext | undefined = typeof manner === 'object' ? createSecureContext(manner) : undefined;
+
+  const server = createServer((raw) => {
+    sockets.add(raw);
+    raw.on('close', () => sockets.delete(raw));
+    raw.on('error', () => {});
+    if (manner === 'asks for the password before anything else') raw.write(ASK_FOR_PASSWORD);
+    raw.once('data', (request) => {
+      chunks.push(request);
+      if (secureContext) {
+        if (request[0] === TLS_HANDSHAKE) raw.unshift(request);
+        else raw.write('S');
+        const secure = new TLSSocket(raw, { isServer: true, secureContext, ALPNProtocols: ['postgresql'] });
+        secure.on('error', () => {});
+        secure.on('data', (chunk) => {
+          chunks.push(chunk);
+          secure.write(ASK_FOR_PASSWORD);
+        });
+        return;
+      }
+      raw.write(manner === 'has no TLS' ? 'N' : 'S');
+      raw.on('data', (chunk) => {
+        chunks.push(chunk);
+        raw.write(ASK_FOR_PASSWORD);
+      });
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  return {
+    port: (server.address() as { port: number }).port,
+    received: () => Buffer.concat(chunks).toString('latin1'),
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
