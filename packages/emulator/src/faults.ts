@@ -1,0 +1,74 @@
+// What an emulator can be told to do wrong.
+import { fail, integer, object, unknownNames } from './checks.js';
+
+/** A limit on logins with good tokens; refused tokens do not count. */
+export interface ThrottleFault {
+  /** Logins in any one second of the emulator's clock that pass, 0 to 1_000_000; the action is taken on the rest. */
+  readonly connectionsPerSecond: number;
+  /** `deny` refuses as it refuses a bad token, `delay` goes on after `delayMs`, `reset` breaks the connection (RST). */
+  readonly action: 'deny' | 'delay' | 'reset';
+  /**
+   * `new-tokens` counts only tokens that were not accepted before, as RDS is said to; `logins` counts every login.
+   * @defaultValue `'new-tokens'`
+   */
+  readonly counting?: 'logins' | 'new-tokens';
+  /**
+   * Whose words `deny` uses: RDS, which does not tell throttling from a bad token, or RDS Proxy, which does.
+   * @defaultValue `'rds'`
+   */
+  readonly wording?: 'rds' | 'rds-proxy';
+  /**
+   * How long `delay` takes, in real milliseconds, 0 to 600_000.
+   * @defaultValue 1_000
+   */
+  readonly delayMs?: number;
+}
+
+/** What goes wrong. Every part is optional, and only what is there goes wrong. */
+export interface Faults {
+  readonly throttle?: ThrottleFault;
+  /**
+   * What the server's clock is ahead of `now()`, in milliseconds; behind if negative.
+   * @defaultValue 0
+   */
+  readonly clockOffsetMs?: number;
+  /**
+   * `off` answers N to an SSLRequest; the others present a certificate for another name, of another CA, or an expired
+   * one. It is for connections that come after.
+   */
+  readonly tls?: 'off' | 'wrong-name' | 'other-ca' | 'expired';
+  /**
+   * Stops answering there, until the client or `authenticationTimeoutMs` closes the connection: at once, after the
+   * startup message, or after the token has come.
+   */
+  readonly hang?: 'before-tls' | 'before-authentication' | 'after-password';
+}
+
+/** Checks faults. @throws TypeError that names the fault */
+export function checkFaults(faults: Faults): void {
+  unknownNames('faults', object('faults', faults), ['throttle', 'clockOffsetMs', 'tls', 'hang']);
+  const { throttle, clockOffsetMs, tls, hang } = faults;
+  if (clockOffsetMs !== undefined && !Number.isFinite(clockOffsetMs)) {
+    fail('faults.clockOffsetMs', 'a number of milliseconds', clockOffsetMs);
+  }
+  oneOf('faults.tls', tls, ['off', 'wrong-name', 'other-ca', 'expired']);
+  oneOf('faults.hang', hang, ['before-tls', 'before-authentication', 'after-password']);
+  if (throttle === undefined) return;
+  unknownNames('faults.throttle', object('faults.throttle', throttle), [
+    'connectionsPerSecond',
+    'action',
+    'counting',
+    'wording',
+    'delayMs',
+  ]);
+  integer('faults.throttle.connectionsPerSecond', throttle.connectionsPerSecond, 0, 1_000_000);
+  if (throttle.action === undefined) fail('faults.throttle.action', '"deny", "delay" or "reset"', undefined);
+  oneOf('faults.throttle.action', throttle.action, ['deny', 'delay', 'reset']);
+  oneOf('faults.throttle.counting', throttle.counting, ['logins', 'new-tokens']);
+  oneOf('faults.throttle.wording', throttle.wording, ['rds', 'rds-proxy']);
+  if (throttle.delayMs !== undefined) integer('faults.throttle.delayMs', throttle.delayMs, 0, 600_000);
+}
+
+function oneOf(option: string, value: unknown, known: readonly string[]): void {
+  if (value !== undefined && !known.includes(value as string)) fail(option, `one of "${known.join('", "')}"`, value);
+}

@@ -1,0 +1,10 @@
+export {
+  type CertificateAuthority,
+  type CertificateOptions,
+  createCertificateAuthority,
+  type IssuedCertificate,
+} from './certificates.js';
+export { type Emulator, type EmulatorStats, startEmulator } from './emulator.js';
+export type { Faults, ThrottleFault } from './faults.js';
+export type { AccessKey, EmulatorOptions, UpstreamOptions } from './options.js';
+export type { RefusalReason } from './refusals.js';

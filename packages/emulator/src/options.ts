@@ -1,0 +1,178 @@
+// What the user tells the emulator, and the checks of it.
+import { isIP } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
+import { fail, integer, names, object, text, unknownNames } from './checks.js';
+import { checkFaults, type Faults } from './faults.js';
+
+/** An access key that may sign tokens. Make one up: nothing here talks to AWS. */
+export interface AccessKey {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** With it, only tokens of a session that carry exactly this are good; without it, only tokens that carry none. */
+  readonly sessionToken?: string;
+  /**
+   * The database users that its `rds-db:connect` policy permits.
+   * @defaultValue every user
+   */
+  readonly usernames?: readonly string[];
+}
+
+/** The database behind the emulator. */
+export interface UpstreamOptions {
+  readonly hostname: string;
+  /** 1 to 65535. */
+  readonly port: number;
+  /**
+   * The password that the emulator gives, for users whose token was good, if the upstream asks for one (clear text, MD5
+   * or SCRAM-SHA-256): one for all users, or a function of the user's name.
+   * @defaultValue none, for an upstream that trusts the emulator
+   */
+  readonly password?: string | ((username: string) => string | undefined);
+  /**
+   * Connect to the upstream over TLS with these options of `tls.connect`.
+   * @defaultValue no TLS
+   */
+  readonly tls?: ConnectionOptions;
+}
+
+/** See {@link startEmulator}. */
+export interface EmulatorOptions {
+  readonly upstream: UpstreamOptions;
+  /** The region that tokens must be signed for, as `eu-west-1`. */
+  readonly region: string;
+  /** The keys that tokens may be signed with; at least one. There is no way to accept every token. */
+  readonly accessKeys: readonly AccessKey[];
+  /**
+   * The names that tokens may be signed for, and that the certificate is for: DNS names in lower case, or IP addresses.
+   * The first one is {@link Emulator.hostname}.
+   * @defaultValue `['localhost', '127.0.0.1']`
+   */
+  readonly hostnames?: readonly string[];
+  /**
+   * The port to listen on, 0 to 65535; 0 takes a free one.
+   * @defaultValue 0
+   */
+  readonly port?: number;
+  /**
+   * The port that tokens must be signed for, 1 to 65535, where a forwarding leads from another port to this one.
+   * @defaultValue the port it listens on
+   */
+  readonly tokenPort?: number;
+  /**
+   * The address to listen on. Anything but loopback lets others on the network try their tokens.
+   * @defaultValue `'127.0.0.1'`
+   */
+  readonly listenHostname?: string;
+  /**
+   * The database users that have been granted `rds_iam`. All others log in with the upstream's own password
+   * authentication, as on RDS; they are never let in unless the upstream asks them for a password.
+   * @defaultValue every user
+   */
+  readonly iamUsers?: readonly string[];
+  /**
+   * A connection that has not logged in after this many milliseconds is closed, 1 to 600_000.
+   * @defaultValue 60_000, as PostgreSQL's `authentication_timeout`
+   */
+  readonly authenticationTimeoutMs?: number;
+  /**
+   * The server's clock, in milliseconds since the epoch, against which tokens age and throttling counts.
+   * @defaultValue `Date.now`, looked up at each use
+   */
+  readonly now?: () => number;
+  /**
+   * What goes wrong from the start; see {@link Emulator.setFaults}.
+   * @defaultValue nothing
+   */
+  readonly faults?: Faults;
+}
+
+export interface CheckedOptions {
+  readonly upstream: UpstreamOptions;
+  readonly region: string;
+  readonly accessKeys: ReadonlyMap<string, AccessKey>;
+  readonly hostnames: readonly [string, ...string[]];
+  readonly port: number;
+  readonly tokenPort: number | undefined;
+  readonly listenHostname: string;
+  readonly iamUsers: ReadonlySet<string> | undefined;
+  readonly authenticationTimeoutMs: number;
+  readonly now: () => number;
+  readonly faults: Faults;
+}
+
+/** Checks every option, and copies what it keeps. @throws TypeError that names the option */
+export function checkOptions(options: EmulatorOptions): CheckedOptions {
+  const given = object('options', options);
+  unknownNames('options', given, [
+    ...['upstream', 'region', 'accessKeys', 'hostnames', 'port', 'tokenPort', 'listenHostname', 'iamUsers'],
+    ...['authenticationTimeoutMs', 'now', 'faults'],
+  ]);
+  const { now = () => Date.now(), faults = {} } = options;
+  if (typeof now !== 'function') fail('now', 'a function that returns milliseconds', now);
+  checkFaults(faults);
+  if (typeof options.region !== 'string' || !/^[a-z0-9]+(-[a-z0-9]+)+$/.test(options.region)) {
+    fail('region', 'an AWS region, such as "eu-west-1"', options.region);
+  }
+  return {
+    upstream: checkUpstream(options.upstream),
+    region: options.region,
+    accessKeys: checkAccessKeys(options.accessKeys),
+    hostnames: checkHostnames(options.hostnames ?? ['localhost', '127.0.0.1']),
+    port: integer('port', options.port ?? 0, 0, 65_535),
+    tokenPort: options.tokenPort === undefined ? undefined : integer('tokenPort', options.tokenPort, 1, 65_535),
+    listenHostname: text('listenHostname', options.listenHostname ?? '127.0.0.1'),
+    iamUsers: options.iamUsers === undefined ? undefined : new Set(names('iamUsers', options.iamUsers)),
+    authenticationTimeoutMs: integer('authenticationTimeoutMs', options.authenticationTimeoutMs ?? 60_000, 1, 600_000),
+    now,
+    faults: structuredClone(faults),
+  };
+}
+
+function checkUpstream(upstream: UpstreamOptions): UpstreamOptions {
+  unknownNames('upstream', object('upstream', upstream), ['hostname', 'port', 'password', 'tls']);
+  const { hostname, port, password, tls } = upstream;
+  if (password !== undefined && typeof password !== 'string' && typeof password !== 'function') {
+    fail('upstream.password', 'a string or a function of the user name', password, true);
+  }
+  if (tls !== undefined) object('upstream.tls', tls);
+  return {
+    hostname: text('upstream.hostname', hostname),
+    port: integer('upstream.port', port, 1, 65_535),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
+  };
+}
+
+function checkAccessKeys(accessKeys: readonly AccessKey[]): ReadonlyMap<string, AccessKey> {
+  if (!Array.isArray(accessKeys) || accessKeys.length === 0) {
+    fail('accessKeys', 'a list with at least one { accessKeyId, secretAccessKey }', accessKeys, true);
+  }
+  const checked = new Map<string, AccessKey>();
+  accessKeys.forEach((key: AccessKey, index) => {
+    const name = `accessKeys[${index}]`;
+    unknownNames(name, object(name, key), ['accessKeyId', 'secretAccessKey', 'sessionToken', 'usernames']);
+    const { accessKeyId, secretAccessKey, sessionToken, usernames } = key;
+    if (typeof accessKeyId !== 'string' || !/^[\w-]+$/.test(accessKeyId)) {
+      fail(`${name}.accessKeyId`, 'letters and digits', accessKeyId, true);
+    }
+    if (checked.has(accessKeyId)) fail(`${name}.accessKeyId`, 'different from those before it', accessKeyId, true);
+    checked.set(accessKeyId, {
+      accessKeyId,
+      secretAccessKey: text(`${name}.secretAccessKey`, secretAccessKey, true),
+      ...(sessionToken === undefined ? {} : { sessionToken: text(`${name}.sessionToken`, sessionToken, true) }),
+      ...(usernames === undefined ? {} : { usernames: names(`${name}.usernames`, usernames) }),
+    });
+  });
+  return checked;
+}
+
+function checkHostnames(hostnames: readonly string[]): readonly [string, ...string[]] {
+  const [first, ...rest] = names('hostnames', hostnames);
+  if (first === undefined) return fail('hostnames', 'a list with at least one name', hostnames);
+  for (const name of [first, ...rest]) {
+    if (isIP(name) === 0 && !/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/.test(name)) {
+      fail('hostnames', 'DNS names in lower case or IP addresses', name);
+    }
+  }
+  return [first, ...rest];
+}

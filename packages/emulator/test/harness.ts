@@ -1,0 +1,178 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { Signer } from '@aws-sdk/rds-signer';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { type Emulator, type EmulatorOptions, startEmulator } from '../src/index.js';
+import { encodeSslRequest, encodeStartup } from '../src/protocol.js';
+import { ByteReader, ConnectionEnded, type Message, readMessage } from '../src/reader.js';
+
+export const REGION = 'eu-west-1';
+export const KEY = { accessKeyId: 'AKIDEMULATOR', secretAccessKey: 'secret-that-must-not-print' };
+
+/** An emulator in front of the shared PostgreSQL. */
+export function start(options: Partial<EmulatorOptions> = {}): Promise<Emulator> {
+  return startEmulator({ upstream: inject('postgres'), region: REGION, accessKeys: [KEY], ...options });
+}
+
+export interface TokenOptions {
+  hostname?: string;
+  port?: number;
+  username?: string;
+  region?: string;
+  credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
+}
+
+/** A token of the AWS SDK's making. */
+export function sign(emulator: { hostname: string; port: number }, options: TokenOptions = {}): Promise<string> {
+  const { hostname, port } = emulator;
+  return new Signer({
+    hostname,
+    port,
+    username: 'postgres',
+    region: REGION,
+    credentials: KEY,
+    ...options,
+  }).getAuthToken();
+}
+
+export function client(emulator: Emulator, options: pg.ClientConfig = {}): pg.Client {
+  const user = options.user ?? 'postgres';
+  return new pg.Client({
+    host: emulator.hostname,
+    port: emulator.port,
+    database: 'postgres',
+    user,
+    password: () => sign(emulator, { username: user }),
+    ssl: { ca: emulator.ca },
+    ...options,
+  });
+}
+
+/** Logs in, asks one question, and ends. */
+export async function ask(
+  emulator: Emulator,
+  options: pg.ClientConfig = {},
+  sql = 'select 1 as one',
+): Promise<unknown[]> {
+  const connection = client(emulator, options);
+  connection.on('error', () => {});
+  await connection.connect();
+  try {
+    return (await connection.query(sql)).rows;
+  } finally {
+    await connection.end();
+  }
+}
+
+export interface PgError extends Error {
+  code?: string;
+  severity?: string;
+  routine?: string;
+  file?: string;
+}
+
+export async function failure(promise: Promise<unknown>): Promise<PgError> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as PgError;
+  }
+  throw new Error('it did not fail');
+}
+
+/** A client at the level of bytes. */
+export class Wire implements AsyncDisposable {
+  socket: Socket;
+  reader: ByteReader;
+
+  constructor(socket: Socket) {
+    this.socket = socket.on('error', () => {});
+    this.reader = new ByteReader(socket);
+  }
+
+  static async open(server: { port: number }): Promise<Wire> {
+    const socket = connect({ host: '127.0.0.1', port: server.port, allowHalfOpen: true });
+    await once(socket, 'connect');
+    return new Wire(socket);
+  }
+
+  /** Connects, and asks for TLS. */
+  static async openTls(server: { port: number; ca: string }): Promise<Wire> {
+    const wire = await Wire.open(server);
+    wire.socket.write(encodeSslRequest());
+    const answer = (await wire.reader.read(1)).toString();
+    if (answer !== 'S') throw new Error(`the server answered ${answer}`);
+    await wire.startTls(server.ca);
+    return wire;
+  }
+
+  async startTls(ca: string, alpn?: string[]): Promise<TLSSocket> {
+    this.reader.release();
+    const secure = connectTls({
+      socket: this.socket,
+      ca,
+      servername: 'localhost',
+      ...(alpn ? { ALPNProtocols: alpn } : {}),
+    });
+    this.socket = secure;
+    await once(secure, 'secureConnect');
+    secure.on('error', () => {});
+    this.reader = new ByteReader(secure);
+    return secure;
+  }
+
+  write(bytes: Buffer | string): this {
+    this.socket.write(bytes);
+    return this;
+  }
+
+  startup(parameters: Record<string, string>, version = 3 << 16): this {
+    return this.write(encodeStartup({ version, parameters: new Map(Object.entries(parameters)) }));
+  }
+
+  read(): Promise<Message> {
+    return readMessage(this.reader, 1 << 20);
+  }
+
+  /** Everything until the server closes. */
+  async rest(): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for (;;) {
+      try {
+        chunks.push(await this.reader.read(1));
+      } catch (error) {
+        if (error instanceof ConnectionEnded) return Buffer.concat(chunks);
+        throw error;
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.socket.destroy();
+    await closed(this.socket);
+  }
+}
+
+/** Resolves once `condition` holds; for what another process or socket does in its own time. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const deadline = performance.now() + 10_000; performance.now() < deadline; ) {
+    if (await condition()) return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  throw new Error('it did not come to that within 10 s');
+}
+
+/** The fields of an ErrorResponse's body, in order. */
+export function fields(body: Buffer): string[] {
+  return body.toString('utf8').split('\0').filter(Boolean);
+}
+
+/** Resolves when the socket has closed, with an error or without. */
+export function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
+}
