@@ -1,0 +1,14 @@
+/** A login as an application would configure it. Nothing of it exists; signing needs no network. */
+export const ENDPOINT = {
+  hostname: 'mydb.abc123def456.eu-west-1.rds.amazonaws.com',
+  port: 5432,
+  username: 'app',
+} as const;
+
+export const REGION = 'eu-west-1';
+
+/** The access key of AWS's documentation. */
+export const CREDENTIALS = {
+  accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
+  secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+} as const;

@@ -1,0 +1,20 @@
+/** The middle value; of an even number of values, the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** The value that the share `q` of all values (0 to 1) lies below, interpolated between neighbours. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (sorted.length - 1) * q;
+  const below = sorted[Math.floor(at)];
+  const above = sorted[Math.ceil(at)];
+  if (below === undefined || above === undefined) throw new RangeError('a quantile needs at least one value');
+  return below + (above - below) * (at - Math.floor(at));
+}
+
+/** Each value of one series divided by its partner of the other: what disturbs a pair disturbs both halves of it. */
+export function pairRatios(values: readonly number[], partners: readonly number[]): number[] {
+  if (values.length !== partners.length) throw new RangeError('pairs need two series of the same length');
+  return values.map((value, index) => value / (partners[index] ?? Number.NaN));
+}
