@@ -32,7 +32,10 @@ export default defineConfig({
         // The oldest pg of the peer range; the newest is what `pg` itself is here.
         extends: true,
         resolve: { alias: [{ find: /^pg$/, replacement: oldestPg }] },
-        test: { name: 'pg-oldest', include: ['login', 'bad-input', 'safety'].map((name) => `packages/pg/test/${name}.test.ts`) },
+        test: {
+          name: 'pg-oldest',
+          include: ['login', 'bad-input', 'safety'].map((name) => `packages/pg/test/${name}.test.ts`),
+        },
       },
     ],
   },

@@ -13,7 +13,7 @@ export type AwsCredentialIdentity = Exclude<SignerCredentials, AwsCredentialIden
 /** What the AWS SDK renews its own credentials ahead of expiry by; asking it earlier only brings the same ones again. */
 const RENEW_BEFORE_EXPIRY_MS = 300_000;
 /** Credentials with less left than a slow login takes are as good as expired. */
-export const SHORTEST_USABLE_LIFE_MS = 10_000;
+const SHORTEST_USABLE_LIFE_MS = 10_000;
 /** Credentials without an expiration can be exchanged under us, as when a shared file is edited: ask again now and then. */
 const REUSE_UNDATED_MS = 60_000;
 
@@ -87,7 +87,7 @@ export class Credentials {
   }
 }
 
-export function remainingMs({ expiration }: AwsCredentialIdentity, now: number): number {
+function remainingMs({ expiration }: AwsCredentialIdentity, now: number): number {
   return expiration ? expiration.getTime() - now : Number.POSITIVE_INFINITY;
 }
 

@@ -1,6 +1,5 @@
 import dns from 'node:dns/promises';
 import type { ConnectionOptions } from 'node:tls';
-import { awsClockSkewMs } from './clock.js';
 import { abortable, type ConnectOptions, connect, type Login, type Target } from './connect.js';
 import { type AwsCredentialIdentityProvider, Credentials, defaultCredentials } from './credentials.js';
 import {
@@ -70,7 +69,10 @@ const system: Effects = {
   defaultCredentials,
   // Not the function itself: `dns.setServers` replaces it in the module.
   resolveCname: (hostname) => dns.resolveCname(hostname),
-  clockSkewMs: (region) => awsClockSkewMs(region, CLOCK_QUESTION_TIMEOUT_MS),
+  async clockSkewMs(region) {
+    const { awsClockSkewMs } = await import('./clock.js');
+    return awsClockSkewMs(region, CLOCK_QUESTION_TIMEOUT_MS);
+  },
   rdsRoots,
 };
 

@@ -24,7 +24,7 @@ type WithIam<Config> = Omit<Config, 'password'> &
       }
     | {
         /** IAM options of which `enabled` says whether the password is used. */
-        readonly iam: RdsIamOptions & { readonly enabled: boolean };
+        readonly iam: RdsIamOptions & { readonly enabled: boolean; readonly getToken?: never };
         readonly password?: Config extends { password?: infer Password } ? Password : never;
       }
   );

@@ -1,0 +1,23 @@
+const colours = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
+const paint = (code: number, text: string) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text);
+
+/** Says what is being done, does it, and says how long it took. */
+export async function step<T>(what: string, work: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  process.stdout.write(`  ${what} …`);
+  const result = await work();
+  process.stdout.write(` ${paint(2, `${Math.round(performance.now() - startedAt)} ms`)}\n`);
+  return result;
+}
+
+/** Prints the table of what was shown. */
+export function table(rows: readonly { package: string; shown: string; measured: string; ok: boolean }[]): void {
+  const columns = ['package', 'shown', 'measured'] as const;
+  const widths = columns.map((column) => Math.max(column.length, ...rows.map((row) => row[column].length)));
+  const line = (cells: readonly string[]) => cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ');
+  process.stdout.write(`\n  ${paint(1, line(columns))}\n`);
+  for (const row of rows) {
+    const mark = row.ok ? paint(32, '✓') : paint(31, '✗');
+    process.stdout.write(`${mark} ${line(columns.map((column) => row[column]))}\n`);
+  }
+}

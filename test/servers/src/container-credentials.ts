@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type HttpStandIn, type IssuedCredentials, startHttpStandIn } from './http-stand-in.js';
+
+/** A stand-in for the credentials endpoint of an ECS task or an EKS pod. */
+export interface ContainerCredentials extends HttpStandIn {
+  /** For `AWS_CONTAINER_CREDENTIALS_FULL_URI`. */
+  readonly fullUri: string;
+  /** For `AWS_CONTAINER_AUTHORIZATION_TOKEN`; a request without it is refused. */
+  readonly authorizationToken: string;
+  /** Makes the credentials of the next answers; a number is an HTTP status to fail with. */
+  respond(give: () => IssuedCredentials | number): void;
+  /** How long answers take, in milliseconds. */
+  delayMs: number;
+}
+
+/** Starts a stand-in for the container credentials endpoint. */
+export async function startContainerCredentials(give: () => IssuedCredentials | number): Promise<ContainerCredentials> {
+  const authorizationToken = 'container-authorization-token';
+  const settings = { give, delayMs: 0 };
+  const server = await startHttpStandIn(async ({ path, headers }, response) => {
+    if (settings.delayMs > 0) await sleep(settings.delayMs);
+    const fail = (status: number, code: string) =>
+      void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ code }));
+    if (path !== '/v1/credentials') return fail(404, 'NotFound');
+    if (headers.authorization !== authorizationToken) return fail(401, 'InvalidAuthorizationToken');
+    const answer = settings.give();
+    if (typeof answer === 'number') return fail(answer, 'InternalServerException');
+    response.writeHead(200, { 'content-type': 'application/json' }).end(
+      JSON.stringify({
+        AccessKeyId: answer.accessKeyId,
+        SecretAccessKey: answer.secretAccessKey,
+        Token: answer.sessionToken,
+        Expiration: answer.expiration.toISOString(),
+        RoleArn: 'arn:aws:iam::123456789012:role/app',
+      }),
+    );
+  });
+  return {
+    ...server,
+    fullUri: `${server.url}/v1/credentials`,
+    authorizationToken,
+    respond(next) {
+      settings.give = next;
+    },
+    get delayMs() {
+      return settings.delayMs;
+    },
+    set delayMs(delayMs) {
+      settings.delayMs = delayMs;
+    },
+  };
+}
