@@ -32,7 +32,7 @@ export interface ConnectOptions {
   readonly stopRetrying?: AbortSignal;
   /** The driver's own TLS options, to be merged with what IAM demands. */
   readonly ssl?: DriverTls;
-  /** A deadline of the driver's that is earlier than that of the retry options, in milliseconds. */
+  /** The driver's own deadline over all attempts, in milliseconds, in place of that of the retry options. */
   readonly timeoutMs?: number;
 }
 
@@ -68,11 +68,11 @@ export async function connect<T>(
   context: ConnectContext,
   endpoint: Endpoint,
   open: (login: Login) => Promise<T>,
-  { signal, stopRetrying, ssl, timeoutMs = Number.POSITIVE_INFINITY }: ConnectOptions = {},
+  { signal, stopRetrying, ssl, timeoutMs }: ConnectOptions = {},
 ): Promise<T> {
   const { now } = context;
   const about = { hostname: endpoint.hostname, port: endpoint.port, username: endpoint.username };
-  const policy = { ...context.retryPolicy, timeoutMs: Math.min(timeoutMs, context.retryPolicy.timeoutMs) };
+  const policy = { ...context.retryPolicy, timeoutMs: timeoutMs ?? context.retryPolicy.timeoutMs };
   const startedAt = now();
   for (let attempts = 1; ; attempts++) {
     const attemptedAt = now();
@@ -130,14 +130,8 @@ async function giveUp(
 ): Promise<RdsIamError> {
   const { attempts, elapsedMs, evidence } = failure;
   if (signal?.aborted) {
-    return errorAt(
-      endpoint,
-      new RdsIamError('ERR_RDS_IAM_ABORTED', `connecting was stopped: ${evidence}`, { cause: error }),
-      {
-        attempts,
-        elapsedMs,
-      },
-    );
+    const aborted = new RdsIamError('ERR_RDS_IAM_ABORTED', `connecting was stopped: ${evidence}`, { cause: error });
+    return errorAt(endpoint, aborted, { attempts, elapsedMs });
   }
   // An error of our own already says what is wrong.
   if (isRdsIamError(error)) return errorAt(endpoint, error, { attempts, elapsedMs });
@@ -159,12 +153,13 @@ async function openOnce<T>(
   attempt.token = token;
   const tls = await abortable(context.tls(ssl), signal);
   const { hostname, port, username } = endpoint;
+  const { number } = attempt;
   publish('rds-iam:connection:admitted', () => ({
     hostname,
     port,
     username,
     dialled: target.hostname,
-    attempt: attempt.number,
+    attempt: number,
   }));
   return open({
     hostname: target.hostname,

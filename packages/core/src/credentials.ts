@@ -26,11 +26,14 @@ interface Obtained {
 export class Credentials {
   readonly #provide: AwsCredentialIdentityProvider;
   readonly #now: () => number;
+  readonly #source: string;
   readonly #flight: SingleFlight<Obtained>;
   #current: Obtained | undefined;
 
-  constructor(provide: AwsCredentialIdentityProvider, now: () => number) {
+  /** @param source - what to call their source in an error, as in "the profile x" */
+  constructor(provide: AwsCredentialIdentityProvider, now: () => number, source = '') {
     this.#provide = provide;
+    this.#source = source;
     this.#now = now;
     this.#flight = new SingleFlight(now, (obtained) => {
       this.#current = obtained;
@@ -68,7 +71,7 @@ export class Credentials {
     try {
       identity = await this.#provide(forceRefresh ? { forceRefresh: true } : {});
     } catch (cause) {
-      throw new RdsIamError('ERR_RDS_IAM_CREDENTIALS', notProvided(cause), { cause });
+      throw new RdsIamError('ERR_RDS_IAM_CREDENTIALS', notProvided(cause, this.#source), { cause });
     }
     if (!identity?.accessKeyId || !identity.secretAccessKey) {
       throw new RdsIamError(
@@ -104,28 +107,35 @@ function later(one: AwsCredentialIdentity, other: AwsCredentialIdentity): AwsCre
 const SKEWED =
   /Signature expired|Signature not yet current|RequestTimeTooSkewed|RequestExpired|InvalidSignatureException/;
 
-function notProvided(cause: unknown): string {
+function notProvided(cause: unknown, source: string): string {
   const said = cause instanceof Error ? `${cause.name}: ${cause.message}` : kindOf(cause);
   const clock = SKEWED.test(said)
     ? " AWS's clock and this machine's differ by more than a few minutes: set the clock."
     : '';
-  return `no AWS credentials: ${said}.${clock} Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, run on AWS with a role, or give "credentials"`;
+  const from = source && ` from ${source}`;
+  return `no AWS credentials${from}: ${said}.${clock} Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, run on AWS with a role, or give "credentials"`;
 }
 
-/** The AWS SDK's default chain for Node.js, loaded when it is first asked. */
-export function defaultCredentials(options: {
-  readonly profile?: string;
-  readonly region?: string;
-}): AwsCredentialIdentityProvider {
+/**
+ * The AWS SDK's default chain for Node.js, loaded when it is first asked.
+ *
+ * @param regionOfDatabase - where the chain asks for temporary credentials if nothing else names a region: the SDK would
+ * ask us-east-1, which knows nobody of the China and GovCloud partitions
+ */
+export function defaultCredentials(
+  profile: string | undefined,
+  regionOfDatabase: () => string | undefined,
+): AwsCredentialIdentityProvider {
   let chain: Promise<AwsCredentialIdentityProvider> | undefined;
   return async (properties) => {
-    chain ??= import('@aws-sdk/credential-providers').then(({ fromNodeProviderChain }) =>
-      fromNodeProviderChain({
+    chain ??= import('@aws-sdk/credential-providers').then(({ fromNodeProviderChain }) => {
+      const region = process.env['AWS_REGION'] ? undefined : regionOfDatabase();
+      return fromNodeProviderChain({
         ignoreCache: true,
-        ...(options.profile !== undefined && { profile: options.profile }),
-        ...(options.region !== undefined && { clientConfig: { region: options.region } }),
-      }),
-    );
+        ...(profile !== undefined && { profile }),
+        ...(region !== undefined && { clientConfig: { region } }),
+      });
+    });
     return (await chain)(properties);
   };
 }

@@ -47,7 +47,7 @@ export interface Effects {
   random(): number;
   after(delayMs: number, callback: () => void): () => void;
   sign(request: SigningRequest): Promise<string>;
-  defaultCredentials(options: { readonly profile?: string; readonly region?: string }): AwsCredentialIdentityProvider;
+  defaultCredentials(profile: string | undefined, region: () => string | undefined): AwsCredentialIdentityProvider;
   resolveCname: ResolveCname;
   clockSkewMs(region: string): Promise<number | undefined>;
   rdsRoots(now: number): Promise<string[]>;
@@ -90,7 +90,12 @@ export function createRdsIam(options?: RdsIamOptions): RdsIam {
 export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOptions): RdsIam {
   const world: Effects = { ...system, ...effects };
   const options = checkOptions(given);
-  const credentials = new Credentials(credentialsProvider(options, world), world.now);
+  let regionOfDatabase = options.region;
+  const credentials = new Credentials(
+    credentialsProvider(options, () => world.defaultCredentials(options.profile, () => regionOfDatabase)),
+    world.now,
+    options.profile && `the profile "${options.profile}"`,
+  );
   const tokens = new Tokens(signToken, world, options.refreshBeforeExpiryMs);
   const loggedIn = new Set<string>();
   const rdsNames = new Set<string>();
@@ -99,6 +104,7 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
 
   async function signToken(endpoint: Endpoint, { forceRefresh }: { readonly forceRefresh: boolean }) {
     const region = regionFor(endpoint.hostname);
+    regionOfDatabase ??= region;
     const identity = await credentials.get({ forceRefresh });
     const token = await world.sign({ ...endpoint, region, profile: options.profile, credentials: identity });
     return { token, region: region ?? regionOfToken(token), credentialsExpiration: identity.expiration };
@@ -185,14 +191,12 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
   };
 }
 
-function credentialsProvider(options: RdsIamOptions, world: Effects): AwsCredentialIdentityProvider {
-  const { credentials, profile, region } = options;
+function credentialsProvider(
+  { credentials }: RdsIamOptions,
+  byDefault: () => AwsCredentialIdentityProvider,
+): AwsCredentialIdentityProvider {
   if (typeof credentials === 'function') return credentials;
-  if (credentials !== undefined) return async () => credentials;
-  return world.defaultCredentials({
-    ...(profile !== undefined && { profile }),
-    ...(region !== undefined && { region }),
-  });
+  return credentials === undefined ? byDefault() : async () => credentials;
 }
 
 function loginKey({ hostname, port, username }: Endpoint): string {

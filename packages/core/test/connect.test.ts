@@ -136,7 +136,7 @@ describe('connect', () => {
     expect(world.pendingTimers).toBe(0);
   });
 
-  test('keeps one deadline over all attempts, the earlier of ours and of the driver', async () => {
+  test('keeps one deadline over all attempts, that of the driver where it has one', async () => {
     const { iam, world } = setUp();
     const hangs = ({ signal }: Login) =>
       new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('Connection terminated'))));

@@ -444,6 +444,26 @@ describe('credentials that do not work', () => {
     expect(read(await tokenOf(iam)).accessKeyId).toMatch(/^ASIAROLE/);
   });
 
+  test('of a profile that does not exist are an error that names it', async () => {
+    environment({ AWS_CONFIG_FILE: await temporaryFile('config', '[profile other]\n') });
+    const error = await failureOf(createRdsIam({ profile: 'mistyped' }).getToken(endpoint));
+    expect(error.message).toContain('no AWS credentials from the profile "mistyped": ');
+  });
+
+  test('of a role are asked for in the region of the database where nothing else names one', async () => {
+    const source = longTerm('source');
+    const sts = await started(startSts(() => issue('role')));
+    environment({
+      AWS_ENDPOINT_URL_STS: sts.url,
+      AWS_CONFIG_FILE: await temporaryFile(
+        'config',
+        `[default]\nrole_arn=${ROLE}\nsource_profile=base\n[profile base]\n${profileOf(source)}`,
+      ),
+    });
+    await tokenOf(createRdsIam(), { ...endpoint, hostname: 'db.abc.cn-north-1.rds.amazonaws.com.cn' });
+    expect(sts.requests[0]?.headers.authorization).toContain('/cn-north-1/sts/aws4_request');
+  });
+
   test('of an instance without a role are an error that says what to set', async () => {
     const metadata = await started(startInstanceMetadata(() => 404));
     environment({ AWS_EC2_METADATA_DISABLED: undefined, AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata.url });
