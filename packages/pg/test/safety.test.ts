@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import tls from 'node:tls';
 import { inspect } from 'node:util';
 import { type CertificateAuthority, createCertificateAuthority } from '@rds-iam/emulator';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -82,6 +83,31 @@ describe('a token never goes out on a socket that is not encrypted to a verified
       expect(received.length).toBeGreaterThan(0);
       expect(received).not.toMatch(/X-Amz|Action=connect/);
     });
+  });
+
+  test('not even if the driver verifies nothing', async () => {
+    const { connect } = tls;
+    const verifyNothing = { rejectUnauthorized: false, checkServerIdentity: () => undefined };
+    const driver = vi
+      .spyOn(tls, 'connect')
+      .mockImplementation(((options: tls.ConnectionOptions) =>
+        connect({ ...options, ...verifyNothing })) as typeof connect);
+    try {
+      for (const certificate of [
+        await (await createCertificateAuthority()).issue({ hostnames: ['localhost'] }),
+        await authority.issue({ hostnames: ['other.example.com'] }),
+      ]) {
+        await using server = await startRecordingServer(certificate);
+        const iam = { region: REGION, credentials: CREDENTIALS, ca: authority.ca };
+        const error = await connectPool({ user: 'app', host: 'localhost', port: server.port, iam });
+        expect(error).toMatchObject({ code: 'ERR_RDS_IAM_TLS', message: expect.stringContaining('was not sent') });
+        expect(server.received()).not.toMatch(/X-Amz|Action=connect/);
+        expect(server.received()).toContain('user\0app');
+      }
+      expect(driver).toHaveBeenCalled();
+    } finally {
+      driver.mockRestore();
+    }
   });
 
   // Without this, the tests above would pass for a client that never sends anything.
