@@ -34,7 +34,7 @@ export default defineConfig({
         resolve: { alias: [{ find: /^pg$/, replacement: oldestPg }] },
         test: {
           name: 'pg-oldest',
-          include: ['login', 'bad-input', 'safety'].map((name) => `packages/pg/test/${name}.test.ts`),
+          include: ['conformance', 'login', 'bad-input', 'safety'].map((name) => `packages/pg/test/${name}.test.ts`),
         },
       },
     ],

@@ -93,7 +93,7 @@ describe('a login that cannot succeed', () => {
     expect(pool.totalCount).toBe(0);
     await pool.end();
     await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
-    expect(await stack.backends()).toBe(0);
+    expect(await stack.sessions()).toBe(0);
     return failure;
   };
 
@@ -188,7 +188,7 @@ describe('a login that cannot succeed', () => {
 
   test('as a user who is unknown, or has no rds_iam: no token is sent', async () => {
     await using strict = await startStack({ iamUsers: ['somebody_else'] });
-    for (const user of [strict.role, 'unknown_user']) {
+    for (const user of [strict.username, 'unknown_user']) {
       const pool = new Pool({ ...strict.config, user });
       const failure = await pool.query('select 1').catch((error) => error);
       expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_REFUSED', username: user, attempts: 1 });

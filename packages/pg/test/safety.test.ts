@@ -1,10 +1,10 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import tls from 'node:tls';
 import { inspect } from 'node:util';
+import { type Manner, startRecordingServer } from '@rds-iam/conformance';
 import { type CertificateAuthority, createCertificateAuthority } from '@rds-iam/emulator';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Client, createRdsIam, Pool } from '../src/index.js';
-import { type Manner, startRecordingServer } from './recording-server.js';
 import { CREDENTIALS, REGION, type Stack, startStack } from './stack.js';
 
 let authority: CertificateAuthority;

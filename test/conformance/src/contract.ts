@@ -1,0 +1,314 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import dns from 'node:dns';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { createRdsIam, type RdsIam, type RdsIamEvents, type RdsIamOptions } from '@rds-iam/core';
+import type { EmulatorOptions, Faults } from '@rds-iam/emulator';
+import { expectNoSecrets, startDns } from '@rds-iam/test-servers';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { loopback, socketThatLooksUp } from './sockets.js';
+import { CREDENTIALS, type Engine, RDS_HOSTNAME, type Stack, startStack } from './stack.js';
+
+/** What a test configures; a subject puts it into the words of its framework. */
+export interface SubjectOptions {
+  readonly hostname: string;
+  readonly port: number;
+  readonly username: string;
+  readonly database: string;
+  readonly iam: RdsIamOptions | RdsIam;
+  /** How many physical connections there may be. */
+  readonly max?: number;
+  readonly password?: string;
+  /** The framework's own switch that would take TLS away. */
+  readonly withoutTls?: boolean;
+  /** Give host, port, user and database as a connection URL. */
+  readonly asUrl?: boolean;
+  /** Makes the sockets. */
+  readonly socket?: () => Socket;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export interface SubjectPool {
+  /** Runs a query on any connection. */
+  query(sql: string): Promise<readonly Row[]>;
+  /** Takes a connection out, to be given back with `release`, or with `destroy` to be closed. */
+  checkout(): Promise<SubjectSession>;
+  end(): Promise<void>;
+}
+
+export interface SubjectSession {
+  query(sql: string): Promise<readonly Row[]>;
+  readonly socket: TLSSocket;
+  release(): void;
+  destroy(): void;
+}
+
+/** A package under test: how to make a pool of its framework. May throw, for options that it refuses. */
+export interface Subject {
+  readonly name: string;
+  readonly engine: Engine;
+  createPool(options: SubjectOptions): SubjectPool;
+}
+
+const MINUTE = 60_000;
+const ONE = 'select 1 as one';
+const CURRENT_USER = 'select current_user as name';
+
+/** The contract that every package keeps, on a real database and over real TLS. */
+export function describeConformance(subject: Subject): void {
+  describe(`${subject.name} keeps the contract:`, () => {
+    let stack: Stack;
+    const pools: SubjectPool[] = [];
+    beforeAll(async () => {
+      stack = await startStack(subject.engine);
+    });
+    afterEach(async () => {
+      vi.useRealTimers();
+      stack.emulator.setFaults({});
+      await Promise.all(pools.splice(0).map((pool) => pool.end()));
+      await vi.waitFor(() => expect(stack.emulator.stats.open, 'no connection outlives its test').toBe(0));
+    });
+    afterAll(() => stack[Symbol.asyncDispose]());
+
+    const optionsOf = ({ emulator, username, database, iam }: Stack = stack): SubjectOptions => ({
+      hostname: 'localhost',
+      port: emulator.port,
+      username,
+      database,
+      iam,
+    });
+    const newPool = (options: Partial<SubjectOptions> = {}) => {
+      const pool = subject.createPool({ ...optionsOf(), ...options });
+      pools.push(pool);
+      return pool;
+    };
+    const failureOf = async (options: Partial<SubjectOptions> = {}): Promise<Error & { code: string }> =>
+      newPool(options)
+        .query(ONE)
+        .then(
+          () => expect.unreachable('the login succeeded'),
+          (error) => error,
+        );
+    const anotherStack = async (options: Partial<EmulatorOptions>) => {
+      const another = await startStack(subject.engine, options);
+      onTestFinished(() => another[Symbol.asyncDispose]());
+      return another;
+    };
+
+    test('it logs in without a password, as the user', async () => {
+      const pool = newPool();
+      expect(String((await pool.query(CURRENT_USER))[0]?.['name'])).toContain(stack.username);
+    });
+
+    test('TLS is on and verified, by the account of both ends', async () => {
+      const session = await newPool().checkout();
+      expect(session.socket).toMatchObject({ encrypted: true, authorized: true });
+      expect(session.socket.getProtocol()).toMatch(/^TLSv1\.[23]$/);
+      session.release();
+      // The emulator asks for a token on TLS only: see "is refused without TLS" in its own tests.
+      expect(stack.emulator.stats.accepted).toBeGreaterThan(0);
+    });
+
+    test('each physical connection asks for a token once, and a checkout never', async () => {
+      const opened = count('rds-iam:connection:admitted');
+      const signed = count('rds-iam:token:signed');
+      const pool = newPool({ max: 3 });
+      for (let round = 0; round < 5; round++) {
+        const sessions = await Promise.all([1, 2, 3].map(() => pool.checkout()));
+        for (const session of sessions) session.release();
+      }
+      expect(opened()).toBe(3);
+      expect(signed()).toBe(1);
+    });
+
+    test('ten first connections at the same time sign once and ask for credentials once', async () => {
+      let asked = 0;
+      const credentials = async () => {
+        asked++;
+        return CREDENTIALS;
+      };
+      const signed = count('rds-iam:token:signed');
+      const pool = newPool({ max: 10, iam: { ...stack.iam, credentials } });
+      const sessions = await Promise.all(Array.from({ length: 10 }, () => pool.checkout()));
+      for (const session of sessions) session.release();
+      expect({ asked, signed: signed() }).toEqual({ asked: 1, signed: 1 });
+    });
+
+    test('a pool grows after its first token has expired, and an open session lives on', async () => {
+      vi.useFakeTimers({ toFake: ['Date'] });
+      const pool = newPool({ max: 2 });
+      const first = await pool.checkout();
+      vi.setSystemTime(Date.now() + 16 * MINUTE);
+      const second = await pool.checkout();
+      expect(Number((await second.query(ONE))[0]?.['one'])).toBe(1);
+      expect(Number((await first.query(ONE))[0]?.['one'])).toBe(1);
+      first.release();
+      second.release();
+    });
+
+    test('a refused token is dropped and the next one succeeds', async () => {
+      const signed = count('rds-iam:token:signed');
+      stack.emulator.setFaults({ clockOffsetMs: 60 * MINUTE });
+      const query = newPool({
+        iam: { ...stack.iam, retry: { baseDelayMs: 20, maxDelayMs: 20, maxRefusals: 100 } },
+      }).query(ONE);
+      await vi.waitFor(() => expect(signed()).toBeGreaterThan(1), { interval: 1 });
+      stack.emulator.setFaults({});
+      expect(await query).toHaveLength(1);
+    });
+
+    test('it shares an RdsIam, and with it the token, with other pools', async () => {
+      const signed = count('rds-iam:token:signed');
+      const iam = createRdsIam(stack.iam);
+      await newPool({ iam }).query(ONE);
+      await newPool({ iam }).query(ONE);
+      expect(signed()).toBe(1);
+    });
+
+    test('tokens of session credentials, of two kilobytes and more, work', async () => {
+      const credentials = { ...CREDENTIALS, accessKeyId: 'ASIAEXAMPLE', sessionToken: 'IQoJb3JpZ2lu/+='.repeat(100) };
+      const session = await anotherStack({ accessKeys: [credentials] });
+      const iam = createRdsIam({ ...session.iam, credentials });
+      expect(await newPool({ ...optionsOf(session), iam }).query(ONE)).toHaveLength(1);
+      const { token } = await iam.getToken(optionsOf(session));
+      expect(token.length).toBeGreaterThan(2_000);
+    });
+
+    test.each<[string, Faults]>([
+      ['of another CA', { tls: 'other-ca' }],
+      ['of another name', { tls: 'wrong-name' }],
+      ['whose certificate has expired', { tls: 'expired' }],
+      ['without TLS', { tls: 'off' }],
+    ])('a server %s is refused at the first try, and gets no token', async (_, faults) => {
+      stack.emulator.setFaults(faults);
+      const { accepted, refused } = stack.emulator.stats;
+      expect(await failureOf()).toMatchObject({ code: 'ERR_RDS_IAM_TLS', attempts: 1 });
+      expect(stack.emulator.stats, 'no password got there, good or bad').toMatchObject({ accepted, refused });
+    });
+
+    test('with IAM off it is the plain driver', async () => {
+      const { hostname, port } = stack.upstream;
+      const pool = newPool({ hostname, port, withoutTls: true, password: '', iam: { enabled: false } });
+      expect(await pool.query(ONE)).toHaveLength(1);
+    });
+
+    test.each<[string, Partial<SubjectOptions>, RegExp]>([
+      ['a static password beside IAM', { password: 'hunter2' }, /password/],
+      ['the switch that turns TLS off', { withoutTls: true }, /ssl/],
+      ['no host name', { hostname: '' }, /host/],
+      ['a port that is none', { port: 70_000 }, /port/],
+    ])('%s is refused by name', (_, options, name) => {
+      const refused = expect.objectContaining({ code: 'ERR_RDS_IAM_CONFIG', message: expect.stringMatching(name) });
+      expect(() => newPool(options)).toThrow(refused);
+      expect(() => newPool(options)).toThrow(
+        expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
+      );
+    });
+
+    test('it takes a connection URL', async () => {
+      expect(await newPool({ asUrl: true }).query(ONE)).toHaveLength(1);
+    });
+
+    test('an RDS endpoint is dialled, signed for and verified by its name, which names the region', async () => {
+      const rds = await anotherStack({ hostnames: [RDS_HOSTNAME] });
+      const { region: _, ...iam } = rds.iam as RdsIamOptions;
+      const pool = newPool({
+        ...optionsOf(rds),
+        hostname: RDS_HOSTNAME,
+        iam,
+        socket: () => socketThatLooksUp(loopback),
+      });
+      const session = await pool.checkout();
+      expect(session.socket).toMatchObject({ authorized: true, servername: RDS_HOSTNAME });
+      session.release();
+    });
+
+    test('a custom name is followed anew for each connection, to the endpoint that it leads to', async () => {
+      const other = 'standby.abc123.eu-west-1.rds.amazonaws.com';
+      const custom = 'db.shop.example';
+      const rds = await anotherStack({ hostnames: [RDS_HOSTNAME, other] });
+      const server = await startDns();
+      const servers = dns.getServers();
+      dns.setServers([server.address]);
+      onTestFinished(async () => {
+        dns.setServers(servers);
+        await server.close();
+      });
+      for (const name of [RDS_HOSTNAME, other]) server.a(name, '127.0.0.1');
+      const pool = newPool({
+        ...optionsOf(rds),
+        hostname: custom,
+        max: 2,
+        socket: () => socketThatLooksUp(server.lookup),
+      });
+      server.cname(custom, RDS_HOSTNAME);
+      const first = await pool.checkout();
+      server.cname(custom, other);
+      const second = await pool.checkout();
+      expect([first, second].map(({ socket }) => socket.servername)).toEqual([RDS_HOSTNAME, other]);
+      expect(rds.emulator.stats.distinctTokens).toBe(2);
+      first.release();
+      second.release();
+    });
+
+    test('throttled logins are tried again until the server takes them, unnoticed', async () => {
+      const pool = newPool({ max: 1 });
+      (await pool.checkout()).destroy();
+      stack.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'deny', counting: 'logins' } });
+      const before = stack.emulator.stats.refused.throttled;
+      const query = pool.query(ONE);
+      await vi.waitFor(() => expect(stack.emulator.stats.refused.throttled - before).toBeGreaterThan(3));
+      stack.emulator.setFaults({});
+      expect(await query).toHaveLength(1);
+      await vi.waitFor(async () => expect(await stack.sessions()).toBe(1));
+    });
+
+    test('connections that are reset during the login are tried again', async () => {
+      stack.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'reset', counting: 'logins' } });
+      const before = stack.emulator.stats.connections;
+      const query = newPool().query(ONE);
+      await vi.waitFor(() => expect(stack.emulator.stats.connections - before).toBeGreaterThan(2));
+      stack.emulator.setFaults({});
+      expect(await query).toHaveLength(1);
+    });
+
+    test('a failed login leaves no session, and its place in the pool is free for the next', async () => {
+      const pool = newPool({ max: 1, iam: { ...stack.iam, retry: false } });
+      stack.emulator.setFaults({ clockOffsetMs: 60 * MINUTE });
+      for (let count = 0; count < 3; count++) await expect(pool.query(ONE)).rejects.toThrow();
+      await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+      expect(await stack.sessions()).toBe(0);
+      stack.emulator.setFaults({});
+      expect(await pool.query(ONE)).toHaveLength(1);
+    });
+
+    test('an error carries its code, the endpoint, the user and the error of the driver, and no secret', async () => {
+      stack.emulator.setFaults({ clockOffsetMs: 60 * MINUTE });
+      const error = await failureOf();
+      expect(error).toMatchObject({
+        name: 'RdsIamError',
+        code: 'ERR_RDS_IAM_REFUSED',
+        hostname: 'localhost',
+        port: stack.emulator.port,
+        username: stack.username,
+        attempts: 3,
+        cause: { code: expect.any(String), message: expect.any(String) },
+      });
+      expectNoSecrets(error, [CREDENTIALS.secretAccessKey]);
+    });
+  });
+}
+
+/** Counts the events of a channel for the rest of the test. */
+function count(name: keyof RdsIamEvents): () => number {
+  let events = 0;
+  const listen = () => {
+    events++;
+  };
+  subscribe(name, listen);
+  onTestFinished(() => {
+    unsubscribe(name, listen);
+  });
+  return () => events;
+}

@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import type { RdsIamOptions } from '@rds-iam/core';
+import { type Emulator, type EmulatorOptions, startEmulator } from '@rds-iam/emulator';
+import pg from 'pg';
+import { inject } from 'vitest';
+
+export const REGION = 'eu-west-1';
+export const RDS_HOSTNAME = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
+export const CREDENTIALS = {
+  accessKeyId: 'AKIDEXAMPLE',
+  secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
+};
+
+export type Engine = 'postgres';
+
+/** The emulator in front of a real database, a user of its own, and the IAM options to log in with. */
+export interface Stack extends AsyncDisposable {
+  readonly emulator: Emulator;
+  readonly username: string;
+  readonly database: string;
+  /** Quick to try again, as nobody waits for a real server here. */
+  readonly iam: RdsIamOptions & { readonly enabled?: true };
+  /** The database itself, past the emulator, where no password is needed. */
+  readonly upstream: { readonly hostname: string; readonly port: number };
+  /** How many sessions the database has of the user. */
+  sessions(): Promise<number>;
+}
+
+/** What differs between the engines behind the emulator. */
+interface Database {
+  readonly upstream: { readonly hostname: string; readonly port: number };
+  readonly database: string;
+  sessions(username: string): Promise<number>;
+  dropUser(username: string): Promise<void>;
+}
+
+export async function startStack(engine: Engine, options: Partial<EmulatorOptions> = {}): Promise<Stack> {
+  const username = `app_${randomBytes(4).toString('hex')}`;
+  const { upstream, database, sessions, dropUser } = await DATABASES[engine](username);
+  const emulator = await startEmulator({ upstream, region: REGION, accessKeys: [CREDENTIALS], ...options });
+  return {
+    emulator,
+    username,
+    database,
+    upstream,
+    iam: {
+      region: REGION,
+      credentials: CREDENTIALS,
+      ca: emulator.ca,
+      retry: { baseDelayMs: 1, maxDelayMs: 5 },
+    },
+    sessions: () => sessions(username),
+    async [Symbol.asyncDispose]() {
+      await emulator.close();
+      await dropUser(username);
+    },
+  };
+}
+
+const DATABASES: Readonly<Record<Engine, (username: string) => Promise<Database>>> = {
+  async postgres(username) {
+    const { hostname, port } = inject('postgres');
+    const admin = new pg.Client({ host: hostname, port, user: 'postgres', database: 'postgres' });
+    await admin.connect();
+    await admin.query(`create role ${username} login`);
+    return {
+      upstream: { hostname, port },
+      database: 'postgres',
+      async sessions(name) {
+        const { rows } = await admin.query('select count(*)::int as n from pg_stat_activity where usename = $1', [
+          name,
+        ]);
+        return rows[0].n;
+      },
+      async dropUser(name) {
+        await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where usename = $1', [name]);
+        await admin.query(`drop role ${name}`);
+        await admin.end();
+      },
+    };
+  },
+};
