@@ -11,11 +11,14 @@ export interface Classification {
   readonly evidence: string;
   /** Which known cause this is, where the words give it away. */
   readonly hint?: Hint;
+  /** Present where a MySQL or MariaDB said it: the ways of mending differ. */
+  readonly engine?: 'mysql';
 }
 
 export type Hint = 'token-refused' | 'no-rds-iam' | 'plaintext-refused' | 'no-tls' | 'proxy-secret' | 'name-not-found';
 
-type Rule = readonly [pattern: RegExp, outcome: Omit<Classification, 'evidence'>];
+type Outcome = Omit<Classification, 'evidence' | 'engine'>;
+type Rule = readonly [pattern: RegExp, outcome: Outcome];
 
 const THROTTLED = { code: 'ERR_RDS_IAM_THROTTLED', retry: 'until-deadline' } as const;
 const TOO_MANY = { code: 'ERR_RDS_IAM_TOO_MANY_CONNECTIONS', retry: 'until-deadline' } as const;
@@ -55,6 +58,43 @@ const POSTGRES_MESSAGES: Readonly<Record<string, readonly Rule[]>> = {
   '57014': [[/canceling authentication due to timeout/i, TRANSIENT]],
 };
 
+// By number, as every driver of MySQL and MariaDB has it in `errno`.
+const MYSQL_ERRORS: Readonly<Record<number, Outcome>> = {
+  // Access denied: by the plugin that checks the token, and by any other.
+  1045: TOKEN_REFUSED,
+  1698: { code: 'ERR_RDS_IAM_REFUSED', retry: 'never' },
+  // No such plugin; an account that is locked, as MariaDB and as MySQL says it; a host that is not let in.
+  1524: NO_RDS_IAM,
+  4151: { code: 'ERR_RDS_IAM_REFUSED', retry: 'never' },
+  3118: { code: 'ERR_RDS_IAM_REFUSED', retry: 'never' },
+  1130: { code: 'ERR_RDS_IAM_REFUSED', retry: 'never' },
+  1040: TOO_MANY,
+  1203: TOO_MANY,
+  1226: TOO_MANY,
+  // Blocked until somebody unblocks it; another attempt only counts as one more.
+  1129: { code: 'ERR_RDS_IAM_TOO_MANY_CONNECTIONS', retry: 'never' },
+  3159: PLAINTEXT_REFUSED,
+  1053: TRANSIENT,
+  9501: TRANSIENT,
+  // The connection broke as the server saw it, reading or writing.
+  1158: TRANSIENT,
+  1159: TRANSIENT,
+  1160: TRANSIENT,
+  1161: TRANSIENT,
+  // What RDS Proxy says of anything that it has no words for.
+  1105: { code: 'ERR_RDS_IAM_LOGIN', retry: 'few-times' },
+};
+
+// mysql2's own codes. It puts one on every failure of TLS, also of one that was only cut off.
+const MYSQL2_CODES: Readonly<Record<string, readonly Rule[]>> = {
+  PROTOCOL_CONNECTION_LOST: [[/^/, TRANSIENT]],
+  HANDSHAKE_NO_SSL_SUPPORT: [[/^/, NO_TLS]],
+  HANDSHAKE_SSL_ERROR: [
+    [/ECONNRESET|ETIMEDOUT|EPIPE|socket disconnected/i, TRANSIENT],
+    [/^/, { code: 'ERR_RDS_IAM_TLS', retry: 'never' }],
+  ],
+};
+
 const TRANSIENT_SQLSTATE = /^(?:08|57P0)/;
 const TRANSIENT_SYSTEM =
   /^(?:ECONNRESET|ECONNREFUSED|ECONNABORTED|ETIMEDOUT|EPIPE|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|EADDRNOTAVAIL|EAI_AGAIN|ABORT_ERR)$/;
@@ -70,17 +110,19 @@ const MESSAGES: readonly Rule[] = [
 
 /** Reads a driver's error. Pure; the history of the endpoint is for the retry policy to weigh. */
 export function classify(error: unknown): Classification {
-  const { code, message } = shapeOf(error);
+  const { code, message, errno } = shapeOf(error);
   const evidence = redact(code && message ? `${message} (${code})` : message || code || 'no reason given');
-  return { ...classifyShape(code, message, error), evidence };
+  return { ...classifyShape(code, message, errno, error), evidence, ...(errno > 0 && { engine: 'mysql' }) };
 }
 
-function classifyShape(code: string, message: string, error: unknown): Omit<Classification, 'evidence'> {
+function classifyShape(code: string, message: string, errno: number, error: unknown): Outcome {
   if (isRdsIamError(error)) return { code: error.code, retry: isPassingDnsFailure(error) ? 'few-times' : 'never' };
   const proxy = firstMatch(PROXY_SENTENCES, message);
   if (proxy) return proxy;
   const postgres = firstMatch(POSTGRES_MESSAGES[code] ?? [], message);
   if (postgres) return postgres;
+  const mysql = MYSQL_ERRORS[errno] ?? firstMatch(MYSQL2_CODES[code] ?? [], message);
+  if (mysql) return mysql;
   if (CERTIFICATE.test(code)) return { code: 'ERR_RDS_IAM_TLS', retry: 'never' };
   if (code === 'ENOTFOUND') return { code: 'ERR_RDS_IAM_UNREACHABLE', retry: 'few-times', hint: 'name-not-found' };
   if (TRANSIENT_SQLSTATE.test(code) || TRANSIENT_SYSTEM.test(code)) return TRANSIENT;
@@ -95,11 +137,19 @@ function firstMatch(rules: readonly Rule[], message: string): Rule[1] | undefine
   return rules.find(([pattern]) => pattern.test(message))?.[1];
 }
 
-function shapeOf(error: unknown): { readonly code: string; readonly message: string } {
-  if (typeof error !== 'object' || error === null) return { code: '', message: String(error) };
-  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+interface Shape {
+  readonly code: string;
+  readonly message: string;
+  /** Positive for what a MySQL server says, negative for what the system says, 0 where there is none. */
+  readonly errno: number;
+}
+
+function shapeOf(error: unknown): Shape {
+  if (typeof error !== 'object' || error === null) return { code: '', message: String(error), errno: 0 };
+  const { code, message, errno } = error as { readonly [Name in keyof Shape]?: unknown };
   return {
     code: typeof code === 'string' ? code : '',
     message: typeof message === 'string' ? message : '',
+    errno: typeof errno === 'number' ? errno : 0,
   };
 }

@@ -45,9 +45,30 @@ const WHAT: Readonly<Record<RdsIamErrorCode, string>> = {
   ERR_RDS_IAM_ABORTED: 'stopped connecting to',
 };
 
-const BY_HINT: Readonly<Partial<Record<Hint, readonly string[]>>> = {
+/** How an account is one for IAM, engine by engine. */
+interface Account {
+  readonly isNone: string;
+  readonly loses: string;
+  readonly make: string;
+}
+
+const POSTGRES_ACCOUNT: Account = {
+  isNone: 'is not a member of rds_iam',
+  loses: 'its grant of rds_iam',
+  make: 'CREATE USER … WITH LOGIN; GRANT rds_iam TO …',
+};
+
+const MYSQL_ACCOUNT: Account = {
+  isNone: 'is not identified with AWSAuthenticationPlugin',
+  loses: 'its AWSAuthenticationPlugin',
+  make: "CREATE USER … IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'",
+};
+
+type Causes<Key extends string> = Readonly<Partial<Record<Key, readonly string[]>>>;
+
+const byHint = ({ isNone, make }: Account): Causes<Hint> => ({
   'no-rds-iam': [
-    'the server wants a stored password, so this user does not exist or is not a member of rds_iam: CREATE USER … WITH LOGIN; GRANT rds_iam TO …',
+    `the server wants a stored password, so this user does not exist or ${isNone}: ${make}`,
     'IAM authentication is not enabled on the instance or cluster: aws rds modify-db-instance --enable-iam-database-authentication',
   ],
   'plaintext-refused': [
@@ -58,9 +79,9 @@ const BY_HINT: Readonly<Partial<Record<Hint, readonly string[]>>> = {
   'name-not-found': [
     'the DNS does not know this name: check it for a typing error, and that this machine can resolve it',
   ],
-};
+});
 
-const BY_CODE: Readonly<Partial<Record<RdsIamErrorCode, readonly string[]>>> = {
+const byCode = ({ loses }: Account): Causes<RdsIamErrorCode> => ({
   ERR_RDS_IAM_TLS: [
     'the certificate is not of the CA that is trusted: for an RDS server of a newer region or GovCloud give the AWS bundle in "ca", for another server its own CA',
     'the certificate is made out to another name: connect by the RDS endpoint or by a CNAME to it, not by an address',
@@ -71,25 +92,28 @@ const BY_CODE: Readonly<Partial<Record<RdsIamErrorCode, readonly string[]>>> = {
   ],
   ERR_RDS_IAM_THROTTLED: [
     'more new connections per second than the instance admits: open fewer, keep them longer, or use RDS Proxy',
-    'the user lost its grant of rds_iam or its policy since it last logged in',
+    `the user lost ${loses} or its policy since it last logged in`,
   ],
   ERR_RDS_IAM_TOO_MANY_CONNECTIONS: ['max_connections is reached: make the pools smaller, or use RDS Proxy'],
-};
+});
 
-function likelyCauses({ code, hint }: Failure, circumstances: Circumstances): readonly string[] {
+function likelyCauses({ code, hint, engine }: Failure, circumstances: Circumstances): readonly string[] {
+  const account = engine === 'mysql' ? MYSQL_ACCOUNT : POSTGRES_ACCOUNT;
   const skew = clockCause(circumstances.clockSkewMs);
-  if (hint === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') return [...skew, ...refusalCauses(circumstances)];
-  return [...skew, ...((hint && BY_HINT[hint]) ?? BY_CODE[code] ?? [])];
+  if (hint === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') {
+    return [...skew, ...refusalCauses(circumstances, account)];
+  }
+  return [...skew, ...((hint && byHint(account)[hint]) ?? byCode(account)[code] ?? [])];
 }
 
-function refusalCauses({ endpoint, dialled }: Circumstances): readonly string[] {
+function refusalCauses({ endpoint, dialled }: Circumstances, { make }: Account): readonly string[] {
   const rds = parseRdsHostname(dialled);
   const notRds = `the token is signed for "${dialled}", which is not an RDS endpoint: RDS accepts only tokens for its own names`;
   const arn = `arn:${rds?.partition ?? 'aws'}:rds-db:${rds?.region ?? 'REGION'}:ACCOUNT:dbuser:RESOURCE-ID/${endpoint.username}`;
   return [
     ...(rds ? [] : [notRds]),
     `the IAM policy of these credentials does not allow rds-db:connect on ${arn}`,
-    `the user is missing or has no IAM login: CREATE USER … WITH LOGIN; GRANT rds_iam TO …`,
+    `the user is missing or has no IAM login: ${make}`,
     'the credentials are of another account or role than you think: aws sts get-caller-identity',
     'IAM authentication is throttled: more new connections per second than the instance admits',
     "this machine's clock is off by more than minutes",

@@ -7,3 +7,4 @@ export type { RdsIamOptions, RetryOptions } from './options.js';
 export { createRdsIam, isRdsIam, type RdsIam } from './rds-iam.js';
 export { assertVerifiedPeer, type CaCertificates, checkDriverTls, type DriverTls } from './tls.js';
 export type { AuthToken } from './tokens.js';
+export type { WithIam } from './with-iam.js';

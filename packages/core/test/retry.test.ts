@@ -186,6 +186,74 @@ describe('a failure', () => {
     expect(classify(error)).toMatchObject({ code, retry });
   });
 
+  const FOREVER = 'until-deadline';
+  test.each([
+    ['a refused token', 1045, "Access denied for user 'app'@'10.0.0.1' (using password: YES)", 'REFUSED', 'few-times'],
+    ['an account with no password at all', 1698, "Access denied for user 'app'@'10.0.0.1'", 'REFUSED', 'never'],
+    ['a plugin that is not there', 1524, "Plugin 'AWSAuthenticationPlugin' is not loaded", 'REFUSED', 'never'],
+    ['a locked account', 3118, "Access denied for user 'app'@'10.0.0.1'. Account is locked.", 'REFUSED', 'never'],
+    ['a locked account of MariaDB', 4151, 'Access denied, this account is locked', 'REFUSED', 'never'],
+    ['a host not let in', 1130, "Host '10.0.0.1' is not allowed to connect to this MySQL server", 'REFUSED', 'never'],
+    ['too many connections', 1040, 'Too many connections', 'TOO_MANY_CONNECTIONS', FOREVER],
+    [
+      'too many connections of a user',
+      1203,
+      "User app already has more than 'max_user_connections' active connections",
+      'TOO_MANY_CONNECTIONS',
+      FOREVER,
+    ],
+    [
+      'a resource of a user used up',
+      1226,
+      "User 'app' has exceeded the 'max_user_connections' resource (current value: 5)",
+      'TOO_MANY_CONNECTIONS',
+      FOREVER,
+    ],
+    ['a full proxy', 1040, 'Number simultaneous connections exceeded (90)', 'TOO_MANY_CONNECTIONS', FOREVER],
+    ['a throttled proxy', 1040, 'IAM authentication rate limit exceeded', 'THROTTLED', FOREVER],
+    ['a proxy over its rate', 1040, 'Connections rate limit exceeded (100)', 'THROTTLED', FOREVER],
+    [
+      'a blocked host',
+      1129,
+      "Host '10.0.0.1' is blocked because of many connection errors",
+      'TOO_MANY_CONNECTIONS',
+      'never',
+    ],
+    [
+      'plaintext',
+      3159,
+      'Connections using insecure transport are prohibited while --require_secure_transport=ON.',
+      'TLS',
+      'never',
+    ],
+    ['a proxy without TLS', 3159, 'This RDS Proxy requires TLS connections.', 'TLS', 'never'],
+    ['a shutdown', 1053, 'Server shutdown in progress', 'UNREACHABLE', FOREVER],
+    ['a proxy that waits in vain', 9501, 'Timed-out waiting to acquire database connection', 'UNREACHABLE', FOREVER],
+    ['a connection that broke', 1158, 'Got an error reading communication packets', 'UNREACHABLE', FOREVER],
+    ['a proxy without words', 1105, 'Unknown error', 'LOGIN', 'few-times'],
+    ['an unknown database', 1049, "Unknown database 'nowhere'", 'LOGIN', 'never'],
+  ])('of MySQL that is %s', (_, errno, message, code, retry) => {
+    const error = Object.assign(new Error(message), { code: 'ER_SOME_NAME', errno, sqlState: 'HY000' });
+    expect(classify(error)).toMatchObject({ code: `ERR_RDS_IAM_${code}`, retry, engine: 'mysql' });
+  });
+
+  test.each([
+    ['PROTOCOL_CONNECTION_LOST', 'Connection lost: The server closed the connection.', 'UNREACHABLE', FOREVER],
+    ['HANDSHAKE_NO_SSL_SUPPORT', 'Server does not support secure connection', 'TLS', 'never'],
+    ['HANDSHAKE_SSL_ERROR', 'unable to verify the first certificate', 'TLS', 'never'],
+    [
+      'HANDSHAKE_SSL_ERROR',
+      'Client network socket disconnected before secure TLS connection was established',
+      'UNREACHABLE',
+      FOREVER,
+    ],
+    ['AUTH_SWITCH_PLUGIN_ERROR', 'unknown plugin', 'LOGIN', 'never'],
+  ])('with %s of mysql2', (code, message, means, retry) => {
+    const classified = classify(Object.assign(new Error(message), { code, fatal: true }));
+    expect(classified).toMatchObject({ code: `ERR_RDS_IAM_${means}`, retry });
+    expect(classified).not.toHaveProperty('engine');
+  });
+
   test('never makes the classification fail', () => {
     fc.assert(
       fc.property(fc.anything(), (error) => {
