@@ -22,6 +22,10 @@ export function integer(option: string, value: unknown, min: number, max: number
   return value;
 }
 
+export function oneOf(option: string, value: unknown, known: readonly string[]): void {
+  if (value !== undefined && !known.includes(value as string)) fail(option, `one of "${known.join('", "')}"`, value);
+}
+
 /** Refuses names that are no option's: a misspelt fault or limit would silently be none. */
 export function unknownNames(option: string, value: object, known: readonly string[]): void {
   const unknown = Object.keys(value).find((name) => !known.includes(name));

@@ -5,9 +5,11 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { type CertificateAuthority, createCertificateAuthority } from './certificates.js';
 import { checkFaults, type Faults } from './faults.js';
-import { type Shared, serve } from './login.js';
+import { MysqlLogin } from './mysql/login.js';
 import { checkOptions, type EmulatorOptions } from './options.js';
-import { REFUSAL_REASONS, type RefusalReason } from './refusals.js';
+import { PostgresLogin } from './postgres/login.js';
+import { REFUSAL_REASONS, type RefusalReason } from './refusal.js';
+import { type Shared, type StartLogin, serve } from './serve.js';
 import { AcceptedTokens, RateWindow } from './throttle.js';
 
 /** What an emulator has counted since it started. */
@@ -16,7 +18,7 @@ export interface EmulatorStats {
   readonly connections: number;
   /** Of these, the ones that are open now, logged in or not. */
   readonly open: number;
-  /** Logins with a token that the upstream has let in. */
+  /** Logins with a token that the upstream has let in, MySQL's changes of user among them. */
   readonly accepted: number;
   /** Users without `rds_iam` who were left to the upstream's password authentication, whatever came of it. */
   readonly relayed: number;
@@ -24,7 +26,7 @@ export interface EmulatorStats {
   readonly refused: Readonly<Record<RefusalReason, number>>;
   /** Different tokens that were accepted. */
   readonly distinctTokens: number;
-  /** CancelRequests that were passed on. */
+  /** PostgreSQL's CancelRequests that were passed on. */
   readonly cancelRequests: number;
 }
 
@@ -54,7 +56,7 @@ const WRONG_NAME = 'wrong-name.invalid';
 const EXPIRED = { notBefore: new Date('2020-01-01T00:00:00Z'), notAfter: new Date('2020-01-02T00:00:00Z') };
 
 /**
- * Starts a stand-in for RDS's IAM login, in front of a PostgreSQL: it ends TLS with a certificate of its own, checks that
+ * Starts a stand-in for RDS's IAM login, in front of a PostgreSQL, MySQL or MariaDB: it ends TLS with a certificate of its own, checks that
  * the password is a token that one of `accessKeys` signed for this server and this user, and only then connects the
  * client to the database.
  * @throws TypeError that names the option, if one is wrong; the error of `listen`, as EADDRINUSE
@@ -106,6 +108,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     },
   };
 
+  const EngineLogin = checked.engine === 'mysql' ? MysqlLogin : PostgresLogin;
+  const startLogin: StartLogin = (connection, shared) => new EngineLogin(connection, shared);
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     track(socket);
     counts.connections += 1;
@@ -113,7 +117,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     socket.once('close', () => {
       open -= 1;
     });
-    void serve(socket, shared);
+    void serve(socket, shared, startLogin);
   });
   server.listen(checked.port, checked.listenHostname);
   await once(server, 'listening');

@@ -1,5 +1,5 @@
 // What an emulator can be told to do wrong.
-import { fail, integer, object, unknownNames } from './checks.js';
+import { fail, integer, object, oneOf, unknownNames } from './checks.js';
 
 /** A limit on logins with good tokens; refused tokens do not count. */
 export interface ThrottleFault {
@@ -33,13 +33,13 @@ export interface Faults {
    */
   readonly clockOffsetMs?: number;
   /**
-   * `off` answers N to an SSLRequest; the others present a certificate for another name, of another CA, or an expired
-   * one. It is for connections that come after.
+   * `off` answers N to PostgreSQL's SSLRequest, and does not offer TLS to a MySQL client; the others present a
+   * certificate for another name, of another CA, or an expired one. It is for connections that come after.
    */
   readonly tls?: 'off' | 'wrong-name' | 'other-ca' | 'expired';
   /**
-   * Stops answering there, until the client or `authenticationTimeoutMs` closes the connection: at once, after the
-   * startup message, or after the token has come.
+   * Stops answering there, until the client or `authenticationTimeoutMs` closes the connection: at once (MySQL:
+   * before the greeting), after the startup message (MySQL: the client's answer to the greeting), or after the token.
    */
   readonly hang?: 'before-tls' | 'before-authentication' | 'after-password';
 }
@@ -67,8 +67,4 @@ export function checkFaults(faults: Faults): void {
   oneOf('faults.throttle.counting', throttle.counting, ['logins', 'new-tokens']);
   oneOf('faults.throttle.wording', throttle.wording, ['rds', 'rds-proxy']);
   if (throttle.delayMs !== undefined) integer('faults.throttle.delayMs', throttle.delayMs, 0, 600_000);
-}
-
-function oneOf(option: string, value: unknown, known: readonly string[]): void {
-  if (value !== undefined && !known.includes(value as string)) fail(option, `one of "${known.join('", "')}"`, value);
 }

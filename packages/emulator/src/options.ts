@@ -1,7 +1,7 @@
 // What the user tells the emulator, and the checks of it.
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
-import { fail, integer, names, object, text, unknownNames } from './checks.js';
+import { fail, integer, names, object, oneOf, text, unknownNames } from './checks.js';
 import { checkFaults, type Faults } from './faults.js';
 
 /** An access key that may sign tokens. Make one up: nothing here talks to AWS. */
@@ -17,15 +17,24 @@ export interface AccessKey {
   readonly usernames?: readonly string[];
 }
 
+/** Whose protocol an emulator speaks, to clients and to the upstream. */
+export type Engine = 'postgres' | 'mysql';
+
 /** The database behind the emulator. */
 export interface UpstreamOptions {
   readonly hostname: string;
   /** 1 to 65535. */
   readonly port: number;
   /**
-   * The password that the emulator gives, for users whose token was good, if the upstream asks for one (clear text, MD5
-   * or SCRAM-SHA-256): one for all users, or a function of the user's name.
-   * @defaultValue none, for an upstream that trusts the emulator
+   * The user that the emulator logs in as, for users whose token was good.
+   * @defaultValue the user's own name
+   */
+  readonly username?: string;
+  /**
+   * The password that the emulator gives, for users whose token was good, if the upstream asks for one (PostgreSQL:
+   * clear text, MD5 or SCRAM-SHA-256; MySQL: `mysql_native_password` or `caching_sha2_password`): one for all users, or a
+   * function of the name that it logs in with.
+   * @defaultValue none, for an upstream that trusts the emulator, or whose accounts have empty passwords
    */
   readonly password?: string | ((username: string) => string | undefined);
   /**
@@ -37,6 +46,11 @@ export interface UpstreamOptions {
 
 /** See {@link startEmulator}. */
 export interface EmulatorOptions {
+  /**
+   * `mysql` is MySQL and MariaDB.
+   * @defaultValue `'postgres'`
+   */
+  readonly engine?: Engine;
   readonly upstream: UpstreamOptions;
   /** The region that tokens must be signed for, as `eu-west-1`. */
   readonly region: string;
@@ -65,15 +79,23 @@ export interface EmulatorOptions {
   readonly listenHostname?: string;
   /**
    * The database users that have been granted `rds_iam`. All others log in with the upstream's own password
-   * authentication, as on RDS; they are never let in unless the upstream asks them for a password.
+   * authentication, as on RDS; they are never let in unless the upstream asks them for a password, and not with an empty
+   * one.
    * @defaultValue every user
    */
   readonly iamUsers?: readonly string[];
   /**
    * A connection that has not logged in after this many milliseconds is closed, 1 to 600_000.
-   * @defaultValue 60_000, as PostgreSQL's `authentication_timeout`
+   * @defaultValue 60_000 as PostgreSQL's `authentication_timeout`, 10_000 as MySQL's `connect_timeout`
    */
   readonly authenticationTimeoutMs?: number;
+  /**
+   * For MySQL only. Whether a login without TLS is refused before anything is asked (error 3159), as where the parameter
+   * `require_secure_transport` is on. If not, such a login gets as far as its token before it is refused (error 1045), as
+   * an account that is made with REQUIRE SSL is.
+   * @defaultValue true
+   */
+  readonly requireSecureTransport?: boolean;
   /**
    * The server's clock, in milliseconds since the epoch, against which tokens age and throttling counts.
    * @defaultValue `Date.now`, looked up at each use
@@ -87,6 +109,7 @@ export interface EmulatorOptions {
 }
 
 export interface CheckedOptions {
+  readonly engine: Engine;
   readonly upstream: UpstreamOptions;
   readonly region: string;
   readonly accessKeys: ReadonlyMap<string, AccessKey>;
@@ -96,6 +119,7 @@ export interface CheckedOptions {
   readonly listenHostname: string;
   readonly iamUsers: ReadonlySet<string> | undefined;
   readonly authenticationTimeoutMs: number;
+  readonly requireSecureTransport: boolean;
   readonly now: () => number;
   readonly faults: Faults;
 }
@@ -104,16 +128,21 @@ export interface CheckedOptions {
 export function checkOptions(options: EmulatorOptions): CheckedOptions {
   const given = object('options', options);
   unknownNames('options', given, [
-    ...['upstream', 'region', 'accessKeys', 'hostnames', 'port', 'tokenPort', 'listenHostname', 'iamUsers'],
-    ...['authenticationTimeoutMs', 'now', 'faults'],
+    ...['engine', 'upstream', 'region', 'accessKeys', 'hostnames', 'port', 'tokenPort', 'listenHostname', 'iamUsers'],
+    ...['authenticationTimeoutMs', 'requireSecureTransport', 'now', 'faults'],
   ]);
-  const { now = () => Date.now(), faults = {} } = options;
+  const { engine = 'postgres', now = () => Date.now(), faults = {}, requireSecureTransport } = options;
+  oneOf('engine', engine, ['postgres', 'mysql']);
+  if (requireSecureTransport !== undefined && (typeof requireSecureTransport !== 'boolean' || engine !== 'mysql')) {
+    fail('requireSecureTransport', 'a boolean, and is for the engine "mysql"', requireSecureTransport);
+  }
   if (typeof now !== 'function') fail('now', 'a function that returns milliseconds', now);
   checkFaults(faults);
   if (typeof options.region !== 'string' || !/^[a-z0-9]+(-[a-z0-9]+)+$/.test(options.region)) {
     fail('region', 'an AWS region, such as "eu-west-1"', options.region);
   }
   return {
+    engine,
     upstream: checkUpstream(options.upstream),
     region: options.region,
     accessKeys: checkAccessKeys(options.accessKeys),
@@ -122,15 +151,21 @@ export function checkOptions(options: EmulatorOptions): CheckedOptions {
     tokenPort: options.tokenPort === undefined ? undefined : integer('tokenPort', options.tokenPort, 1, 65_535),
     listenHostname: text('listenHostname', options.listenHostname ?? '127.0.0.1'),
     iamUsers: options.iamUsers === undefined ? undefined : new Set(names('iamUsers', options.iamUsers)),
-    authenticationTimeoutMs: integer('authenticationTimeoutMs', options.authenticationTimeoutMs ?? 60_000, 1, 600_000),
+    authenticationTimeoutMs: integer(
+      'authenticationTimeoutMs',
+      options.authenticationTimeoutMs ?? (engine === 'mysql' ? 10_000 : 60_000),
+      1,
+      600_000,
+    ),
+    requireSecureTransport: requireSecureTransport ?? true,
     now,
     faults: structuredClone(faults),
   };
 }
 
 function checkUpstream(upstream: UpstreamOptions): UpstreamOptions {
-  unknownNames('upstream', object('upstream', upstream), ['hostname', 'port', 'password', 'tls']);
-  const { hostname, port, password, tls } = upstream;
+  unknownNames('upstream', object('upstream', upstream), ['hostname', 'port', 'username', 'password', 'tls']);
+  const { hostname, port, username, password, tls } = upstream;
   if (password !== undefined && typeof password !== 'string' && typeof password !== 'function') {
     fail('upstream.password', 'a string or a function of the user name', password, true);
   }
@@ -138,6 +173,7 @@ function checkUpstream(upstream: UpstreamOptions): UpstreamOptions {
   return {
     hostname: text('upstream.hostname', hostname),
     port: integer('upstream.port', port, 1, 65_535),
+    ...(username === undefined ? {} : { username: text('upstream.username', username) }),
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls }),
   };

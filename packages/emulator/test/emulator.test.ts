@@ -17,10 +17,10 @@ describe('options', () => {
   const secret = 'hunter2-hunter2';
   const bad: ReadonlyArray<[message: string, options: object]> = [
     ['"options" must be an object, got undefined', undefined as unknown as object],
-    ['"options" must be an object of upstream, region,', { ...good, acceptAll: true }],
+    ['"options" must be an object of engine, upstream, region,', { ...good, acceptAll: true }],
     ['"upstream" must be an object, got undefined', { ...good, upstream: undefined }],
     [
-      '"upstream" must be an object of hostname, port, password, tls, got "host"',
+      '"upstream" must be an object of hostname, port, username, password, tls, got "host"',
       { ...good, upstream: { ...upstream, host: 'x' } },
     ],
     [

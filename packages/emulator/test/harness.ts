@@ -4,9 +4,10 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { Signer } from '@aws-sdk/rds-signer';
 import pg from 'pg';
 import { inject } from 'vitest';
+import { ByteReader, ConnectionEnded } from '../src/bytes.js';
 import { type Emulator, type EmulatorOptions, startEmulator } from '../src/index.js';
-import { encodeSslRequest, encodeStartup } from '../src/protocol.js';
-import { ByteReader, ConnectionEnded, type Message, readMessage } from '../src/reader.js';
+import { encodeSslRequest, encodeStartup } from '../src/postgres/protocol.js';
+import { type Message, readMessage } from '../src/postgres/reader.js';
 
 export const REGION = 'eu-west-1';
 export const KEY = { accessKeyId: 'AKIDEMULATOR', secretAccessKey: 'secret-that-must-not-print' };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { encodePassword } from '../src/protocol.js';
+import { encodePassword } from '../src/postgres/protocol.js';
 import { ask, client, failure, fields, KEY, REGION, sign, start, until, Wire } from './harness.js';
 
 describe('a good token', () => {

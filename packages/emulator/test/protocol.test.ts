@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ByteReader, ConnectionEnded } from '../src/bytes.js';
 import {
   encodeAuthentication,
   encodeMessage,
@@ -13,9 +14,9 @@ import {
   parseFirstPacket,
   parsePassword,
   parseSaslInitial,
-} from '../src/protocol.js';
-import { ByteReader, ConnectionEnded, readFirstPacket, readMessage } from '../src/reader.js';
-import { Refusal } from '../src/refusals.js';
+} from '../src/postgres/protocol.js';
+import { readFirstPacket, readMessage } from '../src/postgres/reader.js';
+import { Refusal } from '../src/refusal.js';
 
 const bytes = (maxLength = 300) => fc.uint8Array({ maxLength }).map((array) => Buffer.from(array));
 /** Where to cut a stream of bytes into chunks. */

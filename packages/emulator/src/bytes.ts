@@ -1,7 +1,5 @@
-// Reads exact numbers of bytes from a socket, and messages made of them, without ever holding more than it was asked for.
+// Reads exact numbers of bytes from a socket, without ever holding more than it was asked for.
 import type { Readable } from 'node:stream';
-import { type FirstPacket, firstPacketBodyLength, parseFirstPacket } from './protocol.js';
-import { badFraming } from './refusals.js';
 
 /** The other side went away in the middle of something. Nothing to answer, nobody to answer to. */
 export class ConnectionEnded extends Error {
@@ -11,7 +9,7 @@ export class ConnectionEnded extends Error {
 /** What a stream holds, by number of bytes. The rest stays in the stream, whose own limit holds back the sender. */
 export class ByteReader {
   readonly #stream: Readable;
-  #pending: { size: number; resolve: (bytes: Buffer) => void; reject: (error: Error) => void } | undefined;
+  #pending: { size: number | undefined; resolve: (bytes: Buffer) => void; reject: (error: Error) => void } | undefined;
 
   constructor(stream: Readable) {
     this.#stream = stream;
@@ -25,6 +23,15 @@ export class ByteReader {
 
   /** Resolves to exactly `size` bytes, 1 or more. @throws ConnectionEnded */
   read(size: number): Promise<Buffer> {
+    return this.#read(size);
+  }
+
+  /** Resolves to what has come, as soon as that is one byte or more. @throws ConnectionEnded */
+  readSome(): Promise<Buffer> {
+    return this.#read(undefined);
+  }
+
+  #read(size: number | undefined): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       this.#pending = { size, resolve, reject };
       if (this.#stream.destroyed || this.#stream.readableEnded) this.#fail();
@@ -42,7 +49,7 @@ export class ByteReader {
     const { size, resolve } = this.#pending;
     const bytes = this.#stream.read(size) as Buffer | null;
     if (bytes === null) return;
-    if (bytes.length < size) {
+    if (size !== undefined && bytes.length < size) {
       this.#fail(); // at its end a stream gives what is left, however little
     } else {
       this.#pending = undefined;
@@ -55,26 +62,4 @@ export class ByteReader {
     this.#pending = undefined;
     pending?.reject(new ConnectionEnded());
   };
-}
-
-export interface Message {
-  readonly type: string;
-  readonly body: Buffer;
-  /** The whole message as it came. */
-  readonly bytes: Buffer;
-}
-
-/** Reads a packet without a type, whose first byte may have been read already. */
-export async function readFirstPacket(reader: ByteReader, firstByte?: Buffer): Promise<FirstPacket> {
-  const length = firstByte ? Buffer.concat([firstByte, await reader.read(3)]) : await reader.read(4);
-  return parseFirstPacket(await reader.read(firstPacketBodyLength(length.readUInt32BE(0))));
-}
-
-/** Reads a message with a type, and refuses a body above `maxBytes` before any of it is stored. */
-export async function readMessage(reader: ByteReader, maxBytes: number): Promise<Message> {
-  const header = await reader.read(5);
-  const bodyBytes = header.readUInt32BE(1) - 4;
-  if (bodyBytes < 0 || bodyBytes > maxBytes) throw badFraming();
-  const body = bodyBytes === 0 ? Buffer.alloc(0) : await reader.read(bodyBytes);
-  return { type: header.toString('latin1', 0, 1), body, bytes: Buffer.concat([header, body]) };
 }

@@ -1,11 +1,13 @@
 // The emulator's own end at the database behind it: dialling, and logging in with the configured password.
 import { createHash } from 'node:crypto';
-import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import type { UpstreamOptions } from './options.js';
+import type { Socket } from 'node:net';
+import { ByteReader, ConnectionEnded } from '../bytes.js';
+import { dialTcp, dialTls, type Track, whyUnreachable } from '../dial.js';
+import type { UpstreamOptions } from '../options.js';
+import { Refusal } from '../refusal.js';
 import { Authentication, encodeMessage, encodePassword, encodeSaslInitial, encodeSslRequest } from './protocol.js';
-import { ByteReader, ConnectionEnded, type Message, readMessage } from './reader.js';
-import { Refusal, upstreamLoginFailed, upstreamRefused, upstreamUnreachable } from './refusals.js';
+import { type Message, readMessage } from './reader.js';
+import { upstreamLoginFailed, upstreamRefused, upstreamUnreachable } from './refusals.js';
 import { createScramClient, MECHANISM } from './scram.js';
 
 // No server's message before a login is longer; one that claims to be is no PostgreSQL's.
@@ -15,12 +17,9 @@ const MAX_MESSAGE_BYTES = 65_536;
  * Connects to the upstream, over TLS if that is configured. `track` sees every socket before anything can go wrong.
  * @throws Refusal with the reason `upstream`
  */
-export async function dial(upstream: UpstreamOptions, track: (socket: Socket) => void): Promise<Socket> {
-  const address = `${upstream.hostname}:${upstream.port}`;
+export async function dial(upstream: UpstreamOptions, track: Track): Promise<Socket> {
   try {
-    const socket = connect({ host: upstream.hostname, port: upstream.port, allowHalfOpen: true, noDelay: true });
-    track(socket);
-    await opened(socket, 'connect');
+    const socket = await dialTcp(upstream, track);
     if (!upstream.tls) return socket;
 
     const reader = new ByteReader(socket);
@@ -28,33 +27,10 @@ export async function dial(upstream: UpstreamOptions, track: (socket: Socket) =>
     const answer = await reader.read(1);
     if (answer.toString() !== 'S' || reader.buffered > 0) throw new Error('it does not offer TLS');
     reader.release();
-    const secure = connectTls({
-      ...(isIP(upstream.hostname) ? {} : { servername: upstream.hostname }),
-      ALPNProtocols: ['postgresql'],
-      host: upstream.hostname, // the name to check the certificate against; the connection is there already
-      ...upstream.tls,
-      socket,
-    });
-    track(secure);
-    await opened(secure, 'secureConnect');
-    return secure;
+    return await dialTls(socket, upstream, track, 'postgresql');
   } catch (error) {
-    throw upstreamUnreachable(`no connection to the upstream ${address}: ${reasonOf(error)}`);
+    throw upstreamUnreachable(whyUnreachable(upstream, error));
   }
-}
-
-function opened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once(event, resolve).once('error', reject);
-    socket.once('close', () => reject(new ConnectionEnded()));
-  });
-}
-
-/** An address that has several families fails with an AggregateError, which has no message. */
-function reasonOf(error: unknown): string {
-  if (error instanceof ConnectionEnded) return 'it closed the connection';
-  const { message, code } = error as NodeJS.ErrnoException;
-  return message || code || 'unknown error';
 }
 
 /** Reads one message of the upstream's. @throws Refusal with the reason `upstream` */

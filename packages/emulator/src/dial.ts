@@ -1,0 +1,49 @@
+// The emulator's own end at the database behind it: a TCP connection, and TLS over it.
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { ConnectionEnded } from './bytes.js';
+import type { UpstreamOptions } from './options.js';
+
+/** Sees every socket before anything can go wrong with it. */
+export type Track = (socket: Socket) => void;
+
+/** Connects to the upstream. @throws Error as the socket gave it */
+export async function dialTcp({ hostname, port }: UpstreamOptions, track: Track): Promise<Socket> {
+  const socket = connect({ host: hostname, port, allowHalfOpen: true, noDelay: true });
+  track(socket);
+  await opened(socket, 'connect');
+  return socket;
+}
+
+/** Goes on under TLS, once the upstream has been asked for it. @throws Error as the socket gave it */
+export async function dialTls(socket: Socket, upstream: UpstreamOptions, track: Track, alpn?: string): Promise<Socket> {
+  const secure = connectTls({
+    ...(isIP(upstream.hostname) ? {} : { servername: upstream.hostname }),
+    ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
+    host: upstream.hostname, // the name to check the certificate against; the connection is there already
+    ...upstream.tls,
+    socket,
+  });
+  track(secure);
+  await opened(secure, 'secureConnect');
+  return secure;
+}
+
+/** What an error of these two comes to, in words. */
+export function whyUnreachable({ hostname, port }: UpstreamOptions, error: unknown): string {
+  return `no connection to the upstream ${hostname}:${port}: ${reasonOf(error)}`;
+}
+
+function opened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once(event, resolve).once('error', reject);
+    socket.once('close', () => reject(new ConnectionEnded()));
+  });
+}
+
+/** An address that has several families fails with an AggregateError, which has no message. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ConnectionEnded) return 'it closed the connection';
+  const { message, code } = error as NodeJS.ErrnoException;
+  return message || code || 'unknown error';
+}

@@ -1,0 +1,40 @@
+// How the emulator goes away from an upstream that it has not logged in to.
+import { randomBytes } from 'node:crypto';
+import { authenticate, firstAnswer } from './authentication.js';
+import { Capability } from './protocol.js';
+import type { Response } from './response.js';
+import type { Upstream } from './upstream.js';
+
+/** As long as MySQL itself waits for the next packet of a login. */
+const PATIENCE_MS = 10_000;
+
+const NOBODY: Omit<Response, 'plugin' | 'authentication'> = {
+  capabilities: (Capability.mysql | Capability.protocol41 | Capability.secureConnection | Capability.pluginAuth) >>> 0,
+  mariadbCapabilities: 0,
+  maxPacketBytes: 1 << 24,
+  characterSet: 45, // utf8mb4
+  username: '',
+  database: undefined,
+  attributes: undefined,
+};
+
+/**
+ * Goes away. MySQL counts handshakes that break off, and after `max_connect_errors` of them in a row it takes no more
+ * connections from our host (error 1129); a login that it refuses does not count. So where a client was refused before
+ * we had to answer the upstream's greeting, nobody tries to log in with a password that nobody has.
+ */
+export function leave(upstream: Upstream): void {
+  const greeting = upstream.unanswered;
+  if (!greeting) {
+    upstream.destroy();
+    return;
+  }
+  const password = randomBytes(16).toString('hex');
+  const first = firstAnswer(greeting, password);
+  upstream.end.stream.setTimeout(PATIENCE_MS, () => upstream.destroy());
+  upstream
+    .respond({ ...NOBODY, ...first }, greeting)
+    .then(() => authenticate(upstream, { ...greeting, plugin: first.plugin }, password))
+    .catch(() => {}) // as it should be
+    .finally(() => upstream.destroy());
+}

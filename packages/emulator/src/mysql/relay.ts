@@ -1,0 +1,47 @@
+// The login of a user without IAM: the upstream and the client settle it between them.
+import { type Proof, parseAuthSwitch, sendEncrypted } from './authentication.js';
+import type { Channel } from './channel.js';
+import { MAX_LOGIN_PACKET_BYTES } from './opening.js';
+import { CACHING_SHA2_PASSWORD, Reply, Sha2 } from './protocol.js';
+import type { Upstream } from './upstream.js';
+
+export interface Settled {
+  /** The upstream's OK, or its error. */
+  readonly payload: Buffer;
+  /** Whether the client has answered anything that is not an empty password. */
+  readonly passwordGiven: boolean;
+}
+
+/** What the client has answered already. */
+export interface FirstAnswer extends Proof {
+  readonly authentication: Buffer;
+}
+
+/** Passes the packets of a login on, once the client's first answer has been. @throws Refusal, ConnectionEnded */
+export async function relay(
+  upstream: Upstream,
+  client: Channel,
+  clientEncrypted: boolean,
+  first: FirstAnswer,
+): Promise<Settled> {
+  let { plugin, scramble } = first;
+  let passwordGiven = !isEmpty(first.authentication);
+  for (;;) {
+    const payload = await upstream.read();
+    if (payload[0] === Reply.ok || payload[0] === Reply.error) return { payload, passwordGiven };
+    client.write(payload);
+    const says = payload[0] === Reply.moreData && plugin === CACHING_SHA2_PASSWORD ? payload[1] : undefined;
+    if (says === Sha2.fastAuthOk) continue;
+    if (payload[0] === Reply.switch) ({ plugin, scramble } = parseAuthSwitch(payload));
+    const answer = await client.read(MAX_LOGIN_PACKET_BYTES);
+    passwordGiven ||= !isEmpty(answer);
+    // Over TLS a client sends the password itself; an upstream without TLS wants it encrypted.
+    if (says === Sha2.fullAuth && clientEncrypted && !upstream.encrypted) {
+      await sendEncrypted(upstream, scramble, answer);
+    } else {
+      upstream.write(answer);
+    }
+  }
+}
+
+const isEmpty = (answer: Buffer): boolean => answer.every((byte) => byte === 0);

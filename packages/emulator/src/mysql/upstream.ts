@@ -1,0 +1,138 @@
+// The emulator's own end at the database behind it: dialling, and logging in with the configured password.
+import type { Socket } from 'node:net';
+import { ByteReader, ConnectionEnded } from '../bytes.js';
+import { dialTcp, dialTls, type Track, whyUnreachable } from '../dial.js';
+import type { UpstreamOptions } from '../options.js';
+import { Refusal } from '../refusal.js';
+import { Channel, type End } from './channel.js';
+import { type Greeting, parseGreeting } from './greeting.js';
+import { Capability, Reply } from './protocol.js';
+import { upstreamRefused, upstreamUnreachable } from './refusals.js';
+import { encodeResponse, encodeSslRequest, type Response } from './response.js';
+
+// No server's packet before the end of a login is longer; one that claims to be is no MySQL's.
+const MAX_PACKET_BYTES = 65_536;
+
+/** A connection to the upstream, in its login. */
+export class Upstream {
+  readonly #options: UpstreamOptions;
+  readonly #track: Track;
+  /** The TCP connection, and TLS over it. */
+  readonly #sockets: Socket[] = [];
+  #end: End | undefined;
+  #channel: Channel | undefined;
+  #greeting: Greeting | undefined;
+
+  constructor(options: UpstreamOptions, track: Track) {
+    this.#options = options;
+    this.#track = (socket) => {
+      track(socket);
+      this.#sockets.push(socket);
+    };
+  }
+
+  /**
+   * Connects, and reads the upstream's greeting, which comes before TLS.
+   * @throws Refusal with the reason `upstream`
+   */
+  async dial(): Promise<Greeting> {
+    const socket = await dialTcp(this.#options, this.#track).catch((error) => {
+      throw this.#unreachable(error);
+    });
+    this.#talkOver(socket);
+    const payload = await this.read();
+    if (payload[0] === Reply.error) throw upstreamRefused(payload); // too many connections, a host that is blocked
+    const greeting = greetingOf(payload);
+    this.#greeting = greeting;
+    return greeting;
+  }
+
+  /** Its greeting, as long as it waits for our answer. */
+  get unanswered(): Greeting | undefined {
+    return this.#greeting;
+  }
+
+  get encrypted(): boolean {
+    return this.#options.tls !== undefined;
+  }
+
+  /** Answers the greeting, after a change to TLS if that is configured. @throws Refusal with the reason `upstream` */
+  async respond(response: Response, greeting: Greeting): Promise<void> {
+    this.#greeting = undefined;
+    if (!this.encrypted) {
+      const capabilities = (response.capabilities & ~Capability.ssl) >>> 0;
+      return this.write(encodeResponse({ ...response, capabilities }));
+    }
+    if (!(greeting.capabilities & Capability.ssl)) throw this.#unreachable(new Error('it does not offer TLS'));
+    const overTls = { ...response, capabilities: (response.capabilities | Capability.ssl) >>> 0 };
+    this.write(encodeSslRequest(overTls));
+    const { stream, reader } = this.end;
+    reader.release();
+    const secure = await dialTls(stream, this.#options, this.#track).catch((error) => {
+      throw this.#unreachable(error);
+    });
+    this.#talkOver(secure, 2);
+    this.write(encodeResponse(overTls));
+  }
+
+  /** Begins a command: its packets count from 0 again. */
+  command(payload: Buffer): void {
+    this.#channel = new Channel(this.end);
+    this.write(payload);
+  }
+
+  write(payload: Buffer): void {
+    this.#channel?.write(payload);
+  }
+
+  /** @throws Refusal with the reason `upstream` */
+  async read(): Promise<Buffer> {
+    try {
+      const payload = await this.#channel?.read(MAX_PACKET_BYTES);
+      if (payload && payload.length > 0) return payload;
+    } catch (error) {
+      if (error instanceof ConnectionEnded)
+        throw upstreamUnreachable('the upstream closed the connection during the login');
+      if (!(error instanceof Refusal)) throw error;
+    }
+    throw notMysql();
+  }
+
+  /** Its stream, and who reads it. @throws ConnectionEnded if it has none */
+  get end(): End {
+    if (!this.#end) throw new ConnectionEnded();
+    return this.#end;
+  }
+
+  /** Takes the stream back from whoever read it meanwhile. */
+  resume(): void {
+    this.#end = { stream: this.end.stream, reader: new ByteReader(this.end.stream) };
+  }
+
+  /** Breaks off, in whatever state. */
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #talkOver(stream: Socket, sequence = 0): void {
+    this.#end = { stream, reader: new ByteReader(stream) };
+    this.#channel = new Channel(this.#end, sequence);
+  }
+
+  #unreachable(error: unknown): Refusal {
+    return upstreamUnreachable(whyUnreachable(this.#options, error));
+  }
+}
+
+function greetingOf(payload: Buffer): Greeting {
+  try {
+    const greeting = parseGreeting(payload);
+    if (greeting && greeting.capabilities & Capability.pluginAuth) return greeting;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+  }
+  throw notMysql();
+}
+
+/** It says what no MySQL would. */
+export const notMysql = () => upstreamUnreachable('the upstream does not speak the protocol of MySQL 5.5.7 or later');

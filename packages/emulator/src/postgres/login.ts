@@ -1,0 +1,177 @@
+// One PostgreSQL client's login, from its first byte to the moment that it is joined to the database behind.
+import type { Socket } from 'node:net';
+import { admit } from '../admission.js';
+import { ByteReader, ConnectionEnded } from '../bytes.js';
+import type { Connection } from '../connection.js';
+import type { Faults } from '../faults.js';
+import { join } from '../join.js';
+import { hangIfTold, type Login, type Shared } from '../serve.js';
+import { closed } from '../sockets.js';
+import { open } from './opening.js';
+import {
+  Authentication,
+  encodeAuthentication,
+  encodeStartup,
+  MAX_PASSWORD_BYTES,
+  parsePassword,
+  parseSaslInitial,
+  type Startup,
+  sqlState,
+} from './protocol.js';
+import { readMessage } from './reader.js';
+import {
+  badPassword,
+  emptyPassword,
+  internalError,
+  passwordRefused,
+  plaintextRefused,
+  proxyThrottled,
+  tokenRefused,
+  upstreamRefused,
+} from './refusals.js';
+import { MECHANISM, mockServerFirst } from './scram.js';
+import { authenticationRequest, dial, logIn, readUpstream } from './upstream.js';
+
+/** See {@link Login}. */
+export class PostgresLogin implements Login {
+  readonly #connection: Connection;
+  readonly #shared: Shared;
+  /** The sockets to the upstream, as long as they are not joined to the client. */
+  #dialled: Socket[] = [];
+
+  constructor(connection: Connection, shared: Shared) {
+    this.#connection = connection;
+    this.#shared = shared;
+  }
+
+  async run(): Promise<void> {
+    const connection = this.#connection;
+    await this.#hangIfTold('before-tls');
+    const opening = await open(connection, () => this.#shared.certificate());
+    if (opening.kind === 'cancel') return this.#passCancel(opening.packet);
+
+    const { startup } = opening;
+    const username = startup.parameters.get('user') ?? '';
+    if (!connection.encrypted) throw plaintextRefused(connection.address, startup.parameters);
+    await this.#hangIfTold('before-authentication');
+    const { iamUsers } = this.#shared.options;
+    if (iamUsers && !iamUsers.has(username)) await this.#logInWithPassword(startup, username);
+    else await this.#logInWithToken(startup, username);
+  }
+
+  hangUp(): void {
+    for (const socket of this.#dialled) socket.destroy();
+  }
+
+  refuse(answer: Buffer): void {
+    this.#connection.refuse(answer);
+  }
+
+  internalError(error: unknown): Buffer {
+    return internalError(error);
+  }
+
+  async #logInWithToken(startup: Startup, username: string): Promise<void> {
+    const client = this.#connection;
+    client.stream.write(encodeAuthentication(Authentication.cleartextPassword));
+    const { type, body } = await readMessage(client.reader, MAX_PASSWORD_BYTES);
+    const token = parsePassword(type, body);
+    await this.#hangIfTold('after-password');
+    if (token === '') throw emptyPassword();
+    await admit(token, username, this.#connection.raw, this.#shared, {
+      tokenRefused: (reason) => tokenRefused(reason, username),
+      proxyThrottled,
+    });
+
+    const { password, username: upstreamUsername = username } = this.#shared.options.upstream;
+    const { upstream, reader } = await this.#dial(withUser(startup, username, upstreamUsername));
+    const ok = await logIn(upstream, reader, upstreamUsername, password, (bytes) => client.stream.write(bytes));
+    this.#shared.count('accepted');
+    this.#join(upstream, reader, ok.bytes);
+  }
+
+  /** A user without `rds_iam` gets the upstream's own password authentication, or none at all. @throws Refusal */
+  async #logInWithPassword(startup: Startup, username: string): Promise<void> {
+    const { upstream, reader } = await this.#dial(startup);
+    for (;;) {
+      const message = await readUpstream(reader);
+      switch (authenticationRequest(message)) {
+        case Authentication.cleartextPassword:
+        case Authentication.md5Password:
+        case Authentication.sasl:
+          // From here on the two settle it between them.
+          this.#shared.count('relayed');
+          return this.#join(upstream, reader, message.bytes);
+      }
+      if (message.type === 'N' || message.type === 'v') {
+        this.#connection.stream.write(message.bytes);
+        continue;
+      }
+      if (message.type === 'E' && !sqlState(message.body)?.startsWith('28')) throw upstreamRefused(message.bytes);
+      // It would let the user in, or keep the user out, without asking for a password; RDS does neither.
+      this.hangUp();
+      return this.#mockPasswordLogin(username);
+    }
+  }
+
+  /** Goes through the motions of SCRAM-SHA-256, as PostgreSQL does for users who have no password. @throws Refusal */
+  async #mockPasswordLogin(username: string): Promise<never> {
+    const { stream, reader } = this.#connection;
+    stream.write(encodeAuthentication(Authentication.sasl, Buffer.from(`${MECHANISM}\0\0`)));
+    const { type, body } = await readMessage(reader, MAX_PASSWORD_BYTES);
+    const initial = type === 'p' ? parseSaslInitial(body) : undefined;
+    const serverFirst =
+      initial?.mechanism === MECHANISM && mockServerFirst(initial.data, username, this.#shared.mockSecret);
+    if (!serverFirst) throw badPassword('malformed SCRAM message');
+    stream.write(encodeAuthentication(Authentication.saslContinue, Buffer.from(serverFirst)));
+    await readMessage(reader, MAX_PASSWORD_BYTES);
+    throw passwordRefused(username);
+  }
+
+  async #dial(startup: Startup): Promise<{ upstream: Socket; reader: ByteReader }> {
+    const upstream = await this.#connect();
+    upstream.write(encodeStartup(startup));
+    return { upstream, reader: new ByteReader(upstream) };
+  }
+
+  async #connect(): Promise<Socket> {
+    if (this.#connection.raw.destroyed) throw new ConnectionEnded();
+    return dial(this.#shared.options.upstream, (socket) => {
+      this.#shared.track(socket);
+      this.#dialled.push(socket);
+    });
+  }
+
+  #join(upstream: Socket, reader: ByteReader, firstBytes: Buffer): void {
+    const client = this.#connection;
+    this.#dialled = [];
+    client.reader.release();
+    reader.release();
+    this.#shared.established(client.stream);
+    client.stream.write(firstBytes);
+    join(client.stream, upstream);
+  }
+
+  /** Passes a CancelRequest on. As with PostgreSQL, the client sees that it is done when the connection closes. */
+  async #passCancel(packet: Buffer): Promise<never> {
+    this.#shared.count('cancelRequests');
+    // There is no answer to a CancelRequest, and so none to its failure.
+    const upstream = await this.#connect().catch(() => undefined);
+    if (upstream) {
+      upstream.resume().end(packet);
+      await closed(upstream);
+    }
+    throw new ConnectionEnded();
+  }
+
+  #hangIfTold(where: Faults['hang']): Promise<void> {
+    return hangIfTold(where, this.#connection, this.#shared);
+  }
+}
+
+/** The same login for another user: the database, if none is named, is still that of the user whose token was good. */
+function withUser({ version, parameters }: Startup, username: string, upstreamUsername: string): Startup {
+  if (username === upstreamUsername) return { version, parameters };
+  const database = parameters.get('database') || username;
+  return { version, parameters: new Map([...parameters, ['user', upstreamUsername], ['database', database]]) };
+}

@@ -1,0 +1,88 @@
+// One connection, whichever protocol it speaks: the time it has to log in, and what becomes of one that fails.
+import type { Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import { ConnectionEnded } from './bytes.js';
+import { Connection } from './connection.js';
+import type { Faults } from './faults.js';
+import type { CheckedOptions } from './options.js';
+import { Refusal, type RefusalReason } from './refusal.js';
+import { closed } from './sockets.js';
+import type { AcceptedTokens, RateWindow } from './throttle.js';
+
+/** What all connections of an emulator share. */
+export interface Shared {
+  readonly options: CheckedOptions;
+  /** The port that tokens must be signed for. */
+  readonly tokenPort: number;
+  /** What is to go wrong now. */
+  readonly faults: Faults;
+  readonly rate: RateWindow | undefined;
+  readonly tokens: AcceptedTokens;
+  /** Salts the answers to users who cannot log in. */
+  readonly mockSecret: Buffer;
+  /** The certificate to present now; `undefined` for no TLS. */
+  certificate(): Promise<SecureContext | undefined>;
+  /** Sees every socket to the upstream before anything can go wrong with it. */
+  track(socket: Socket): void;
+  count(event: 'accepted' | 'relayed' | 'cancelRequests'): void;
+  countRefusal(reason: RefusalReason): void;
+  /** Takes note of a session that has begun. */
+  established(client: Socket): void;
+}
+
+/** One client's login, in the protocol of an engine. */
+export interface Login {
+  /** Resolves when the client is joined to the upstream. @throws Refusal, ConnectionEnded */
+  run(): Promise<void>;
+  /** Leaves the upstream, unless a session has begun. */
+  hangUp(): void;
+  /** Tells the client, and ends. */
+  refuse(answer: Buffer): void;
+  /** What it says to a fault of the emulator's own, or of a function that its user gave it. */
+  internalError(error: unknown): Buffer;
+}
+
+export type StartLogin = (connection: Connection, shared: Shared) => Login;
+
+/** Serves one connection. Never rejects: whatever a client does costs that client's connection only. */
+export async function serve(raw: Socket, shared: Shared, startLogin: StartLogin): Promise<void> {
+  const login = startLogin(new Connection(raw), shared);
+  raw.once('close', () => login.hangUp());
+  await attempt(raw, shared, login, () => login.run());
+}
+
+/** Runs what a client does to log in, in the time that there is for it. Never rejects. */
+export async function attempt(raw: Socket, shared: Shared, login: Login, run: () => Promise<void>): Promise<void> {
+  let refused = false;
+  const timer = setTimeout(() => {
+    if (!refused) shared.countRefusal('timeout');
+    raw.destroy(); // PostgreSQL and MySQL, too, say nothing
+  }, shared.options.authenticationTimeoutMs);
+  timer.unref();
+  const stop = () => clearTimeout(timer);
+  raw.once('close', stop);
+  try {
+    await run();
+    stop();
+    raw.off('close', stop);
+  } catch (error) {
+    refused = true;
+    login.hangUp();
+    if (error instanceof Refusal) {
+      // A client that leaves takes our connection to the upstream along, and was not refused.
+      if (!(raw.destroyed && error.reason === 'upstream')) shared.countRefusal(error.reason);
+      if (error.answer) return login.refuse(error.answer);
+    } else if (!(error instanceof ConnectionEnded)) {
+      return login.refuse(login.internalError(error));
+    }
+    raw.destroy();
+  }
+}
+
+/** Stops here for good if a fault says so. @throws ConnectionEnded once the client is gone */
+export async function hangIfTold(where: Faults['hang'], connection: Connection, shared: Shared): Promise<void> {
+  if (shared.faults.hang !== where) return;
+  connection.ignore();
+  await closed(connection.raw);
+  throw new ConnectionEnded();
+}

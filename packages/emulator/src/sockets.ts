@@ -1,0 +1,24 @@
+// Waiting for what happens to a socket.
+import type { Socket } from 'node:net';
+
+/** Resolves when the socket has closed, with an error or without. */
+export function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
+}
+
+/** Resolves after so many milliseconds, or when the socket closes. */
+export function delay(ms: number, socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      socket.off('close', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    timer.unref();
+    socket.once('close', done);
+  });
+}

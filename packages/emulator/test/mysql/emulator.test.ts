@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { inspect, promisify } from 'node:util';
+import type { MariadbServer } from '@rds-iam/test-servers';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type EmulatorOptions, startEmulator } from '../../src/index.js';
+import { failure, KEY, REGION } from '../harness.js';
+import { ask, PASSWORD, sign, start, startServer } from './harness.js';
+
+/** Runs a program on the sources of this package, without a build; tsx is the workspace's. */
+const FROM_SOURCE = ['--conditions=@rds-iam/source', '--import', 'tsx'];
+const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
+
+let server: MariadbServer;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.close());
+
+test.each([
+  ['"engine" must be one of "postgres", "mysql", got "oracle"', { engine: 'oracle' }],
+  ['"upstream.username" must be a string that is not empty', { upstream: { hostname: 'x', port: 1, username: '' } }],
+  [
+    '"requireSecureTransport" must be a boolean, and is for the engine "mysql", got "yes"',
+    { requireSecureTransport: 'yes' },
+  ],
+  [
+    '"requireSecureTransport" must be a boolean, and is for the engine "mysql", got true',
+    { engine: 'postgres', requireSecureTransport: true },
+  ],
+])('%s', async (message, options) => {
+  const good = { engine: 'mysql', upstream: { hostname: '127.0.0.1', port: 1 }, region: REGION, accessKeys: [KEY] };
+  const error = await failure(startEmulator({ ...good, ...options } as EmulatorOptions));
+  expect(error).toBeInstanceOf(TypeError);
+  expect(error.message).toContain(message);
+});
+
+test('shows no secret and no token, whatever happened', async () => {
+  await using emulator = await start(server);
+  const token = await sign(emulator);
+  await ask(emulator, { password: token });
+  const error = await failure(ask(emulator, { password: `${token}x` }));
+  const shown = [emulator, emulator.stats, error].map((value) =>
+    inspect(value, { depth: Number.POSITIVE_INFINITY, showHidden: true, getters: true }),
+  );
+  for (const secret of [KEY.secretAccessKey, PASSWORD, /X-Amz-Signature=(\w+)/.exec(token)?.[1] ?? 'none']) {
+    expect(shown.join('\n')).not.toContain(secret);
+  }
+});
+
+test('close leaves nothing that keeps a process alive', async () => {
+  const program = fileURLToPath(new URL('./leaves-nothing.ts', import.meta.url));
+  const { hostname, port } = server;
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [...FROM_SOURCE, program, JSON.stringify({ hostname, port })],
+    { cwd: PACKAGE, timeout: 20_000 },
+  );
+  expect(stdout.trim()).toBe('closed, with 0 sockets');
+});
+
+test('the program in the README runs', async () => {
+  const readme = await readFile(`${PACKAGE}/README.md`, 'utf8');
+  const [program = ''] = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code = '']) => code).slice(1);
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [
+      ...FROM_SOURCE,
+      '--input-type=module',
+      '--eval',
+      program.replace('port: 3306', `port: ${server.port}`).replace('its password', PASSWORD),
+    ],
+    { cwd: PACKAGE, timeout: 20_000 },
+  );
+  expect(stdout).toContain("[ { who: 'app@%' } ]");
+});
