@@ -7,27 +7,10 @@ import {
   isRdsIam,
   type RdsIam,
   type RdsIamOptions,
+  type WithIam,
 } from '@rds-iam/core';
 import type * as pg from 'pg';
 import { parse } from 'pg-connection-string';
-
-/**
- * Options of a driver's with IAM in place of the password. A password is only possible where `iam.enabled` may be
- * `false`, so that one configuration serves a laptop and production.
- */
-type WithIam<Config> = Omit<Config, 'password'> &
-  (
-    | {
-        /** IAM options, or a {@link RdsIam} to share with other pools. @defaultValue the default credential chain */
-        readonly iam?: (RdsIamOptions & { readonly enabled?: true }) | RdsIam;
-        readonly password?: undefined;
-      }
-    | {
-        /** IAM options of which `enabled` says whether the password is used. */
-        readonly iam: RdsIamOptions & { readonly enabled: boolean; readonly getToken?: never };
-        readonly password?: Config extends { password?: infer Password } ? Password : never;
-      }
-  );
 
 /** pg's own `ClientConfig`, with `iam` in place of `password`. */
 export type ClientConfig = WithIam<pg.ClientConfig>;

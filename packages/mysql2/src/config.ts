@@ -1,0 +1,182 @@
+import {
+  checkDriverTls,
+  checkEndpoint,
+  configError,
+  createRdsIam,
+  type DriverTls,
+  type Endpoint,
+  isRdsIam,
+  type RdsIam,
+  type RdsIamOptions,
+  type WithIam,
+} from '@rds-iam/core';
+import type * as mysql2 from 'mysql2';
+
+/** The names of the options that hold a password. */
+type Secret = 'password' | 'password1' | 'password2' | 'password3' | 'passwordSha1';
+
+/** mysql2's own `ConnectionOptions`, with `iam` in place of the passwords. */
+export type ConnectionOptions = WithIam<mysql2.ConnectionOptions, Secret>;
+
+/** mysql2's own `PoolOptions`, with `iam` in place of the passwords. */
+export type PoolOptions = WithIam<mysql2.PoolOptions, Secret>;
+
+/** mysql2's own `PoolClusterOptions`, with the `iam` of all nodes that have none of their own. */
+export type PoolClusterOptions = mysql2.PoolClusterOptions & { readonly iam?: RdsIamOptions | RdsIam };
+
+export type Given<Config> = string | (Config & { readonly iam?: RdsIamOptions | RdsIam });
+
+/** A configuration that was checked: for the plain driver where IAM is off, else with discrete fields and no password. */
+export type Checked<Config> =
+  | { readonly iam: undefined; readonly config: string | Config }
+  | {
+      readonly iam: RdsIam;
+      readonly config: Config;
+      readonly endpoint: Endpoint;
+      readonly ssl: DriverTls;
+      readonly timeoutMs: number | undefined;
+    };
+
+interface Fields {
+  readonly host?: string;
+  readonly port?: number | string;
+  readonly user?: string;
+  readonly ssl?: unknown;
+  readonly connectTimeout?: unknown;
+}
+
+const PASSWORDS: readonly Secret[] = ['password', 'password1', 'password2', 'password3', 'passwordSha1'];
+
+/** Checks a configuration of a connection or a pool, and takes a connection URI apart. */
+export function checkConfig<Config extends object>(
+  given: Given<Config> | undefined,
+  shared?: RdsIamOptions | RdsIam,
+): Checked<Config> {
+  const { iam: own, ...plain } = (typeof given === 'string' ? { uri: given } : (given ?? {})) as Config & {
+    readonly iam?: RdsIamOptions | RdsIam;
+  };
+  const iamOption = own ?? shared;
+  const iam = isRdsIam(iamOption) ? iamOption : createRdsIam(iamOption);
+  if (!iam.enabled) return { iam: undefined, config: typeof given === 'string' ? given : (plain as Config) };
+
+  const { uri, ...fields } = plain as { readonly uri?: unknown };
+  const config: Record<string, unknown> = { ...(uri !== undefined && fromUri(uri)), ...defined(fields) };
+  for (const name of PASSWORDS) {
+    if (config[name] !== undefined) {
+      throw configError(`"${name}" is given beside IAM: remove it, or set "iam.enabled" to false to log in with it`);
+    }
+  }
+  refuseWhatIamReplaces(config);
+  const { ssl, connectTimeout, ...rest } = config as Fields;
+  const tls = checkSsl(ssl);
+  const endpoint = { hostname: rest.host ?? '', port: portOf(rest.port), username: rest.user ?? '' };
+  checkEndpoint(endpoint);
+  const timeoutMs = Number(connectTimeout ?? 0) || undefined;
+  return { iam, config: rest as unknown as Config, endpoint, ssl: tls, timeoutMs };
+}
+
+function portOf(port: number | string | undefined): number {
+  if (port === undefined) return 3306;
+  return typeof port === 'string' && port !== '' ? Number(port) : (port as number);
+}
+
+const REPLACED: Readonly<Record<string, string>> = {
+  socketPath: 'is a Unix socket, which carries no TLS and no IAM authentication: give the RDS endpoint in "host"',
+  insecureAuth: 'allows passwords of MySQL 4.0: remove it',
+  authSwitchHandler: 'would answer the server in place of the IAM login: remove it',
+};
+
+function refuseWhatIamReplaces(config: Readonly<Record<string, unknown>>): void {
+  for (const [name, why] of Object.entries(REPLACED)) {
+    if (config[name]) throw configError(`"${name}" ${why}`);
+  }
+  const plugins: unknown = config['authPlugins'];
+  if (typeof plugins === 'object' && plugins !== null && 'mysql_clear_password' in plugins) {
+    throw configError(
+      '"authPlugins.mysql_clear_password" would answer the server in place of the IAM login: remove it',
+    );
+  }
+  const stream: unknown = config['stream'];
+  if (stream !== undefined && typeof stream !== 'function') {
+    throw configError('"stream" must be a function that gives a stream: one that is given as it is serves one attempt');
+  }
+}
+
+/** mysql2's `ssl`, as far as it can stand beside IAM: the name of a profile says no more than IAM does by itself. */
+function checkSsl(ssl: unknown): DriverTls {
+  if (ssl === undefined || ssl === 'Amazon RDS') return undefined;
+  if (typeof ssl === 'string') {
+    throw configError(
+      '"ssl" is not the name of a profile that mysql2 has: remove it to trust the RDS roots, or give an object of TLS options',
+    );
+  }
+  if (typeof ssl !== 'object' || ssl === null) {
+    checkDriverTls(ssl);
+    return ssl;
+  }
+  const { verifyIdentity, ...options } = ssl as { readonly verifyIdentity?: unknown };
+  if (verifyIdentity !== undefined && verifyIdentity !== true) {
+    throw configError(
+      '"ssl.verifyIdentity" is off, but an IAM token may only go to a verified server: remove it, and connect by the name in the certificate',
+    );
+  }
+  checkDriverTls(options);
+  return options;
+}
+
+/** Parameters of other clients' URIs for TLS, and the values that ask for what IAM does anyway. */
+const TLS_PARAMETERS: readonly (readonly [name: RegExp, harmless: RegExp])[] = [
+  [/^ssl-?mode$/i, /^(?:require|required|verify[-_](?:ca|full|identity))$/i],
+  [/^(?:use|require)ssl$/i, /^(?:true|1)$/i],
+  [/^verifyServerCertificate$/i, /^(?:true|1)$/i],
+  [/^ssl-?accept$/i, /^strict$/i],
+  [/^ssl-?verify(?:-server-cert)?$/i, /^(?:true|1)$/i],
+  [/^(?:tls|ssl)$/i, /^(?:true|1|Amazon RDS|[{"].*)$/is],
+];
+
+/** The fields of a connection URI, as mysql2 reads them, less those that only say what IAM authentication does anyway. */
+function fromUri(uri: unknown): Record<string, unknown> {
+  let url: URL;
+  try {
+    url = new URL(uri as string);
+  } catch {
+    // Not with the cause: it repeats the URI, and any password in it.
+    throw configError('the connection URI cannot be read: give it as mysql://app@HOST:3306/db');
+  }
+  if (url.password) {
+    throw configError('the connection URI has a password in it, beside IAM: remove it, or set "iam.enabled" to false');
+  }
+  const fields: Record<string, unknown> = {
+    host: decodeURIComponent(url.hostname.replace(/^\[(.*)\]$/, '$1')) || undefined,
+    port: url.port ? Number(url.port) : undefined,
+    user: decodeURIComponent(url.username) || undefined,
+    database: decodeURIComponent(url.pathname.slice(1)) || undefined,
+  };
+  for (const [name, value] of url.searchParams) {
+    const rule = TLS_PARAMETERS.find(([pattern]) => pattern.test(name));
+    if (rule && !rule[1].test(value)) {
+      throw configError(
+        `"${name}=${word(value)}" in the connection URI takes away what IAM authentication needs: remove it`,
+      );
+    }
+    if ((!rule || /^[{"]/.test(value)) && fields[name] === undefined) fields[name] = parsed(value);
+  }
+  return defined(fields);
+}
+
+function parsed(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
+function defined<T extends object>(fields: T): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** A value of a URI, cut down to what can be no secret. */
+function word(value: string): string {
+  return /^[\w-]{0,20}$/.test(value) ? value : '…';
+}

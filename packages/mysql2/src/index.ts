@@ -1,0 +1,11 @@
+export {
+  type AuthToken,
+  createRdsIam,
+  isRdsIamError,
+  type RdsIam,
+  RdsIamError,
+  type RdsIamErrorCode,
+  type RdsIamOptions,
+} from '@rds-iam/core';
+export type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './config.js';
+export { type AddNode, createConnection, createPool, createPoolCluster, type PoolCluster } from './create.js';

@@ -1,0 +1,189 @@
+import { once } from 'node:events';
+import { isIP } from 'node:net';
+import { Duplex } from 'node:stream';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { assertVerifiedPeer, type Login, RdsIamError } from '@rds-iam/core';
+import {
+  clearPassword,
+  driverError,
+  errorNumber,
+  isError,
+  isOk,
+  numbered,
+  overTls,
+  type Packet,
+  PacketAssembler,
+  PacketReader,
+  pluginWanted,
+  protocolError,
+  readGreeting,
+} from './packets.js';
+
+/** What a login needs of the driver. */
+export interface Driver {
+  /** Dials: a socket that connects, or has connected. */
+  dial(login: Login): Duplex | Promise<Duplex>;
+  /**
+   * Opens a connection of the driver's over a stream, of which `failed` is told the driver's own error. It is dropped when
+   * it has said what it would answer, so it must have no timer.
+   */
+  speak(over: Duplex, failed: (error: unknown) => void): void;
+}
+
+/** A connection that has logged in, and what the server said: a driver to which it is repeated has logged in too. */
+export interface LoggedIn {
+  readonly socket: TLSSocket;
+  readonly greeting: Packet;
+  readonly ok: Packet;
+}
+
+const NO_PASSWORD_GIVEN = [1045, 1698];
+
+/** Dials, upgrades to TLS and logs in with a token: one attempt. */
+export async function logIn(login: Login, driver: Driver): Promise<LoggedIn> {
+  const raw = await driver.dial(login);
+  let socket: Duplex = raw;
+  const close = () => {
+    socket.destroy();
+    raw.destroy();
+  };
+  raw.on('error', ignore);
+  login.signal.addEventListener('abort', close, { once: true });
+  try {
+    login.signal.throwIfAborted();
+    const inClear = new PacketReader(raw);
+    const first = await inClear.next();
+    const interpreter = new Interpreter(driver);
+    if (isError(first)) throw await interpreter.errorOf(first);
+    const greeting = readGreeting(first);
+    if (!greeting) throw protocolError('no greeting');
+    if (!greeting.offersTls) {
+      throw driverError('HANDSHAKE_NO_SSL_SUPPORT', 'Server does not support secure connection');
+    }
+    const { request, response } = overTls(await interpreter.answerTo(greeting.withoutTls));
+    inClear.release();
+    raw.write(request);
+    const secure = await upgrade(raw, login);
+    socket = secure;
+    const reader = new PacketReader(secure);
+    secure.write(response);
+
+    let tokenSent = false;
+    for (;;) {
+      const packet = await reader.next();
+      const plugin = pluginWanted(packet);
+      if (plugin === 'mysql_clear_password' && !tokenSent) {
+        assertVerifiedPeer(secure, login.identity);
+        secure.write(clearPassword(login.token, packet));
+        tokenSent = true;
+      } else if (tokenSent && !isOk(packet) && !isError(packet)) {
+        throw protocolError('the server wants more than the token');
+      } else if (plugin !== undefined) {
+        throw notAnIamUser(`the server asks for ${plugin}`);
+      } else if (isOk(packet)) {
+        if (!tokenSent) throw notAnIamUser('the server let this user in without asking for anything');
+        reader.release();
+        return { socket: secure, greeting: greeting.withoutTls, ok: numbered(packet, 2) };
+      } else if (isError(packet)) {
+        const error = await interpreter.errorOf(numbered(packet, 2));
+        if (!tokenSent && NO_PASSWORD_GIVEN.includes(errorNumber(packet))) {
+          throw notAnIamUser('the server refuses this user without asking for a token', error);
+        }
+        throw error;
+      } else {
+        throw notAnIamUser('the server goes on with another way of logging in');
+      }
+    }
+  } catch (error) {
+    close();
+    // That we closed the socket ourselves is not what went wrong.
+    throw login.signal.aborted ? login.signal.reason : error;
+  } finally {
+    login.signal.removeEventListener('abort', close);
+  }
+}
+
+async function upgrade(raw: Duplex, { tls, identity, signal }: Login): Promise<TLSSocket> {
+  const secure = connectTls({ ...tls, socket: raw, host: identity, servername: isIP(identity) === 0 ? identity : '' });
+  secure.on('error', ignore);
+  try {
+    // A raw socket that is closed under it, by the signal, can leave a TLS socket without a word.
+    await once(secure, 'secureConnect', { signal });
+    return secure;
+  } catch (error) {
+    secure.destroy();
+    throw error;
+  }
+}
+
+/**
+ * A connection of the driver's own that never reaches a server, and says how this driver, in this version and with these
+ * options, answers a greeting, and what error it makes of a refusal.
+ */
+class Interpreter {
+  readonly #answer: Promise<Packet>;
+  readonly #failure: Promise<unknown>;
+  readonly #over: Duplex;
+
+  constructor(driver: Driver) {
+    const assembler = new PacketAssembler();
+    let answered: (packet: Packet) => void = ignore;
+    this.#answer = new Promise((resolve) => {
+      answered = resolve;
+    });
+    this.#over = new DriverSocket({
+      read: ignore,
+      write(chunk: Buffer, _encoding, done) {
+        assembler.add(chunk);
+        const packet = assembler.take();
+        if (packet) answered(Buffer.from(packet));
+        done();
+      },
+    });
+    this.#failure = new Promise((resolve) => driver.speak(this.#over, resolve));
+  }
+
+  async answerTo(greeting: Packet): Promise<Packet> {
+    this.#over.push(greeting);
+    return Promise.race([
+      this.#answer,
+      this.#failure.then((error) => {
+        throw error;
+      }),
+    ]);
+  }
+
+  errorOf(refusal: Packet): Promise<unknown> {
+    this.#over.push(refusal);
+    return this.#failure;
+  }
+}
+
+/** A stream with those methods of a socket that drivers call without asking whether there is one. */
+export class DriverSocket extends Duplex {
+  setKeepAlive(..._settings: unknown[]): this {
+    return this;
+  }
+
+  setNoDelay(..._settings: unknown[]): this {
+    return this;
+  }
+
+  setTimeout(..._settings: unknown[]): this {
+    return this;
+  }
+
+  address(): object {
+    return {};
+  }
+}
+
+function notAnIamUser(what: string, cause?: unknown): RdsIamError {
+  return new RdsIamError(
+    'ERR_RDS_IAM_REFUSED',
+    `${what}: this user does not exist, is not identified with AWSAuthenticationPlugin, or IAM authentication is off: CREATE USER … IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'; and enable IAM authentication on the instance or cluster. No token was sent`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
+function ignore(): void {}

@@ -1,0 +1,136 @@
+import { connect } from 'node:net';
+import { Duplex } from 'node:stream';
+import { isRdsIamError, type WithIam } from '@rds-iam/core';
+import * as mariadb from 'mariadb';
+import { type Checked, checkConfig, type Given } from './config.js';
+import { IamStream } from './iam-stream.js';
+import type { Driver } from './login.js';
+import { MariadbPool } from './mariadb-pool.js';
+
+export {
+  type AuthToken,
+  createRdsIam,
+  isRdsIamError,
+  type RdsIam,
+  RdsIamError,
+  type RdsIamErrorCode,
+  type RdsIamOptions,
+} from '@rds-iam/core';
+
+/** The mariadb connector's own `ConnectionConfig`, with `iam` in place of `password`. */
+export type ConnectionConfig = WithIam<mariadb.ConnectionConfig>;
+
+/** The mariadb connector's own `PoolConfig`, with `iam` in place of `password`. */
+export type PoolConfig = WithIam<mariadb.PoolConfig>;
+
+/** What a pool of mariadb's is used for, by applications and by `@prisma/adapter-mariadb`. */
+export type Pool = Pick<
+  mariadb.Pool,
+  | 'closed'
+  | 'getConnection'
+  | 'query'
+  | 'execute'
+  | 'batch'
+  | 'end'
+  | 'activeConnections'
+  | 'idleConnections'
+  | 'totalConnections'
+  | 'taskQueueSize'
+>;
+
+type CheckedForIam = Extract<Checked<mariadb.PoolConfig>, { readonly endpoint: unknown }>;
+
+/**
+ * `createConnection` of the mariadb connector, logging in with IAM: the same options less `password`, plus `iam`. A login
+ * is tried again where that can help, within `connectTimeout` or else `iam.retry.timeoutMs`.
+ *
+ * @throws RdsIamError of every code
+ */
+export async function createConnection(options: string | ConnectionConfig): Promise<mariadb.Connection> {
+  const checked = check(options);
+  return checked.iam ? open(checked) : mariadb.createConnection(checked.config);
+}
+
+/**
+ * `createPool` of the mariadb connector, logging in with IAM: the same options less `password`, plus `iam`. It opens
+ * connections as they are asked for, keeps `connectionLimit`, `acquireTimeout`, `idleTimeout` and `minDelayValidation`,
+ * and throws what is wrong with a login as it is.
+ *
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; every code from
+ * `getConnection`, `query`, `execute` and `batch`
+ */
+export function createPool(options: string | PoolConfig): Pool {
+  const checked = check(options);
+  if (!checked.iam) return mariadb.createPool(checked.config);
+  const ended = new AbortController();
+  const pool = new MariadbPool(
+    () => open(checked, ended.signal),
+    () => ended.abort(),
+    checked.config,
+  );
+  return pool as Pool;
+}
+
+function check(options: string | PoolConfig): Checked<mariadb.PoolConfig> {
+  return checkConfig<mariadb.PoolConfig>(options as Given<mariadb.PoolConfig>);
+}
+
+/**
+ * One physical connection. The connector knows no password and no TLS: both are kept underneath its stream, also because
+ * its version 3.4 would send a password in clear. (See {@link IamStream}.)
+ */
+async function open(
+  { iam, config, endpoint, ssl, timeoutMs }: CheckedForIam,
+  stopRetrying?: AbortSignal,
+): Promise<mariadb.Connection> {
+  const { keepAliveDelay, stream: ownStream } = config;
+  // A server's wish to be redirected would be followed without a token, and without TLS.
+  const options = { ...config, port: endpoint.port, connectTimeout: 0, permitRedirect: false, ssl: false };
+  const driver: Driver = {
+    async dial({ hostname: host, port }) {
+      const own = ownStream && (await streamOf(ownStream, { ...config, host, port }));
+      return (
+        own ??
+        connect({
+          host,
+          port,
+          noDelay: true,
+          keepAlive: true,
+          ...(keepAliveDelay !== undefined && { keepAliveInitialDelay: keepAliveDelay }),
+        })
+      );
+    },
+    speak(over, failed) {
+      mariadb.createConnection({ ...options, stream: () => over }).catch(failed);
+    },
+  };
+  const stream = new IamStream({
+    iam,
+    endpoint,
+    driver,
+    ssl,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(stopRetrying && { stopRetrying }),
+  });
+  let failure: unknown;
+  stream.once('error', (error) => {
+    failure = error;
+  });
+  try {
+    return await mariadb.createConnection({ ...options, stream: () => stream });
+  } catch (error) {
+    stream.destroy();
+    throw isRdsIamError(failure) ? failure : error;
+  }
+}
+
+/** What the connector's `stream` option gives: by callback or as the result, for the options that are its `this`. */
+function streamOf(
+  makeStream: NonNullable<mariadb.ConnectionConfig['stream']>,
+  options: mariadb.ConnectionConfig,
+): Promise<Duplex | undefined> {
+  return new Promise((resolve, reject) => {
+    const result: unknown = makeStream.call(options, (error, stream) => (error ? reject(error) : resolve(stream)));
+    if (result instanceof Duplex) resolve(result);
+  });
+}

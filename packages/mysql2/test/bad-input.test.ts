@@ -1,0 +1,236 @@
+import { expectNoSecrets } from '@rds-iam/test-servers';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import * as callbacks from '../src/index.js';
+import * as connector from '../src/mariadb.js';
+import * as promises from '../src/promise.js';
+import { CREDENTIALS, REGION, type Stack, startStack } from './stack.js';
+import { WAYS } from './ways.js';
+
+const iam = { region: REGION, credentials: CREDENTIALS };
+const good = { host: 'db.abc.eu-west-1.rds.amazonaws.com', user: 'app', iam };
+const uri = (query: string) => ({ uri: `mysql://app@db.example.com/db?${query}`, iam });
+
+describe('a configuration that cannot be right is refused when it is given, by name and with the fix', () => {
+  const cases: [string, object | string, RegExp][] = [
+    ['no hostname', { user: 'app', iam }, /"hostname" is missing.*RDS endpoint/],
+    ['an empty hostname', { ...good, host: '' }, /"hostname" is missing/],
+    ['no user', { host: good.host, iam }, /"username" is missing/],
+    ['a Unix socket', { ...good, socketPath: '/run/mysqld.sock' }, /"socketPath" is a Unix socket.*RDS endpoint/],
+    ['a Unix socket in a URI', uri('socketPath=/run/mysqld.sock'), /"socketPath" is a Unix socket/],
+    ['port 0', { ...good, port: 0 }, /"port" must be a whole number from 1 to 65535, got the number 0/],
+    ['a port that is too large', { ...good, port: 70_000 }, /"port".*70000/],
+    ['a port that is no number', { ...good, port: 'abc' }, /"port".*NaN/],
+    ['port 0 in a URI', { uri: 'mysql://app@db.example.com:0/db', iam }, /"port".*the number 0/],
+    ['ssl: false', { ...good, ssl: false }, /"ssl" is false.*remove "ssl"/],
+    ['ssl: null', { ...good, ssl: null }, /"ssl" must be an object of TLS options or true, got null/],
+    ['an empty text for ssl', { ...good, ssl: '' }, /"ssl" is not the name of a profile/],
+    ['an unknown profile', { ...good, ssl: 'no-verify' }, /"ssl" is not the name of a profile/],
+    ['rejectUnauthorized: false', { ...good, ssl: { rejectUnauthorized: false } }, /"ssl.rejectUnauthorized" is off/],
+    ['verifyIdentity: false', { ...good, ssl: { verifyIdentity: false } }, /"ssl.verifyIdentity" is off/],
+    [
+      'a host-name check of the user',
+      { ...good, ssl: { checkServerIdentity: () => undefined } },
+      /"ssl.checkServerIdentity"/,
+    ],
+    ['TLS 1.0', { ...good, ssl: { minVersion: 'TLSv1' } }, /"ssl.minVersion" allows TLSv1/],
+    ['a path for a CA', { ...good, ssl: { ca: '/etc/ca.pem' } }, /"ssl.ca" must hold CA certificates in PEM/],
+    ...[
+      'sslmode=disable',
+      'ssl-mode=PREFERRED',
+      'sslMode=DISABLED',
+      'useSSL=false',
+      'requireSSL=false',
+      'sslaccept=accept_invalid_certs',
+      'verifyServerCertificate=false',
+      'ssl=false',
+      'tls=0',
+    ].map((parameter): [string, object, RegExp] => [
+      parameter,
+      uri(parameter),
+      new RegExp(`"${parameter}" in the connection URI takes away`),
+    ]),
+    [
+      'weak TLS options in a URI',
+      uri(`ssl=${encodeURIComponent('{"rejectUnauthorized":false}')}`),
+      /"ssl.rejectUnauthorized" is off/,
+    ],
+    ['a profile in a URI', uri(`ssl=${encodeURIComponent('"no-verify"')}`), /"ssl" is not the name of a profile/],
+    ...['password', 'password1', 'password2', 'password3', 'passwordSha1'].map((name): [string, object, RegExp] => [
+      name,
+      { ...good, [name]: 'hunter2' },
+      new RegExp(`"${name}" is given beside IAM.*"iam.enabled"`),
+    ]),
+    ['an empty password', { ...good, password: '' }, /"password" is given beside IAM/],
+    ['a password function', { ...good, password: () => 'hunter2' }, /"password" is given beside IAM/],
+    ['a password in a URI', { uri: 'mysql://app:hunter2@db.example.com/db', iam }, /URI has a password in it/],
+    ['a password as a parameter', uri('password=hunter2'), /"password" is given beside IAM/],
+    ['a password in a URI alone', 'mysql://app:hunter2@db.example.com/db', /URI has a password in it/],
+    ['a URI that is none', { uri: 7, iam }, /the connection URI cannot be read/],
+    ['passwords of MySQL 4.0', { ...good, insecureAuth: true }, /"insecureAuth"/],
+    ['an authSwitchHandler', { ...good, authSwitchHandler: () => {} }, /"authSwitchHandler"/],
+    [
+      'another mysql_clear_password',
+      { ...good, authPlugins: { mysql_clear_password: () => () => 'hunter2' } },
+      /"authPlugins.mysql_clear_password"/,
+    ],
+    ['a stream that is made already', { ...good, stream: {} }, /"stream" must be a function/],
+    ['an unknown IAM option', { ...good, iam: { ...iam, regoin: 'x' } }, /unknown IAM option "regoin"/],
+    ['IAM options that are none', { ...good, iam: true }, /the IAM options must be an object.*got true/],
+  ];
+  const makers: [string, (config: never) => unknown][] = [
+    ['createPool', callbacks.createPool],
+    ['createConnection', callbacks.createConnection],
+    ['createPool of /promise', promises.createPool],
+    ['createPool of /mariadb', connector.createPool],
+    ['a cluster', (config: never) => callbacks.createPoolCluster().add('node', config)],
+    ['a cluster of /promise', (config: never) => promises.createPoolCluster().add('node', config)],
+  ];
+
+  test.each(cases)('%s', async (_, config, message) => {
+    const refusal = expect.objectContaining({ code: 'ERR_RDS_IAM_CONFIG', message: expect.stringMatching(message) });
+    for (const [name, make] of makers) expect(() => make(config as never), name).toThrow(refusal);
+    for (const createConnection of [promises.createConnection, connector.createConnection]) {
+      await expect(createConnection(config as never)).rejects.toEqual(refusal);
+    }
+  });
+
+  test('IAM options of a cluster that are wrong', () => {
+    for (const { createPoolCluster } of [callbacks, promises]) {
+      expect(() => createPoolCluster({ iam: { regoin: 'x' } as never })).toThrow(/unknown IAM option "regoin"/);
+    }
+  });
+
+  test('and a password is never printed', () => {
+    for (const config of [
+      { ...good, password: 'hunter2' },
+      { uri: 'mysql://app:hunter2@db/db?sslmode=hunter2', iam },
+      { uri: '//app:hunter2@db:99999', iam },
+    ]) {
+      try {
+        callbacks.createPool(config as never);
+        expect.unreachable();
+      } catch (error) {
+        expectNoSecrets(error, ['hunter2']);
+      }
+    }
+  });
+
+  test.each([
+    ['the RDS profile', { ...good, ssl: 'Amazon RDS' }],
+    ['what IAM does anyway', { ...good, ssl: { rejectUnauthorized: true, verifyIdentity: true } }],
+    ['the same in a URI', uri('ssl-mode=VERIFY_IDENTITY&useSSL=true&ssl=Amazon%20RDS')],
+    ['a switch for clear text', { ...good, enableCleartextPlugin: false }],
+  ])('but %s is fine', async (_, config) => {
+    await promises.createPool(config as never).end();
+  });
+});
+
+describe('a login that cannot succeed', () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startStack();
+  });
+  afterEach(() => stack.emulator.setFaults({}));
+  afterAll(() => stack[Symbol.asyncDispose]());
+
+  /** The error of every way to connect, which is the same. */
+  const failureOf = async (config: object): Promise<Error & { code: string; cause: { code?: string } }> => {
+    let first: (Error & { code: string; cause: { code?: string } }) | undefined;
+    for (const [way, connect] of Object.entries(WAYS)) {
+      const failure = await connect({ ...stack.config, ...config });
+      expect(failure, way).toMatchObject({
+        name: 'RdsIamError',
+        code: (first ?? (failure as Error & { code: string })).code,
+      });
+      first ??= failure as typeof first;
+    }
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+    expect(await stack.sessions()).toBe(0);
+    return first ?? expect.unreachable();
+  };
+
+  test('for want of a region', async () => {
+    const failure = await failureOf({ iam: { ...stack.iam, region: undefined } });
+    expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_REGION' });
+    expect(failure.message).toMatch(/no AWS region for "localhost".*set "region" or AWS_REGION/);
+  });
+
+  test('for want of credentials', async () => {
+    const failure = await failureOf({ iam: { ...stack.iam, credentials: undefined } });
+    expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_CREDENTIALS', cause: { name: 'CredentialsProviderError' } });
+  });
+
+  test('with credentials that have expired, or that a provider fails to give', async () => {
+    const credentials = { ...CREDENTIALS, expiration: new Date(Date.now() - 1_000) };
+    expect((await failureOf({ iam: { ...stack.iam, credentials } })).message).toMatch(/the AWS credentials expired at/);
+    const failing = async () => Promise.reject(new Error('the session has ended'));
+    expect(await failureOf({ iam: { ...stack.iam, credentials: failing } })).toMatchObject({
+      code: 'ERR_RDS_IAM_CREDENTIALS',
+      cause: { message: 'the session has ended' },
+    });
+  });
+
+  test('at a host that cannot be reached, or whose name nobody knows', async () => {
+    const iam = { ...stack.iam, retry: { timeoutMs: 100, baseDelayMs: 10, maxDelayMs: 20 }, resolveCname: false };
+    expect(await failureOf({ port: 1, iam: { ...iam, retry: false } })).toMatchObject({
+      code: 'ERR_RDS_IAM_UNREACHABLE',
+      cause: { code: 'ECONNREFUSED' },
+      port: 1,
+      hostname: 'localhost',
+      username: stack.username,
+    });
+    const unknown = await failureOf({ host: 'nobody.invalid', iam });
+    expect(unknown.code).toBe('ERR_RDS_IAM_UNREACHABLE');
+    expect(unknown.cause.code).toMatch(/ENOTFOUND|EAI_AGAIN/);
+  });
+
+  test.each([
+    [
+      'off',
+      'HANDSHAKE_NO_SSL_SUPPORT',
+      /does not support secure connection.*\n.*does not offer TLS, so no token was sent/,
+    ],
+    ['other-ca', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', /\n {2}1\. the certificate is not of the CA/],
+    ['wrong-name', 'ERR_TLS_CERT_ALTNAME_INVALID', /2\. the certificate is made out to another name/],
+    ['expired', 'CERT_HAS_EXPIRED', /certificate has expired/],
+  ] as const)('at a server with TLS %s', async (tls, causeCode, message) => {
+    stack.emulator.setFaults({ tls });
+    const failure = await failureOf({});
+    expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_TLS', cause: { code: causeCode }, attempts: 1 });
+    expect(failure.message).toMatch(message);
+  });
+
+  test('as a user who is unknown, or has no AWSAuthenticationPlugin: no token is sent', async () => {
+    await using strict = await startStack({ iamUsers: ['somebody_else'] });
+    for (const user of [strict.username, 'unknown_user']) {
+      for (const [way, connect] of Object.entries(WAYS)) {
+        const failure = await connect({ ...strict.config, user });
+        expect(failure, way).toMatchObject({ code: 'ERR_RDS_IAM_REFUSED', username: user, attempts: 1 });
+        expect((failure as Error).message, way).toMatch(/IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'.*No token/);
+      }
+    }
+  });
+
+  test('as a user whose policy is missing, after a few tries', async () => {
+    await using strict = await startStack({ accessKeys: [{ ...CREDENTIALS, usernames: ['somebody_else'] }] });
+    for (const [way, connect] of Object.entries(WAYS)) {
+      const failure = (await connect(strict.config)) as Error;
+      expect(failure, way).toMatchObject({
+        code: 'ERR_RDS_IAM_REFUSED',
+        attempts: 3,
+        cause: { code: 'ER_ACCESS_DENIED_ERROR', errno: 1045, sqlState: '28000' },
+      });
+      expect(failure.message).toMatch(/Access denied for user.*rds-db:connect/s);
+      expect(failure.message).toContain("IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'");
+      expect(failure.message).not.toContain('rds_iam');
+    }
+  });
+
+  test('on a database that is not there', async () => {
+    expect(await failureOf({ database: 'nowhere' })).toMatchObject({
+      code: 'ERR_RDS_IAM_LOGIN',
+      attempts: 1,
+      cause: { code: expect.stringMatching(/ER_BAD_DB_ERROR|ER_DBACCESS_DENIED_ERROR/) },
+    });
+  });
+});

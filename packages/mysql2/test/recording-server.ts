@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { createSecureContext, TLSSocket } from 'node:tls';
+
+/** What a server does to a client. All of them ask for the password in clear, as soon as and as often as they can. */
+export type Manner =
+  | 'has no TLS'
+  | 'offers TLS and goes on in clear'
+  | 'asks for the password before anything else'
+  | 'asks for the password within its greeting'
+  | { readonly cert: string; readonly key: string; readonly asks?: Buffer };
+
+export interface RecordingServer extends AsyncDisposable {
+  readonly port: number;
+  /** Every byte that arrived, in clear: what was encrypted to this server is decrypted. */
+  received(): string;
+}
+
+const SSL_REQUEST_LENGTH = 36;
+const CLIENT_SSL = 0x0800;
+// Everything else that a client could ask about, and that greetings are to say.
+const CAPABILITIES = 0x00bf_f7ff & ~CLIENT_SSL & ~0x20;
+
+export function packet(sequence: number, payload: Buffer): Buffer {
+  const header = Buffer.alloc(4);
+  header.writeUIntLE(payload.length, 0, 3);
+  header[3] = sequence;
+  return Buffer.concat([header, payload]);
+}
+
+/** A request to go on with another plugin. */
+export function authSwitch(sequence: number, plugin: string): Buffer {
+  return packet(sequence, Buffer.concat([Buffer.from([0xfe]), Buffer.from(`${plugin}\0${'s'.repeat(20)}\0`)]));
+}
+
+/** A handshake of version 10, as MySQL 8 greets. */
+function greeting(capabilities: number): Buffer {
+  const flags = Buffer.alloc(4);
+  flags.writeUInt32LE(capabilities >>> 0);
+  return packet(
+    0,
+    Buffer.concat([
+      Buffer.from('\x0a8.0.36\0'),
+      Buffer.from([7, 0, 0, 0]),
+      Buffer.from('12345678\0'),
+      flags.subarray(0, 2),
+      Buffer.from([45, 2, 0]),
+      flags.subarray(2),
+      Buffer.from([21]),
+      Buffer.alloc(10),
+      Buffer.from('abcdefghijkl\0caching_sha2_password\0'),
+    ]),
+  );
+}
+
+/** A server that is after tokens: writes down every byte that it gets, and asks for the password as RDS does. */
+export async function startRecordingServer(manner: Manner): Promise<RecordingServer> {
+  const chunks: Buffer[] = [];
+  const sockets = new Set<Socket>();
+  const secureContext = typeof manner === 'object' ? createSecureContext(manner) : undefined;
+  const ask = (sequence: number) => authSwitch(sequence, 'mysql_clear_password');
+
+  const server = createServer((raw) => {
+    sockets.add(raw);
+    raw.on('close', () => sockets.delete(raw));
+    raw.on('error', () => {});
+    if (manner === 'asks for the password before anything else') raw.write(ask(0));
+    else raw.write(greeting(manner === 'has no TLS' ? CAPABILITIES : CAPABILITIES | CLIENT_SSL));
+    if (manner === 'asks for the password within its greeting') raw.write(ask(1));
+    raw.once('data', (request) => {
+      chunks.push(request);
+      if (!secureContext) {
+        raw.write(ask(2));
+        raw.on('data', (chunk) => {
+          chunks.push(chunk);
+          raw.write(ask(3));
+        });
+        return;
+      }
+      // The client's first words over TLS may come with its request for it.
+      raw.pause();
+      if (request.length > SSL_REQUEST_LENGTH) raw.unshift(request.subarray(SSL_REQUEST_LENGTH));
+      const secure = new TLSSocket(raw, { isServer: true, secureContext });
+      secure.on('error', () => {});
+      secure.on('data', (chunk) => {
+        chunks.push(chunk);
+        secure.write(typeof manner === 'object' && manner.asks ? manner.asks : ask(3));
+      });
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  return {
+    port: (server.address() as { port: number }).port,
+    received: () => Buffer.concat(chunks).toString('latin1'),
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
