@@ -4,7 +4,18 @@ import { defineConfig } from 'vitest/config';
 // Workspace packages are tested from their sources, without a build.
 const conditions = ['@rds-iam/source'];
 
-const oldestPg = createRequire(new URL('./packages/pg/package.json', import.meta.url)).resolve('pg-oldest');
+/** In place of a driver, the other end of its peer range, which a package has under its name with `-oldest` behind it. */
+function oldest(owner: string, driver: string, subpath = '') {
+  const { resolve } = createRequire(new URL(`./packages/${owner}/package.json`, import.meta.url));
+  return { find: new RegExp(`^${driver}${subpath}$`), replacement: resolve(`${driver}-oldest${subpath}`) };
+}
+
+/** The test files of a driver's package that do not start processes of their own, which know nothing of an alias. */
+const inProcess = (owner: string) =>
+  ['conformance', 'login', 'bad-input', 'safety'].map((name) => `packages/${owner}/test/${name}.test.ts`);
+
+const mysqlSetup = './test/servers/src/vitest-mysql.ts';
+const mysqlTests = ['packages/mysql2/test/**/*.test.ts', 'packages/emulator/test/mysql/**/*.test.ts'];
 
 export default defineConfig({
   resolve: { conditions },
@@ -27,15 +38,27 @@ export default defineConfig({
       AWS_SESSION_TOKEN: '',
     },
     projects: [
-      { extends: true, test: { name: 'all', include: ['packages/*/test/**/*.test.ts', 'test/*/test/**/*.test.ts'] } },
       {
-        // The oldest pg of the peer range; the newest is what `pg` itself is here.
         extends: true,
-        resolve: { alias: [{ find: /^pg$/, replacement: oldestPg }] },
         test: {
-          name: 'pg-oldest',
-          include: ['conformance', 'login', 'bad-input', 'safety'].map((name) => `packages/pg/test/${name}.test.ts`),
+          name: 'all',
+          include: ['packages/*/test/**/*.test.ts', 'test/*/test/**/*.test.ts'],
+          exclude: ['**/node_modules/**', ...mysqlTests],
         },
+      },
+      { extends: true, test: { name: 'mysql', globalSetup: [mysqlSetup], include: mysqlTests } },
+      // The oldest drivers of the peer ranges; the newest are what the drivers' own names are here.
+      {
+        extends: true,
+        resolve: { alias: [oldest('pg', 'pg')] },
+        test: { name: 'pg-oldest', include: inProcess('pg') },
+      },
+      {
+        extends: true,
+        resolve: {
+          alias: [oldest('mysql2', 'mysql2'), oldest('mysql2', 'mysql2', '/promise'), oldest('mysql2', 'mariadb')],
+        },
+        test: { name: 'mysql2-oldest', globalSetup: [mysqlSetup], include: inProcess('mysql2') },
       },
     ],
   },

@@ -5,13 +5,14 @@ import { coldStart } from './cold-start.js';
 import { type Figure, isMet } from './figure.js';
 import { firstCalls } from './first-calls.js';
 import { memory } from './memory.js';
+import { mysqlFigures } from './mysql-figures.js';
 import { physicalConnections } from './physical-connections.js';
 import { table } from './table.js';
 
 const RESULTS = new URL('../results/', import.meta.url);
 
 const figures: Figure[] = [];
-for (const measure of [cachedToken, firstCalls, physicalConnections, coldStart, memory]) {
+for (const measure of [cachedToken, firstCalls, physicalConnections, coldStart, memory, mysqlFigures]) {
   process.stderr.write(`measuring ${measure.name} …\n`);
   figures.push(...(await measure()));
 }

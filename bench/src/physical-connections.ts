@@ -2,9 +2,9 @@ import { createCertificateAuthority } from '@rds-iam/emulator';
 import { createRdsIam, Pool } from '@rds-iam/pg';
 import { startPostgres } from '@rds-iam/test-servers';
 import pg from 'pg';
-import { type Figure, formatNumber } from './figure.js';
+import type { Figure } from './figure.js';
 import { CREDENTIALS, REGION } from './login.js';
-import { median, pairRatios, quantile } from './statistics.js';
+import { ratioOfRates } from './rounds.js';
 
 const ROUNDS = 50;
 const CONNECTIONS_PER_ROUND = 40;
@@ -33,31 +33,13 @@ export async function physicalConnections(): Promise<Figure[]> {
   const config = { host: server.hostname, port: server.port, user: 'app', database: 'postgres', max: POOL_SIZE };
   const ours = new Pool({ ...config, iam });
   const plain = new pg.Pool({ ...config, password: token, ssl: { ca } });
-  const rates = new Map<pg.Pool, number[]>([
-    [ours, []],
-    [plain, []],
-  ]);
-  for (const pool of rates.keys()) await connectionsPerSecond(pool);
-  for (let round = 0; round < ROUNDS; round++) {
-    // Whoever comes second finds the server in another state: each does so every other time.
-    for (const pool of round % 2 === 0 ? [ours, plain] : [plain, ours]) {
-      rates.get(pool)?.push(await connectionsPerSecond(pool));
-    }
-  }
+  const ratio = await ratioOfRates(
+    ROUNDS,
+    () => connectionsPerSecond(ours),
+    () => connectionsPerSecond(plain),
+  );
   await Promise.all([ours.end(), plain.end()]);
-
-  const [oursPerSecond = [], plainPerSecond = []] = rates.values();
-  const ratios = pairRatios(oursPerSecond, plainPerSecond);
-  const [low, high] = [quantile(ratios, 0.25), quantile(ratios, 0.75)].map(formatNumber);
-  return [
-    {
-      figure: "physical connections per second, our Pool to pg's",
-      measured: median(ratios),
-      unit: '×',
-      wanted: { atLeast: 0.95 },
-      beside: `${formatNumber(median(oursPerSecond))}/s to ${formatNumber(median(plainPerSecond))}/s; middle half of ${ROUNDS} rounds ${low} to ${high}`,
-    },
-  ];
+  return [{ figure: "physical connections per second, our Pool to pg's", wanted: { atLeast: 0.95 }, ...ratio }];
 }
 
 /** Opens and closes: fills the pool all the time, hands no connection out twice, and waits for the last one's end. */

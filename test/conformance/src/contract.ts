@@ -37,7 +37,7 @@ export interface SubjectPool {
   end(): Promise<void>;
 }
 
-export interface SubjectSession {
+interface SubjectSession {
   query(sql: string): Promise<readonly Row[]>;
   readonly socket: TLSSocket;
   release(): void;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RdsIamOptions } from '@rds-iam/core';
 import { type Emulator, type EmulatorOptions, startEmulator } from '@rds-iam/emulator';
+import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { inject } from 'vitest';
 
@@ -11,7 +12,7 @@ export const CREDENTIALS = {
   secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
 };
 
-export type Engine = 'postgres';
+export type Engine = 'postgres' | 'mysql';
 
 /** The emulator in front of a real database, a user of its own, and the IAM options to log in with. */
 export interface Stack extends AsyncDisposable {
@@ -37,7 +38,7 @@ interface Database {
 export async function startStack(engine: Engine, options: Partial<EmulatorOptions> = {}): Promise<Stack> {
   const username = `app_${randomBytes(4).toString('hex')}`;
   const { upstream, database, sessions, dropUser } = await DATABASES[engine](username);
-  const emulator = await startEmulator({ upstream, region: REGION, accessKeys: [CREDENTIALS], ...options });
+  const emulator = await startEmulator({ engine, upstream, region: REGION, accessKeys: [CREDENTIALS], ...options });
   return {
     emulator,
     username,
@@ -75,6 +76,32 @@ const DATABASES: Readonly<Record<Engine, (username: string) => Promise<Database>
       async dropUser(name) {
         await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where usename = $1', [name]);
         await admin.query(`drop role ${name}`);
+        await admin.end();
+      },
+    };
+  },
+  async mysql(username) {
+    const { hostname, port, superuser } = inject('mysql');
+    const admin = await mysql.createConnection({ host: hostname, port, ...superuser });
+    await admin.query(`create user ${username}@'%' identified by ''`);
+    await admin.query(`create database ${username}`);
+    await admin.query(`grant all on ${username}.* to ${username}@'%'`);
+    const sessionIds = async (name: string) => {
+      const [rows] = await admin.query<mysql.RowDataPacket[]>(
+        'select id from information_schema.processlist where user = ?',
+        [name],
+      );
+      return rows.map(({ id }) => Number(id));
+    };
+    return {
+      upstream: { hostname, port },
+      database: username,
+      sessions: async (name) => (await sessionIds(name)).length,
+      async dropUser(name) {
+        // One that has just ended cannot be killed any more.
+        for (const id of await sessionIds(name)) await admin.query(`kill ${id}`).catch(() => {});
+        await admin.query(`drop user ${name}@'%'`);
+        await admin.query(`drop database ${name}`);
         await admin.end();
       },
     };

@@ -10,8 +10,16 @@ export async function step<T>(what: string, work: () => Promise<T>): Promise<T> 
   return result;
 }
 
+/** One thing that was shown, and what was measured of it. */
+export interface Row {
+  readonly package: string;
+  readonly shown: string;
+  readonly measured: string;
+  readonly ok: boolean;
+}
+
 /** Prints the table of what was shown. */
-export function table(rows: readonly { package: string; shown: string; measured: string; ok: boolean }[]): void {
+export function table(rows: readonly Row[]): void {
   const columns = ['package', 'shown', 'measured'] as const;
   const widths = columns.map((column) => Math.max(column.length, ...rows.map((row) => row[column].length)));
   const line = (cells: readonly string[]) => cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ');

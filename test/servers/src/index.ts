@@ -3,6 +3,9 @@ export { type ContainerCredentials, startContainerCredentials } from './containe
 export { type DnsFailure, type DnsQuery, type DnsServer, startDns } from './dns.js';
 export type { HttpStandIn, IssuedCredentials, ReceivedRequest } from './http-stand-in.js';
 export { type InstanceMetadata, startInstanceMetadata } from './instance-metadata.js';
+export { type MariadbOptions, type MariadbServer, type MysqlFlavour, startMariadb } from './mariadb.js';
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.js';
+export { type RedisServer, startRedis } from './redis.js';
 export { expectNoSecrets } from './secrets.js';
+export { type Engine, type ProvidedServer, provideServer } from './server.js';
 export { type Sts, type StsFailure, type StsRequest, startSts } from './sts.js';

@@ -4,24 +4,58 @@
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 
-const { command, args, options, folder } = JSON.parse(process.argv[2]);
-const server = spawn(command, args, { ...options, stdio: ['ignore', 'inherit', 'inherit'] });
+const { prepare, serve, stopSignal, folder } = JSON.parse(process.argv[2]);
+let stopping = false;
+let child;
 
-server.on('error', (error) => {
-  process.stderr.write(`${error.message}\n`);
-  finish(1);
-});
-server.on('exit', (code) => finish(code ?? 0));
-
-const stop = () => {
-  server.kill('SIGINT');
-  setTimeout(() => server.kill('SIGKILL'), 5_000).unref();
-};
 process.stdin.resume();
 process.stdin.on('end', stop);
 process.stdin.on('error', stop);
 
+for (const command of prepare) {
+  if (stopping) break;
+  const code = await run(command);
+  if (code !== 0) finish(code);
+}
+finish(stopping ? 0 : await run(serve));
+
+/** Runs a command, in a process group of its own and with its files in our folder, to its end. */
+function run({ command, args, options }) {
+  const env = { ...process.env, TMPDIR: folder };
+  child = spawn(command, args, {
+    ...options,
+    cwd: folder,
+    env,
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  return new Promise((resolve) => {
+    child.on('exit', (code) => resolve(code ?? 1));
+    child.on('error', (error) => {
+      process.stderr.write(`${error.message}\n`);
+      resolve(1);
+    });
+  });
+}
+
+function stop() {
+  if (stopping) return;
+  stopping = true;
+  kill(stopSignal);
+  setTimeout(() => kill('SIGKILL'), 5_000).unref();
+}
+
+/** Signals the whole group: what prepares a server may be a shell script. */
+function kill(signal) {
+  try {
+    if (child?.pid) process.kill(-child.pid, signal);
+  } catch {
+    // It has ended already.
+  }
+}
+
 function finish(code) {
-  rmSync(folder, { recursive: true, force: true });
+  // Processes of a killed group may still be on their way out, and hold or write files.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   process.exit(code);
 }

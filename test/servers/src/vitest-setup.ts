@@ -1,15 +1,24 @@
-import type { TestProject } from 'vitest/node';
-import { startPostgres } from './postgres.js';
+import pg from 'pg';
+import type { ProvidedServer } from './server.js';
+import { share } from './vitest-share.js';
 
-declare module 'vitest' {
-  export interface ProvidedContext {
-    /** A PostgreSQL that trusts everybody on loopback, shared by all test files: make your own roles and databases. */
-    postgres: { readonly hostname: string; readonly port: number };
+export default share('postgres', async (server) => {
+  await expectTrust(server);
+  return { hostname: server.hostname, port: server.port };
+});
+
+/** A server of ours trusts everybody; one that a URL names may not. */
+async function expectTrust({ hostname, port }: ProvidedServer): Promise<void> {
+  const client = new pg.Client({ host: hostname, port, user: 'postgres', password: '', database: 'postgres' });
+  try {
+    await client.connect();
+    await client.end();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : error;
+    throw new Error(
+      `The tests log in to PostgreSQL at ${hostname}:${port} as postgres and as roles of their own, without passwords: ` +
+        `have its pg_hba.conf trust this machine (${reason})`,
+      { cause: error },
+    );
   }
-}
-
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const postgres = await startPostgres();
-  project.provide('postgres', { hostname: postgres.hostname, port: postgres.port });
-  return () => postgres.close();
 }

@@ -1,0 +1,35 @@
+import { type Figure, formatNumber } from './figure.js';
+import { median, pairRatios, quantile } from './statistics.js';
+
+/**
+ * Measures two things in alternating rounds: what disturbs a round disturbs both, and whoever comes second finds the
+ * server in another state, so that each does so every other time. The figure is the median ratio of ours to the other.
+ */
+export async function ratioOfRates(
+  rounds: number,
+  ours: () => Promise<number>,
+  other: () => Promise<number>,
+): Promise<Pick<Figure, 'measured' | 'unit' | 'beside'>> {
+  const [oursPerSecond, otherPerSecond]: [number[], number[]] = [[], []];
+  await ours();
+  await other();
+  for (let round = 0; round < rounds; round++) {
+    if (round % 2 === 0) oursPerSecond.push(await ours());
+    otherPerSecond.push(await other());
+    if (round % 2 === 1) oursPerSecond.push(await ours());
+  }
+  const ratios = pairRatios(oursPerSecond, otherPerSecond);
+  const [low, high] = [quantile(ratios, 0.25), quantile(ratios, 0.75)].map(formatNumber);
+  return {
+    measured: median(ratios),
+    unit: '×',
+    beside: `${formatNumber(median(oursPerSecond))}/s to ${formatNumber(median(otherPerSecond))}/s; middle half of ${rounds} rounds ${low} to ${high}`,
+  };
+}
+
+/** How often something is done per second, when it is done so many times. */
+export async function perSecond(times: number, work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await work();
+  return (times * 1_000) / (performance.now() - startedAt);
+}

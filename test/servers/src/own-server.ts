@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, chownSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** A program to run in the server's folder. */
+export interface Command {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly options: { readonly uid?: number; readonly gid?: number; readonly argv0?: string };
+}
+
+export interface OwnServerOptions {
+  /** As in "MariaDB did not start". */
+  readonly name: string;
+  /** From `makeFolder`; removed when the server has ended. */
+  readonly folder: string;
+  /** What runs before the server, one after the other. */
+  readonly prepare: readonly Command[];
+  readonly serve: Command;
+  /** In the log: the server answers. */
+  readonly ready: RegExp;
+  readonly stopSignal: 'SIGINT' | 'SIGKILL';
+}
+
+/** A server process that ends with this process, also where this process is killed. */
+export interface OwnServer {
+  /** What the server has written to its log so far. */
+  log(): string;
+  /** Ends the server and removes its folder. */
+  close(): Promise<void>;
+}
+
+// Database servers refuse to run as root; `nobody` is on every Unix, so no account has to be made.
+const NOBODY = 65_534;
+const asRoot = process.getuid?.() === 0;
+
+/** The account that servers run as, for `spawn`: ours, unless that is root's. */
+export const account: Command['options'] = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
+
+/** Makes the folder of a server. Nothing may be awaited between this and `runOwnServer`, which sees to its removal. */
+export function makeFolder(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `rds-iam-${name}-`));
+  if (asRoot) {
+    chmodSync(folder, 0o755);
+    chownSync(folder, NOBODY, NOBODY);
+  }
+  return folder;
+}
+
+/** Writes a file into a server's folder that the server alone can read; gives its path. */
+export function writePrivate(folder: string, name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content, { mode: 0o600 });
+  if (asRoot) chownSync(path, NOBODY, NOBODY);
+  return path;
+}
+
+/** Runs a server below a supervisor, and waits until it answers. */
+export async function runOwnServer({ name, ready, ...options }: OwnServerOptions): Promise<OwnServer> {
+  const supervisor = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('./supervisor.mjs', import.meta.url)), JSON.stringify(options)],
+    { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
+  );
+  let log = '';
+  const exited = once(supervisor, 'exit');
+  await new Promise<void>((resolve, reject) => {
+    const read = (chunk: Buffer) => {
+      log += chunk.toString();
+      if (ready.test(log)) resolve();
+    };
+    supervisor.stdout.on('data', read);
+    supervisor.stderr.on('data', read);
+    void exited.then(() => reject(new Error(`${name} did not start:\n${log}`)));
+  });
+  // The server must not keep a finished test process alive.
+  supervisor.unref();
+  for (const stream of [supervisor.stdin, supervisor.stdout, supervisor.stderr]) {
+    (stream as unknown as { unref(): void }).unref();
+  }
+  return {
+    log: () => log,
+    async close() {
+      supervisor.stdin.end();
+      supervisor.ref();
+      await exited;
+    },
+  };
+}
+
+/** A port of loopback that is free, and outside the range that kernels give to outgoing connections meanwhile. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const probe = createServer();
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const listening = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!listening) continue;
+    probe.close();
+    await once(probe, 'close');
+    return port;
+  }
+}

@@ -1,0 +1,46 @@
+import { findOrInstall } from './binaries.js';
+import { account, freePort, makeFolder, runOwnServer } from './own-server.js';
+
+export interface RedisServer extends AsyncDisposable {
+  readonly hostname: '127.0.0.1';
+  readonly port: number;
+  /** `redis://127.0.0.1:port`. */
+  readonly url: string;
+  /** What the server has written to its log so far. */
+  log(): string;
+  close(): Promise<void>;
+}
+
+/** Starts a real Redis (or Valkey) of its own, on a free port and in a folder of its own, that ends with this process. */
+export async function startRedis(): Promise<RedisServer> {
+  const command = await findOrInstall({
+    name: 'a Redis server',
+    // Redis is one program, which acts by the name that it is called by. Debian has it a second time, without a service,
+    // under the third of these names.
+    programs: ['redis-server', 'valkey-server', 'redis-check-rdb'],
+    packages: ['redis-tools'],
+    variable: 'TEST_REDIS_URL',
+  });
+  const port = await freePort();
+  const folder = makeFolder('redis');
+  const server = await runOwnServer({
+    name: 'Redis',
+    folder,
+    prepare: [],
+    serve: {
+      command,
+      args: [...'--bind 127.0.0.1 --save'.split(' '), '', '--port', String(port), '--dir', folder],
+      options: { ...account, argv0: 'redis-server' },
+    },
+    ready: /Ready to accept connections/i,
+    stopSignal: 'SIGKILL',
+  });
+  return {
+    hostname: '127.0.0.1',
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    log: server.log,
+    close: server.close,
+    [Symbol.asyncDispose]: server.close,
+  };
+}

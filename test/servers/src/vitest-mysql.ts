@@ -1,0 +1,7 @@
+import { share } from './vitest-share.js';
+
+export default share('mysql', ({ hostname, port, username, password }) => ({
+  hostname,
+  port,
+  superuser: { user: username, password },
+}));
