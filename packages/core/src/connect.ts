@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
+import { abortable } from './abortable.js';
 import { type Classification, classify } from './classify.js';
 import { diagnose } from './diagnosis.js';
 import { publish } from './diagnostics.js';
@@ -6,7 +7,7 @@ import type { Endpoint } from './endpoint.js';
 import { errorAt, isRdsIamError, RdsIamError, withoutSecrets } from './errors.js';
 import type { RetryPolicy } from './options.js';
 import { type Failure, inLightOfHistory, nextDelayMs } from './retry.js';
-import type { DriverTls } from './tls.js';
+import type { DriverTls, PeerSession } from './tls.js';
 import type { AuthToken } from './tokens.js';
 
 /** All that a driver needs to open one physical connection. */
@@ -21,6 +22,8 @@ export interface Login {
   readonly tls: ConnectionOptions;
   /** The name or address that the server's certificate has to be made out to. */
   readonly identity: string;
+  /** For a driver whose TLS is ours: the session with this peer, to be resumed. */
+  readonly session: PeerSession;
   /** Aborted when this attempt has to end; `open` then closes what it opened and rejects. */
   readonly signal: AbortSignal;
 }
@@ -51,6 +54,7 @@ export interface ConnectContext {
   token(target: Target): Promise<AuthToken>;
   tls(ssl: DriverTls): Promise<ConnectionOptions>;
   identity(hostname: string, ssl: DriverTls): string;
+  session(tls: ConnectionOptions, identity: string, port: number): PeerSession;
   dropToken(target: Target, token: string): void;
   loggedInBefore(target: Target): boolean;
   rememberLogin(target: Target): void;
@@ -161,15 +165,9 @@ async function openOnce<T>(
     dialled: target.hostname,
     attempt: number,
   }));
-  return open({
-    hostname: target.hostname,
-    port,
-    username,
-    token,
-    tls,
-    identity: context.identity(target.hostname, ssl),
-    signal,
-  });
+  const identity = context.identity(target.hostname, ssl);
+  const session = context.session(tls, identity, port);
+  return open({ hostname: target.hostname, port, username, token, tls, identity, session, signal });
 }
 
 function boundBy({ after }: ConnectContext, outer: AbortSignal | undefined, limitMs: number) {
@@ -210,16 +208,5 @@ function pause(
     };
     const callOff = after(delayMs, done);
     for (const signal of signals) signal?.addEventListener('abort', done, { once: true });
-  });
-}
-
-/** Stops waiting for a promise when the signal is aborted; the work behind it, which others may share, goes on. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
 }

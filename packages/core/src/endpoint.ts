@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP } from './builtins.js';
 import { configError, kindOf, RdsIamError } from './errors.js';
 
 /** Where a user logs in: the host name and port as the driver was given them, and the database user. */

@@ -1,6 +1,7 @@
-import dns from 'node:dns/promises';
 import type { ConnectionOptions } from 'node:tls';
-import { abortable, type ConnectOptions, connect, type Login, type Target } from './connect.js';
+import { abortable } from './abortable.js';
+import { resolveCname } from './builtins.js';
+import type { ConnectContext, ConnectOptions, Login, Target } from './connect.js';
 import { type AwsCredentialIdentityProvider, Credentials, defaultCredentials } from './credentials.js';
 import {
   checkEndpoint,
@@ -13,7 +14,7 @@ import {
 import { configError, errorAt, isRdsIamError, RdsIamError } from './errors.js';
 import { checkOptions, type RdsIamOptions } from './options.js';
 import { regionOfToken, type SigningRequest, signWithAwsSdk } from './signing.js';
-import { type CaCertificates, type DriverTls, expectedIdentity, rdsRoots, tlsOptions } from './tls.js';
+import { type CaCertificates, type DriverTls, expectedIdentity, PeerSession, rdsRoots, tlsOptions } from './tls.js';
 import { type AuthToken, Tokens } from './tokens.js';
 
 /** IAM database authentication for one application: its options, its credentials and its tokens. */
@@ -67,8 +68,7 @@ const system: Effects = {
   },
   sign: signWithAwsSdk,
   defaultCredentials,
-  // Not the function itself: `dns.setServers` replaces it in the module.
-  resolveCname: (hostname) => dns.resolveCname(hostname),
+  resolveCname,
   async clockSkewMs(region) {
     const { awsClockSkewMs } = await import('./clock.js');
     return awsClockSkewMs(region, CLOCK_QUESTION_TIMEOUT_MS);
@@ -100,6 +100,7 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
   const loggedIn = new Set<string>();
   const rdsNames = new Set<string>();
   const withoutDriverTls: object = {};
+  const sessions = new WeakMap<ConnectionOptions, Map<string, PeerSession>>();
   const tlsByDriverOptions = new WeakMap<object, Promise<ConnectionOptions>>();
 
   async function signToken(endpoint: Endpoint, { forceRefresh }: { readonly forceRefresh: boolean }) {
@@ -157,7 +158,16 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
     return own ?? options.ca ?? world.rdsRoots(world.now());
   }
 
-  const context = {
+  function session(options: ConnectionOptions, identity: string, port: number): PeerSession {
+    const byPeer = sessions.get(options) ?? new Map<string, PeerSession>();
+    sessions.set(options, byPeer);
+    const peer = `${identity}:${port}`;
+    const known = byPeer.get(peer) ?? new PeerSession();
+    byPeer.set(peer, known);
+    return known;
+  }
+
+  const context: ConnectContext = {
     retryPolicy: options.retryPolicy,
     now: world.now,
     random: world.random,
@@ -166,6 +176,7 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
     token: async (at: Target) => tokens.get(at),
     tls,
     identity: expectedIdentity,
+    session,
     dropToken: (at: Target, token: string) => tokens.drop(at, token),
     loggedInBefore: (at: Target) => loggedIn.has(loginKey(at)),
     rememberLogin: (at: Target) => void loggedIn.add(loginKey(at)),
@@ -186,6 +197,7 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
     },
     async connect(endpoint, open, connectOptions) {
       checkEndpoint(endpoint);
+      const { connect } = await import('./connect.js');
       return connect(context, endpoint, open, connectOptions);
     },
   };

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
-import { type ConnectionOptions, checkServerIdentity, createSecureContext, type TLSSocket } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import { checkServerIdentity, createSecureContext, isIP } from './builtins.js';
 import { configError, kindOf, RdsIamError } from './errors.js';
 
 /** CA certificates in PEM, as `node:tls` takes them: one or several, each text holding one or several. */
@@ -86,11 +86,42 @@ export function tlsOptions(ssl: DriverTls, ca: CaCertificates): ConnectionOption
 }
 
 /**
+ * The session with one peer, which the next connection to it resumes: without certificates, a handshake costs a third.
+ * Only a session with a peer that passed {@link assertVerifiedPeer} is kept. Whoever can resume it holds its secret, and
+ * is that same peer.
+ */
+export class PeerSession {
+  #latest: Buffer | undefined;
+
+  /** For the option `session` of `tls.connect`, and then for {@link assertVerifiedPeer}. */
+  get latest(): Buffer | undefined {
+    return this.#latest;
+  }
+
+  /** Keeps the session of a socket whose peer was verified, also the better one that a server of TLS 1.3 sends later. */
+  keep(socket: TLSSocket): void {
+    const keep = (session: Buffer | undefined) => {
+      if (session) this.#latest = session;
+    };
+    keep(socket.getSession());
+    socket.on('session', keep);
+  }
+
+  /** After a failed login, the next one does without. */
+  forget(): void {
+    this.#latest = undefined;
+  }
+}
+
+/**
  * The last gate before a token is written: the socket must be encrypted, with TLS 1.2 or newer and a real cipher, to a
  * peer whose certificate chain was verified and names the host that we mean. Whatever a driver, its version or its
  * options made of the TLS options, nothing gets past this.
+ *
+ * @param resumed - the session that the socket was told to resume, of the same identity's {@link PeerSession}; no other
+ * resumed session passes, as its peer shows no certificate
  */
-export function assertVerifiedPeer(socket: object, identity: string): asserts socket is TLSSocket {
+export function assertVerifiedPeer(socket: object, identity: string, resumed?: Buffer): asserts socket is TLSSocket {
   const fail = (what: string, cause?: unknown): never => {
     throw new RdsIamError('ERR_RDS_IAM_TLS', `the token for ${identity} was not sent: ${what}`, cause ? { cause } : {});
   };
@@ -103,6 +134,7 @@ export function assertVerifiedPeer(socket: object, identity: string): asserts so
   if (protocol !== 'TLSv1.2' && protocol !== 'TLSv1.3') fail(`the connection uses ${protocol}`);
   const cipher = tls.getCipher();
   if (/NULL|anon/i.test(`${cipher.name} ${cipher.standardName}`)) fail(`the cipher ${cipher.name} does not protect it`);
+  if (resumed !== undefined && tls.isSessionReused?.() === true) return;
   // Not getPeerX509Certificate(), though quicker: after it, Node.js 20 finds no certificate on the socket any more.
   const mismatch = checkServerIdentity(identity, tls.getPeerCertificate());
   if (mismatch) fail('the certificate is made out to another name', mismatch);

@@ -1,6 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
+// Loaded here, as it is loaded late: nothing but the test's own clock should take time.
+import '../src/connect.js';
 import type { Login } from '../src/connect.js';
 import type { RdsIamEvents } from '../src/diagnostics.js';
 import type { RdsIamError } from '../src/errors.js';

@@ -10,7 +10,15 @@ import {
 } from 'node:tls';
 import { type CertificateAuthority, createCertificateAuthority } from '@rds-iam/emulator';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { assertVerifiedPeer, checkDriverTls, expectedIdentity, rdsRoots, tlsOptions, unexpired } from '../src/tls.js';
+import {
+  assertVerifiedPeer,
+  checkDriverTls,
+  expectedIdentity,
+  PeerSession,
+  rdsRoots,
+  tlsOptions,
+  unexpired,
+} from '../src/tls.js';
 
 const pem = rootCertificates[0] as string;
 
@@ -118,15 +126,21 @@ describe('the last gate before a token is sent', () => {
     expect(() => assertVerifiedPeer(socket, 'localhost')).not.toThrow();
   });
 
-  test('stays shut for a resumed session, in which the peer shows no certificate', async () => {
+  test('opens for a resumed session only where it is one of a verified peer that we kept', async () => {
     const client = { ca: authority.ca, servername: 'localhost', maxVersion: 'TLSv1.2' } as const;
     const first = await secured(client);
+    const kept = new PeerSession();
+    kept.keep(first);
     const at = { host: '127.0.0.1', port: first.remotePort as number };
-    const socket = tlsConnect({ ...at, ...client, session: first.getSession() as Buffer });
+    const socket = tlsConnect({ ...at, ...client, session: kept.latest as Buffer });
     sockets.push(socket);
     await once(socket, 'secureConnect');
     expect(socket.isSessionReused()).toBe(true);
+    expect(() => assertVerifiedPeer(socket, 'localhost', kept.latest)).not.toThrow();
     expect(() => assertVerifiedPeer(socket, 'localhost')).toThrow(refusal(/another name/));
+    expect(() => assertVerifiedPeer(first, 'db.example.com', kept.latest)).toThrow(refusal(/another name/));
+    kept.forget();
+    expect(kept.latest).toBeUndefined();
   });
 
   test('stays shut for a socket without TLS', async () => {

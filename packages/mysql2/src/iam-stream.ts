@@ -49,7 +49,7 @@ export class IamStream extends DriverSocket {
   async tokenFor(username: string): Promise<string> {
     const { iam, endpoint } = this.#options;
     const { token } = await iam.getToken({ ...endpoint, username });
-    assertVerifiedPeer(this.#connection?.socket ?? this, this.#identity);
+    assertVerifiedPeer(this.#connection?.socket ?? this, this.#identity, this.#connection?.resumed);
     return token;
   }
 

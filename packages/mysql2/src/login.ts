@@ -33,6 +33,8 @@ export interface Driver {
 /** A connection that has logged in, and what the server said: a driver to which it is repeated has logged in too. */
 export interface LoggedIn {
   readonly socket: TLSSocket;
+  /** The session that the socket was told to resume. */
+  readonly resumed: Buffer | undefined;
   readonly greeting: Packet;
   readonly ok: Packet;
 }
@@ -63,7 +65,8 @@ export async function logIn(login: Login, driver: Driver): Promise<LoggedIn> {
     const { request, response } = overTls(await interpreter.answerTo(greeting.withoutTls));
     inClear.release();
     raw.write(request);
-    const secure = await upgrade(raw, login);
+    const resumed = login.session.latest;
+    const secure = await upgrade(raw, login, resumed);
     socket = secure;
     const reader = new PacketReader(secure);
     secure.write(response);
@@ -73,8 +76,9 @@ export async function logIn(login: Login, driver: Driver): Promise<LoggedIn> {
       const packet = await reader.next();
       const plugin = pluginWanted(packet);
       if (plugin === 'mysql_clear_password' && !tokenSent) {
-        assertVerifiedPeer(secure, login.identity);
+        assertVerifiedPeer(secure, login.identity, resumed);
         secure.write(clearPassword(login.token, packet));
+        login.session.keep(secure);
         tokenSent = true;
       } else if (tokenSent && !isOk(packet) && !isError(packet)) {
         throw protocolError('the server wants more than the token');
@@ -83,7 +87,7 @@ export async function logIn(login: Login, driver: Driver): Promise<LoggedIn> {
       } else if (isOk(packet)) {
         if (!tokenSent) throw notAnIamUser('the server let this user in without asking for anything');
         reader.release();
-        return { socket: secure, greeting: greeting.withoutTls, ok: numbered(packet, 2) };
+        return { socket: secure, resumed, greeting: greeting.withoutTls, ok: numbered(packet, 2) };
       } else if (isError(packet)) {
         const error = await interpreter.errorOf(numbered(packet, 2));
         if (!tokenSent && NO_PASSWORD_GIVEN.includes(errorNumber(packet))) {
@@ -103,8 +107,10 @@ export async function logIn(login: Login, driver: Driver): Promise<LoggedIn> {
   }
 }
 
-async function upgrade(raw: Duplex, { tls, identity, signal }: Login): Promise<TLSSocket> {
-  const secure = connectTls({ ...tls, socket: raw, host: identity, servername: isIP(identity) === 0 ? identity : '' });
+async function upgrade(raw: Duplex, login: Login, session: Buffer | undefined): Promise<TLSSocket> {
+  const { tls, identity, signal } = login;
+  const servername = isIP(identity) === 0 ? identity : '';
+  const secure = connectTls({ ...tls, socket: raw, host: identity, servername, ...(session && { session }) });
   secure.on('error', ignore);
   try {
     // A raw socket that is closed under it, by the signal, can leave a TLS socket without a word.

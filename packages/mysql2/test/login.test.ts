@@ -128,6 +128,32 @@ describe('what mysql2 offers is there:', () => {
   });
 });
 
+describe('TLS sessions', () => {
+  test('are resumed by the connections that follow, also for a change of the user', async () => {
+    const iam = createRdsIam(stack.iam);
+    const reused: (boolean | undefined)[] = [];
+    for (let count = 0; count < 3; count++) {
+      const connection = await createConnection({ ...stack.config, iam });
+      reused.push(socketOf(connection).isSessionReused());
+      await connection.changeUser({ user: stack.username });
+      expect(await one(connection.query('select 1 as one'))).toEqual({ one: 1 });
+      await connection.end();
+    }
+    expect(reused).toEqual([false, true, true]);
+  });
+
+  test('open no door to a server of another certificate', async () => {
+    const iam = createRdsIam(stack.iam);
+    await (await createConnection({ ...stack.config, iam })).end();
+    for (const tls of ['other-ca', 'wrong-name', 'expired'] as const) {
+      stack.emulator.setFaults({ tls });
+      const { accepted, refused } = stack.emulator.stats;
+      await expect(createConnection({ ...stack.config, iam })).rejects.toMatchObject({ code: 'ERR_RDS_IAM_TLS' });
+      expect(stack.emulator.stats).toMatchObject({ accepted, refused });
+    }
+  });
+});
+
 describe('retry', () => {
   const patient = (iam: Stack['iam']) => ({
     ...iam,
