@@ -100,6 +100,8 @@ export class PeerSession {
 
   /** Keeps the session of a socket whose peer was verified, also the better one that a server of TLS 1.3 sends later. */
   keep(socket: TLSSocket): void {
+    // One that was resumed can be so again, until the server no longer wants it: then there is a new one.
+    if (this.#latest && socket.isSessionReused()) return;
     const keep = (session: Buffer | undefined) => {
       if (session) this.#latest = session;
     };

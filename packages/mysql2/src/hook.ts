@@ -43,11 +43,19 @@ export function withIamStream<Config extends mysql2.ConnectionOptions>(
     authPlugins: { ...fields.authPlugins, mysql_clear_password: answerChangeUser },
   };
   let stopRetrying: AbortSignal | undefined;
+  const answers = new Map<string, Driver['answers']>();
+  const answersOf = (...account: readonly (string | undefined)[]) => {
+    const key = JSON.stringify(account);
+    const known = answers.get(key) ?? new Map();
+    answers.set(key, known);
+    return known;
+  };
 
   const stream: MakeStream = ({ config }) => {
     const { host: hostname, port, user: username, database, pool } = config;
     if (pool) stopRetrying ??= signalOfEnd(pool);
     const driver: Driver = {
+      answers: answersOf(username, database),
       dial: (login) =>
         ownStream?.({ config: { ...config, host: login.hostname, port: login.port } }) ??
         connect({

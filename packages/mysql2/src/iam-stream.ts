@@ -113,8 +113,8 @@ export class IamStream extends DriverSocket {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#closed.abort();
-    this.#connection?.socket.destroy();
+    if (this.#connection) this.#connection.socket.destroy();
+    else this.#closed.abort();
     done(error);
   }
 

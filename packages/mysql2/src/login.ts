@@ -28,6 +28,11 @@ export interface Driver {
    * it has said what it would answer, so it must have no timer.
    */
   speak(over: Duplex, failed: (error: unknown) => void): void;
+  /**
+   * How it has answered greetings so far, by their kind: always the same, as there is no password in it. To ask for each
+   * login would cost a pool a tenth of its connections per second.
+   */
+  readonly answers: Map<string, Packet>;
 }
 
 /** A connection that has logged in, and what the server said: a driver to which it is repeated has logged in too. */
@@ -55,14 +60,16 @@ export async function logIn(login: Login, driver: Driver): Promise<LoggedIn> {
     login.signal.throwIfAborted();
     const inClear = new PacketReader(raw);
     const first = await inClear.next();
-    const interpreter = new Interpreter(driver);
-    if (isError(first)) throw await interpreter.errorOf(first);
+    if (isError(first)) throw await new Interpreter(driver).errorOf(first);
     const greeting = readGreeting(first);
     if (!greeting) throw protocolError('no greeting');
     if (!greeting.offersTls) {
       throw driverError('HANDSHAKE_NO_SSL_SUPPORT', 'Server does not support secure connection');
     }
-    const { request, response } = overTls(await interpreter.answerTo(greeting.withoutTls));
+    const known = driver.answers.get(greeting.kind);
+    const answer = known ?? (await new Interpreter(driver).answerTo(greeting.withoutTls));
+    driver.answers.set(greeting.kind, answer);
+    const { request, response } = overTls(answer);
     inClear.release();
     raw.write(request);
     const resumed = login.session.latest;
@@ -89,6 +96,8 @@ export async function logIn(login: Login, driver: Driver): Promise<LoggedIn> {
         reader.release();
         return { socket: secure, resumed, greeting: greeting.withoutTls, ok: numbered(packet, 2) };
       } else if (isError(packet)) {
+        const interpreter = new Interpreter(driver);
+        await interpreter.answerTo(greeting.withoutTls);
         const error = await interpreter.errorOf(numbered(packet, 2));
         if (!tokenSent && NO_PASSWORD_GIVEN.includes(errorNumber(packet))) {
           throw notAnIamUser('the server refuses this user without asking for a token', error);

@@ -100,6 +100,7 @@ async function open(
         })
       );
     },
+    answers: new Map(),
     speak(over, failed) {
       mariadb.createConnection({ ...options, stream: () => over }).catch(failed);
     },

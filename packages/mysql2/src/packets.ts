@@ -51,6 +51,8 @@ export interface Greeting {
   readonly offersTls: boolean;
   /** The same greeting of a server that has no TLS and prefers native passwords, to which every driver answers alike. */
   readonly withoutTls: Packet;
+  /** The same for all greetings that differ in what is random in them only. */
+  readonly kind: string;
 }
 
 /** Reads a greeting (handshake v10); undefined for any other packet. */
@@ -69,7 +71,8 @@ export function readGreeting(packet: Packet): Greeting | undefined {
       : Buffer.from(packet);
   plain.writeUIntLE(plain.length - HEADER, 0, 3);
   plain.writeUInt16LE(lower & ~CLIENT_SSL, flags);
-  return { offersTls: (lower & CLIENT_SSL) !== 0, withoutTls: plain };
+  const kind = `${packet.toString('latin1', HEADER, versionEnd)} ${packet.toString('hex', flags, flags + 8)}`;
+  return { kind, offersTls: (lower & CLIENT_SSL) !== 0, withoutTls: plain };
 }
 
 /** A driver's response to a greeting without TLS, as the two packets it takes with TLS: the request, and the response. */
