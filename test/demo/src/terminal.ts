@@ -15,7 +15,8 @@ export interface Row {
   readonly package: string;
   readonly shown: string;
   readonly measured: string;
-  readonly ok: boolean;
+  /** Absent where it could not be shown here. */
+  readonly ok?: boolean;
 }
 
 /** Prints the table of what was shown. */
@@ -25,7 +26,7 @@ export function table(rows: readonly Row[]): void {
   const line = (cells: readonly string[]) => cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ');
   process.stdout.write(`\n  ${paint(1, line(columns))}\n`);
   for (const row of rows) {
-    const mark = row.ok ? paint(32, '✓') : paint(31, '✗');
+    const mark = row.ok === undefined ? '–' : row.ok ? paint(32, '✓') : paint(31, '✗');
     process.stdout.write(`${mark} ${line(columns.map((column) => row[column]))}\n`);
   }
 }

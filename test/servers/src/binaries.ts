@@ -35,11 +35,16 @@ async function findBinary(programs: readonly string[]): Promise<string | undefin
 export async function findOrInstall(wanted: WantedBinary, mayInstall?: boolean): Promise<string> {
   const found = await findBinary(wanted.programs);
   if (found) return found;
-  if (!(mayInstall ?? (await canInstall()))) throw new Error(whatToDo(wanted));
+  if (!(mayInstall ?? (await canInstall()))) throw new MissingServer(whatToDo(wanted));
   await install(wanted.packages);
   const installed = await findBinary(wanted.programs);
   if (!installed) throw new Error(`${wanted.packages.join(' and ')} installed, but there is no ${wanted.programs[0]}`);
   return installed;
+}
+
+/** There is no server, and none can be installed here; the message says what to do. */
+export class MissingServer extends Error {
+  override readonly name = 'MissingServer';
 }
 
 function whatToDo({ name, programs, packages, variable }: WantedBinary): string {

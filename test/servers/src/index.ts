@@ -1,4 +1,5 @@
 export { setAwsEnvironment } from './aws-environment.js';
+export { MissingServer } from './binaries.js';
 export { type ContainerCredentials, startContainerCredentials } from './container-credentials.js';
 export { type DnsFailure, type DnsQuery, type DnsServer, startDns } from './dns.js';
 export type { HttpStandIn, IssuedCredentials, ReceivedRequest } from './http-stand-in.js';
