@@ -78,12 +78,20 @@ export class IamStream extends DriverSocket {
       });
     }
     socket.on('timeout', () => this.emit('timeout'));
+    socket.on('drain', () => this.emit('drain'));
     this.emit('connect');
     this.push(connection.greeting);
   }
 
   override _read(): void {
     if (this.#isOpen) this.#connection?.socket.resume();
+  }
+
+  /** Once open, straight to the socket: the queue of a second stream would cost each query a part of its time. */
+  override write(chunk: Buffer, ...rest: unknown[]): boolean {
+    const more = rest as [];
+    const socket = this.#isOpen ? this.#connection?.socket : undefined;
+    return socket ? socket.write(chunk, ...more) : super.write(chunk, ...more);
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
