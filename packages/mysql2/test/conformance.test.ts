@@ -1,14 +1,10 @@
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import { describeConformance, type Row, type SubjectOptions, type SubjectPool } from '@rds-iam/conformance';
 import type * as mariadb from 'mariadb';
 import type * as mysql2 from 'mysql2';
-import { vi } from 'vitest';
-import { IamStream } from '../src/iam-stream.js';
 import * as callbacks from '../src/index.js';
 import * as connector from '../src/mariadb.js';
 import * as promises from '../src/promise.js';
-import { socketOf } from './stack.js';
 
 type DialTo = { readonly host: string; readonly port: number };
 
@@ -50,7 +46,7 @@ describeConformance({
 });
 
 function optionsOf(
-  { hostname, port, username, database, iam, max, password, withoutTls, asUrl, socket }: SubjectOptions,
+  { hostname, port, username, database, iam, max, password, withoutTls, tls, asUrl, socket }: SubjectOptions,
   scheme = 'mysql',
 ) {
   const where = asUrl
@@ -62,6 +58,7 @@ function optionsOf(
     ...(max !== undefined && { connectionLimit: max }),
     ...(password !== undefined && { password }),
     ...(withoutTls && { ssl: false }),
+    ...(tls && { ssl: tls }),
     ...(socket && { stream: ({ config }: { config: DialTo }) => socket().connect(config.port, config.host) }),
   };
 }
@@ -81,7 +78,6 @@ function callbackPool(pool: mysql2.Pool): SubjectPool {
               new Promise((done, fail) => {
                 connection.execute<mysql2.RowDataPacket[]>(sql, (error, rows) => (error ? fail(error) : done(rows)));
               }),
-            socket: socketOf(connection),
             release: () => connection.release(),
             destroy: () => connection.destroy(),
           });
@@ -104,7 +100,6 @@ function promisePool(pool: PromisedPool): SubjectPool {
       const connection = await pool.getConnection();
       return {
         query: async (sql) => (await connection.query<mysql2.RowDataPacket[]>(sql))[0],
-        socket: socketOf(connection),
         release: () => connection.release(),
         destroy: () => connection.destroy(),
       };
@@ -120,23 +115,10 @@ function connectorPool(pool: connector.Pool): SubjectPool {
       const connection = (await pool.getConnection()) as mariadb.PoolConnection;
       return {
         query: (sql) => connection.query<Row[]>(sql),
-        socket: socketUnder(connection),
         release: () => void connection.release(),
         destroy: () => connection.destroy(),
       };
     },
     end: () => pool.end(),
   };
-}
-
-// The connector shows its socket to nobody, but sets a time-out on each.
-const streams = vi.spyOn(IamStream.prototype, 'setTimeout').mock.contexts as IamStream[];
-const sockets = new WeakMap<mariadb.PoolConnection, TLSSocket>();
-
-/** The TLS socket under a connection of the connector's that was opened just now, or seen before. */
-function socketUnder(connection: mariadb.PoolConnection): TLSSocket {
-  const socket = sockets.get(connection) ?? streams.at(-1)?.socket;
-  if (!socket) throw new Error('the connector has not set a time-out on its socket');
-  sockets.set(connection, socket);
-  return socket;
 }

@@ -1,10 +1,10 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
+import { authSwitch, type MysqlManner, packet, startRecordingMysql } from '@rds-iam/conformance';
 import { type CertificateAuthority, createCertificateAuthority } from '@rds-iam/emulator';
 import { expectNoSecrets } from '@rds-iam/test-servers';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createConnection, createPool, createRdsIam } from '../src/promise.js';
-import { authSwitch, type Manner, packet, startRecordingServer } from './recording-server.js';
 import { CREDENTIALS, REGION, type Stack, startStack } from './stack.js';
 import { WAYS } from './ways.js';
 
@@ -23,7 +23,7 @@ const ways = Object.entries(WAYS);
 
 describe('a token never goes out on a socket that is not encrypted to a verified peer', () => {
   const expired = { notBefore: new Date('2020-01-01'), notAfter: new Date('2020-02-01') };
-  const manners: [string, () => Promise<Manner>, string][] = [
+  const manners: [string, () => Promise<MysqlManner>, string][] = [
     ['has no TLS', async () => 'has no TLS', 'ERR_RDS_IAM_TLS'],
     ['offers TLS and goes on in clear', async () => 'offers TLS and goes on in clear', 'ERR_RDS_IAM_TLS'],
     [
@@ -58,7 +58,7 @@ describe('a token never goes out on a socket that is not encrypted to a verified
 
   describe.each(manners)('to a server that %s', (_, manner, code) => {
     test.each(['', '0'])('with NODE_TLS_REJECT_UNAUTHORIZED=%s', async (rejects) => {
-      await using server = await startRecordingServer(await manner());
+      await using server = await startRecordingMysql(await manner());
       if (rejects) vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', rejects);
       try {
         for (const [name, config] of configs) {
@@ -92,7 +92,7 @@ describe('a token never goes out on a socket that is not encrypted to a verified
       ],
     ];
     for (const [answer, message] of asks) {
-      await using server = await startRecordingServer({ ...certificate, asks: answer });
+      await using server = await startRecordingMysql({ ...certificate, asks: answer });
       for (const [way, connect] of ways) {
         const error = await connect({ host: 'localhost', port: server.port, user: 'app', iam: iamFor() });
         expect(error, way).toMatchObject({
@@ -108,7 +108,7 @@ describe('a token never goes out on a socket that is not encrypted to a verified
 
   // Without this, the tests above would pass for a client that never sends anything.
   test.each(ways)('and the recording server would have seen it, by %s', async (_, connect) => {
-    await using server = await startRecordingServer(await authority.issue({ hostnames: ['localhost'] }));
+    await using server = await startRecordingMysql(await authority.issue({ hostnames: ['localhost'] }));
     const iam = iamFor({ retry: false });
     const error = await connect({ host: 'localhost', port: server.port, user: 'app', iam });
     expect(error, 'asked a second time').toMatchObject({ message: expect.stringContaining('more than the token') });

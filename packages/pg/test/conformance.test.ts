@@ -1,7 +1,6 @@
 import { describeConformance, type Row, type SubjectOptions } from '@rds-iam/conformance';
 import type { PoolClient } from 'pg';
 import { Pool, type PoolConfig } from '../src/index.js';
-import { socketOf } from './stack.js';
 
 describeConformance({
   name: '@rds-iam/pg',
@@ -16,7 +15,6 @@ describeConformance({
         const client = await pool.connect();
         return {
           query: (sql) => rowsOf(client, sql),
-          socket: socketOf(client),
           release: () => client.release(),
           destroy: () => client.release(true),
         };
@@ -35,6 +33,7 @@ function configOf({
   max,
   password,
   withoutTls,
+  tls,
   asUrl,
   socket,
 }: SubjectOptions) {
@@ -46,6 +45,7 @@ function configOf({
     ...(max !== undefined && { max }),
     ...(password !== undefined && { password }),
     ...(withoutTls && { ssl: false }),
+    ...(tls && { ssl: tls }),
     ...(socket && { stream: socket }),
   };
 }

@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import tls from 'node:tls';
 import { inspect } from 'node:util';
-import { type Manner, startRecordingServer } from '@rds-iam/conformance';
+import { type PostgresManner, startRecordingPostgres } from '@rds-iam/conformance';
 import { type CertificateAuthority, createCertificateAuthority } from '@rds-iam/emulator';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Client, createRdsIam, Pool } from '../src/index.js';
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 
 describe('a token never goes out on a socket that is not encrypted to a verified peer', () => {
-  const manners: [string, () => Promise<Manner>, string][] = [
+  const manners: [string, () => Promise<PostgresManner>, string][] = [
     ['has no TLS', async () => 'has no TLS', 'ERR_RDS_IAM_TLS'],
     ['says yes to TLS and goes on in clear', async () => 'says yes to TLS and goes on in clear', 'ERR_RDS_IAM_TLS'],
     [
@@ -60,7 +60,7 @@ describe('a token never goes out on a socket that is not encrypted to a verified
 
   describe.each(manners)('to a server that %s', (_, manner, code) => {
     test.each(surroundings)('with %s', async (_, environment) => {
-      await using server = await startRecordingServer(await manner());
+      await using server = await startRecordingPostgres(await manner());
       for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
       try {
         for (const [way, config] of ways) {
@@ -97,7 +97,7 @@ describe('a token never goes out on a socket that is not encrypted to a verified
         await (await createCertificateAuthority()).issue({ hostnames: ['localhost'] }),
         await authority.issue({ hostnames: ['other.example.com'] }),
       ]) {
-        await using server = await startRecordingServer(certificate);
+        await using server = await startRecordingPostgres(certificate);
         const iam = { region: REGION, credentials: CREDENTIALS, ca: authority.ca };
         const error = await connectPool({ user: 'app', host: 'localhost', port: server.port, iam });
         expect(error).toMatchObject({ code: 'ERR_RDS_IAM_TLS', message: expect.stringContaining('was not sent') });
@@ -112,7 +112,7 @@ describe('a token never goes out on a socket that is not encrypted to a verified
 
   // Without this, the tests above would pass for a client that never sends anything.
   test('and the recording server would have seen it', async () => {
-    await using server = await startRecordingServer(await authority.issue({ hostnames: ['localhost'] }));
+    await using server = await startRecordingPostgres(await authority.issue({ hostnames: ['localhost'] }));
     const iam = { region: REGION, credentials: CREDENTIALS, ca: authority.ca, retry: false as const };
     await connectClient({ user: 'app', host: 'localhost', port: server.port, iam, connectionTimeoutMillis: 500 });
     expect(server.received()).toMatch(/Action=connect.*X-Amz-Signature=[0-9a-f]{64}/);

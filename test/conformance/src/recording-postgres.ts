@@ -1,19 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
+import type { RecordingServer } from './recording-server.js';
 
-/** What a server does to a client that asks for TLS. All of them then ask for the password in clear. */
-export type Manner =
+/** What a PostgreSQL server does to a client that asks for TLS. All of them then ask for the password in clear. */
+export type PostgresManner =
   | 'has no TLS'
   | 'says yes to TLS and goes on in clear'
   | 'asks for the password before anything else'
   | { readonly cert: string; readonly key: string };
-
-export interface RecordingServer extends AsyncDisposable {
-  readonly port: number;
-  /** Every byte that arrived, in clear: what was encrypted to this server is decrypted. */
-  received(): string;
-}
 
 /** What direct TLS begins with, in place of a request for it. */
 const TLS_HANDSHAKE = 0x16;
@@ -21,7 +16,7 @@ const TLS_HANDSHAKE = 0x16;
 const ASK_FOR_PASSWORD = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
 
 /** A server that is after tokens: writes down every byte that it gets, and asks for the password as RDS does. */
-export async function startRecordingServer(manner: Manner): Promise<RecordingServer> {
+export async function startRecordingPostgres(manner: PostgresManner): Promise<RecordingServer> {
   const chunks: Buffer[] = [];
   const sockets = new Set<Socket>();
   const secureContext: SecureContext | undefined = typeof manner === 'object' ? createSecureContext(manner) : undefined;

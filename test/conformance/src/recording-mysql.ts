@@ -1,20 +1,15 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
+import type { RecordingServer } from './recording-server.js';
 
-/** What a server does to a client. All of them ask for the password in clear, as soon as and as often as they can. */
-export type Manner =
+/** What a MySQL server does to a client. All of them ask for the password in clear, as soon as and as often as they can. */
+export type MysqlManner =
   | 'has no TLS'
   | 'offers TLS and goes on in clear'
   | 'asks for the password before anything else'
   | 'asks for the password within its greeting'
   | { readonly cert: string; readonly key: string; readonly asks?: Buffer };
-
-export interface RecordingServer extends AsyncDisposable {
-  readonly port: number;
-  /** Every byte that arrived, in clear: what was encrypted to this server is decrypted. */
-  received(): string;
-}
 
 const SSL_REQUEST_LENGTH = 36;
 const CLIENT_SSL = 0x0800;
@@ -54,7 +49,7 @@ function greeting(capabilities: number): Buffer {
 }
 
 /** A server that is after tokens: writes down every byte that it gets, and asks for the password as RDS does. */
-export async function startRecordingServer(manner: Manner): Promise<RecordingServer> {
+export async function startRecordingMysql(manner: MysqlManner): Promise<RecordingServer> {
   const chunks: Buffer[] = [];
   const sockets = new Set<Socket>();
   const secureContext = typeof manner === 'object' ? createSecureContext(manner) : undefined;

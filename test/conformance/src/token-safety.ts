@@ -1,0 +1,126 @@
+import { type CertificateAuthority, createCertificateAuthority } from '@rds-iam/emulator';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Subject, SubjectOptions } from './contract.js';
+import { startRecordingMysql } from './recording-mysql.js';
+import { startRecordingPostgres } from './recording-postgres.js';
+import type { RecordingServer } from './recording-server.js';
+import { CREDENTIALS, type Engine, REGION } from './stack.js';
+
+type Certificate = { readonly cert: string; readonly key: string };
+
+const RECORDING: Readonly<
+  Record<
+    Engine,
+    {
+      readonly inClear: Readonly<Record<string, () => Promise<RecordingServer>>>;
+      withTls(_: Certificate): Promise<RecordingServer>;
+    }
+  >
+> = {
+  postgres: {
+    inClear: {
+      'has no TLS': () => startRecordingPostgres('has no TLS'),
+      'says yes to TLS and goes on in clear': () => startRecordingPostgres('says yes to TLS and goes on in clear'),
+      'asks for the password before anything else': () =>
+        startRecordingPostgres('asks for the password before anything else'),
+    },
+    withTls: startRecordingPostgres,
+  },
+  mysql: {
+    inClear: {
+      'has no TLS': () => startRecordingMysql('has no TLS'),
+      'offers TLS and goes on in clear': () => startRecordingMysql('offers TLS and goes on in clear'),
+      'asks for the password before anything else': () =>
+        startRecordingMysql('asks for the password before anything else'),
+      'asks for the password within its greeting': () =>
+        startRecordingMysql('asks for the password within its greeting'),
+    },
+    withTls: startRecordingMysql,
+  },
+};
+
+const SENT_TOKEN = /X-Amz|Action=connect/;
+
+/** A token never goes out on a socket that is not encrypted to a verified peer: servers that are after one get none. */
+export function describeTokenSafety(subject: Subject): void {
+  const { inClear, withTls } = RECORDING[subject.engine];
+
+  describe(`${subject.name} sends no token`, () => {
+    let authority: CertificateAuthority;
+    beforeAll(async () => {
+      authority = await createCertificateAuthority();
+    });
+    const servers: Readonly<Record<string, () => Promise<RecordingServer>>> = {
+      ...inClear,
+      'has a certificate of another CA': async () =>
+        withTls(await (await createCertificateAuthority()).issue({ hostnames: ['localhost', '127.0.0.1'] })),
+      'has a certificate for another name': async () =>
+        withTls(await authority.issue({ hostnames: ['other.example.com'] })),
+      'has an expired certificate': async () =>
+        withTls(
+          await authority.issue({
+            hostnames: ['localhost', '127.0.0.1'],
+            notBefore: new Date('2020-01-01'),
+            notAfter: new Date('2020-02-01'),
+          }),
+        ),
+    };
+    const ways: Readonly<Record<string, Partial<SubjectOptions>>> = {
+      fields: {},
+      'an address': { hostname: '127.0.0.1' },
+      'a URL': { asUrl: true },
+      'TLS options of its own': { tls: { rejectUnauthorized: true } },
+    };
+    const failure = async (port: number, way: Partial<SubjectOptions>) => {
+      const options: SubjectOptions = {
+        hostname: 'localhost',
+        port,
+        username: 'app',
+        database: 'shop',
+        iam: {
+          region: REGION,
+          credentials: CREDENTIALS,
+          ca: authority.ca,
+          retry: { timeoutMs: 5_000, baseDelayMs: 1, maxDelayMs: 1, maxRefusals: 2 },
+        },
+        ...way,
+      };
+      const pool = subject.createPool(options);
+      const error = await pool.query('select 1').then(
+        () => expect.unreachable('the login succeeded'),
+        (thrown: unknown) => thrown,
+      );
+      await pool.end();
+      return subject.diagnosisOf ? subject.diagnosisOf(error) : error;
+    };
+
+    describe.each(Object.entries(servers))('to a server that %s', (_, start) => {
+      test.each<[string, Record<string, string>]>([
+        ['with nothing special in the environment', {}],
+        ['with NODE_TLS_REJECT_UNAUTHORIZED=0', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }],
+        ['with PGSSLMODE=no-verify', { PGSSLMODE: 'no-verify' }],
+        ['with PGSSLMODE=disable', { PGSSLMODE: 'disable' }],
+      ])('%s', async (_, environment) => {
+        await using server = await start();
+        for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+        try {
+          for (const [way, options] of Object.entries(ways)) {
+            expect(await failure(server.port, options), way).toMatchObject({ name: 'RdsIamError', attempts: 1 });
+          }
+        } finally {
+          vi.unstubAllEnvs();
+        }
+        expect(server.received()).not.toMatch(SENT_TOKEN);
+      });
+    });
+
+    // Without this, the tests above would pass for a client that never sends anything.
+    test('but to one that it can verify, where the recording server sees it', async () => {
+      await using server = await withTls(await authority.issue({ hostnames: ['localhost'] }));
+      await failure(server.port, {
+        iam: { region: REGION, credentials: CREDENTIALS, ca: authority.ca, retry: { timeoutMs: 300 } },
+      });
+      expect(server.received()).toMatch(/Action=connect.*?X-Amz-Signature=[0-9a-f]{64}/);
+    });
+  });
+}
