@@ -4,7 +4,7 @@ export type { RdsIamEvents } from './diagnostics.js';
 export { checkEndpoint, type Endpoint, parseRdsHostname, type RdsHostname } from './endpoint.js';
 export { configError, isRdsIamError, RdsIamError, type RdsIamErrorCode, type RdsIamErrorDetails } from './errors.js';
 export type { RdsIamOptions, RetryOptions } from './options.js';
-export { createRdsIam, isRdsIam, type RdsIam } from './rds-iam.js';
+export { createRdsIam, isRdsIam, type RdsIam, rdsIamOf } from './rds-iam.js';
 export { assertVerifiedPeer, type CaCertificates, checkDriverTls, type DriverTls, type PeerSession } from './tls.js';
 export type { AuthToken } from './tokens.js';
 export type { WithIam } from './with-iam.js';

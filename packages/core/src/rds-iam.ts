@@ -224,3 +224,8 @@ export function isRdsIam(value: unknown): value is RdsIam {
   const { getToken, connect: open } = (value ?? {}) as Partial<RdsIam>;
   return typeof getToken === 'function' && typeof open === 'function';
 }
+
+/** What an `iam` option stands for: itself, where it is an {@link RdsIam} to be shared, else one made with these options. */
+export function rdsIamOf(given?: RdsIamOptions | RdsIam): RdsIam {
+  return isRdsIam(given) ? given : createRdsIam(given);
+}

@@ -2,12 +2,11 @@ import {
   checkDriverTls,
   checkEndpoint,
   configError,
-  createRdsIam,
   type DriverTls,
   type Endpoint,
-  isRdsIam,
   type RdsIam,
   type RdsIamOptions,
+  rdsIamOf,
   type WithIam,
 } from '@rds-iam/core';
 import type * as mysql2 from 'mysql2';
@@ -55,14 +54,14 @@ export function checkConfig<Config extends object>(
   const { iam: own, ...plain } = (typeof given === 'string' ? { uri: given } : (given ?? {})) as Config & {
     readonly iam?: RdsIamOptions | RdsIam;
   };
-  const iamOption = own ?? shared;
-  const iam = isRdsIam(iamOption) ? iamOption : createRdsIam(iamOption);
+  const iam = rdsIamOf(own ?? shared);
   if (!iam.enabled) return { iam: undefined, config: typeof given === 'string' ? given : (plain as Config) };
 
   const { uri, ...fields } = plain as { readonly uri?: unknown };
   const config: Record<string, unknown> = { ...(uri !== undefined && fromUri(uri)), ...defined(fields) };
   for (const name of PASSWORDS) {
-    if (config[name] !== undefined) {
+    // ORMs hand on `null` where no password was given.
+    if ((config[name] ?? undefined) !== undefined) {
       throw configError(`"${name}" is given beside IAM: remove it, or set "iam.enabled" to false to log in with it`);
     }
   }

@@ -1,4 +1,4 @@
-import { createRdsIam, isRdsIam, type RdsIam, type RdsIamOptions } from '@rds-iam/core';
+import { type RdsIam, type RdsIamOptions, rdsIamOf } from '@rds-iam/core';
 import * as mysql2 from 'mysql2';
 import {
   type ConnectionOptions,
@@ -66,7 +66,7 @@ export function addingIamNodes<Cluster extends { add(group: string, connectionUr
   iam: RdsIam | RdsIamOptions | undefined,
   failures: Failures,
 ): Omit<Cluster, 'add'> & AddNode {
-  const shared = isRdsIam(iam) ? iam : createRdsIam(iam);
+  const shared = rdsIamOf(iam);
   const add = cluster.add.bind(cluster) as (...node: unknown[]) => void;
   const addIamNode = (...node: unknown[]) => {
     const given = node.pop() as Given<mysql2.PoolOptions>;

@@ -9,3 +9,4 @@ export {
 } from '@rds-iam/core';
 export type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './config.js';
 export { type AddNode, createConnection, createPool, createPoolCluster, type PoolCluster } from './create.js';
+export { mysql2Driver } from './driver.js';

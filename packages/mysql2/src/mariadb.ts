@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { Duplex } from 'node:stream';
-import { isRdsIamError, type WithIam } from '@rds-iam/core';
+import { isRdsIamError, type RdsIam, type WithIam } from '@rds-iam/core';
 import * as mariadb from 'mariadb';
 import { type Checked, checkConfig, type Given } from './config.js';
 import { IamStream } from './iam-stream.js';
@@ -69,6 +69,21 @@ export function createPool(options: string | PoolConfig): Pool {
     checked.config,
   );
   return pool as Pool;
+}
+
+/**
+ * The module `mariadb` whose connections and pools log in with IAM, for a framework that takes the driver's module as an
+ * option: it then gives its own configuration to them as to the connector's.
+ */
+export function mariadbDriver(iam: RdsIam): typeof mariadb {
+  const withIam = (options: string | object) =>
+    typeof options === 'string' ? { uri: options, iam } : { ...options, iam };
+  const driver = {
+    ...mariadb,
+    createConnection: (options: string | object) => createConnection(withIam(options)),
+    createPool: (options: string | object) => createPool(withIam(options)),
+  };
+  return driver as unknown as typeof mariadb;
 }
 
 function check(options: string | PoolConfig): Checked<mariadb.PoolConfig> {

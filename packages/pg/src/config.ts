@@ -2,11 +2,10 @@ import {
   checkDriverTls,
   checkEndpoint,
   configError,
-  createRdsIam,
   type DriverTls,
-  isRdsIam,
   type RdsIam,
   type RdsIamOptions,
+  rdsIamOf,
   type WithIam,
 } from '@rds-iam/core';
 import type * as pg from 'pg';
@@ -32,12 +31,13 @@ export function checkConfig<Config extends pg.ClientConfig>(
   ) as Config & {
     readonly iam?: RdsIamOptions | RdsIam;
   };
-  const iam = isRdsIam(iamOption) ? iamOption : createRdsIam(iamOption);
+  const iam = rdsIamOf(iamOption);
   if (!iam.enabled) return { iam: undefined, config: plain as unknown as Config };
 
   const { connectionString, ...fields } = plain as pg.ClientConfig;
   const config = { ...fields, ...(connectionString !== undefined && fromUrl(connectionString, fields.ssl)) };
-  if (config.password !== undefined) {
+  // ORMs hand on `null` where no password was given.
+  if ((config.password ?? undefined) !== undefined) {
     throw configError('"password" is given beside IAM: remove it, or set "iam.enabled" to false to log in with it');
   }
   const ssl: unknown = config.ssl;

@@ -9,4 +9,5 @@ export {
 } from '@rds-iam/core';
 export { Client } from './client.js';
 export type { ClientConfig, PoolConfig } from './config.js';
+export { pgDriver } from './driver.js';
 export { Pool } from './pool.js';

@@ -1,0 +1,23 @@
+import type { RdsIam } from '@rds-iam/core';
+import * as mysql2 from 'mysql2';
+import { createConnection, createPool, createPoolCluster } from './create.js';
+
+type Options = string | object;
+
+/**
+ * The module `mysql2` whose connections, pools and clusters log in with IAM, for a framework that takes the driver's module
+ * as an option: it then gives its own configuration to them as to mysql2's.
+ */
+export function mysql2Driver(iam: RdsIam): typeof mysql2 {
+  const driver = {
+    ...mysql2,
+    createConnection: (options: Options) => createConnection(withIam(options, iam)),
+    createPool: (options: Options) => createPool(withIam(options, iam)),
+    createPoolCluster: (options: object) => createPoolCluster(withIam(options, iam)),
+  };
+  return driver as unknown as typeof mysql2;
+}
+
+function withIam(options: Options, iam: RdsIam): object {
+  return typeof options === 'string' ? { uri: options, iam } : { ...options, iam };
+}
