@@ -1,8 +1,26 @@
 import { createRequire } from 'node:module';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type Plugin } from 'vitest/config';
 
 // Workspace packages are tested from their sources, without a build.
 const conditions = ['@rds-iam/source'];
+
+/**
+ * Packages load the package of a driver with `require` when it is needed, as they are published as CommonJS. Their sources,
+ * which are tested, are ES modules: these import it.
+ */
+const requireAsImport: Plugin = {
+  name: 'require-as-import',
+  enforce: 'pre',
+  transform(code, id) {
+    if (!/\/packages\/[^/]+\/src\/[^?]*\.ts$/.test(id)) return undefined;
+    const imports: string[] = [];
+    const transformed = code.replace(/\brequire\(('[^']+')\)/g, (_, specifier) => {
+      imports.push(`import * as required${imports.length} from ${specifier};`);
+      return `required${imports.length - 1}`;
+    });
+    return imports.length === 0 ? undefined : `${imports.join(' ')} ${transformed}`;
+  },
+};
 
 /** In place of a driver, the other end of its peer range, which a package has under its name with `-oldest` behind it. */
 function oldest(owner: string, driver: string, subpath = '') {
@@ -15,9 +33,14 @@ const inProcess = (owner: string) =>
   ['conformance', 'login', 'bad-input', 'safety'].map((name) => `packages/${owner}/test/${name}.test.ts`);
 
 const mysqlSetup = './test/servers/src/vitest-mysql.ts';
-const mysqlTests = ['packages/mysql2/test/**/*.test.ts', 'packages/emulator/test/mysql/**/*.test.ts'];
+const mysqlTests = [
+  'packages/{mysql2,typeorm,knex,sequelize,prisma}/test/**/*.test.ts',
+  'packages/emulator/test/mysql/**/*.test.ts',
+  'test/recipes/test/**/*.test.ts',
+];
 
 export default defineConfig({
+  plugins: [requireAsImport],
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
