@@ -1,7 +1,5 @@
-import type { TLSSocket } from 'node:tls';
 import * as conformance from '@rds-iam/conformance';
 import type { EmulatorOptions } from '@rds-iam/emulator';
-import type pg from 'pg';
 
 export { CREDENTIALS, REGION } from '@rds-iam/conformance';
 
@@ -20,9 +18,4 @@ export async function startStack(options?: Partial<EmulatorOptions>): Promise<St
   const stack = await conformance.startStack('postgres', options);
   const { emulator, username: user, database, iam } = stack;
   return { ...stack, config: { host: 'localhost', port: emulator.port, user, database, iam } };
-}
-
-/** The socket under a client, to look at. */
-export function socketOf(client: pg.ClientBase): TLSSocket {
-  return (client as unknown as { connection: { stream: TLSSocket } }).connection.stream;
 }

@@ -51,7 +51,7 @@ export const MYSQL: Backend = {
   },
 };
 
-export interface Outcome {
+interface Outcome {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
