@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const packages = fileURLToPath(new URL('../../../packages', import.meta.url));
+
+/** Packs every package that would be published, as it would be; the tarballs' paths by the packages' names. */
+export async function packAll(into: string): Promise<ReadonlyMap<string, string>> {
+  await pnpm('--recursive', '--filter', './packages/*', 'pack', '--pack-destination', into);
+  const files = await readdir(into);
+  const tarballs = new Map<string, string>();
+  for (const folder of await readdir(packages)) {
+    const { name, version } = await manifest(folder);
+    const file = `${name.replace('@', '').replace('/', '-')}-${version}.tgz`;
+    if (!files.includes(file)) throw new Error(`${name} was not packed: ${files.join(', ')}`);
+    tarballs.set(name, join(into, file));
+  }
+  return tarballs;
+}
+
+/** With the range that a package of ours is developed with, as npm takes it. */
+export async function withRange(folder: string, dependency: string): Promise<string> {
+  const { devDependencies = {} } = await manifest(folder);
+  const range = devDependencies[dependency];
+  return range === undefined || range === 'catalog:' ? dependency : `${dependency}@${range}`;
+}
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
+
+async function manifest(folder: string): Promise<Manifest> {
+  return JSON.parse(await readFile(join(packages, folder, 'package.json'), 'utf8'));
+}
+
+/** The pnpm that runs this, if one does. */
+async function pnpm(...args: string[]): Promise<void> {
+  const own = process.env['npm_execpath'];
+  const [command, ...first] = own && /pnpm/.test(own) ? [process.execPath, own] : ['npx', '--yes', 'pnpm@10'];
+  await run(command as string, [...first, ...args], { cwd: join(packages, '..') });
+}
