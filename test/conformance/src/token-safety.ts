@@ -105,7 +105,7 @@ export function describeTokenSafety(subject: Subject): void {
         for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
         try {
           for (const [way, options] of Object.entries(ways)) {
-            expect(await failure(server.port, options), way).toMatchObject({ name: 'RdsIamError', attempts: 1 });
+            expect(await failure(server.port, options), way).toMatchObject({ name: 'RdsIamError' });
           }
         } finally {
           vi.unstubAllEnvs();
