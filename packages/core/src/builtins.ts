@@ -1,4 +1,5 @@
 // Modules of Node.js that a token does not need, only a connection: together they take as long to load as all of ours.
+import type * as crypto from 'node:crypto';
 import type * as net from 'node:net';
 import type * as tls from 'node:tls';
 
@@ -12,3 +13,6 @@ export const checkServerIdentity: typeof tls.checkServerIdentity = (hostname, ce
 
 export const resolveCname = (hostname: string): Promise<string[]> =>
   process.getBuiltinModule('node:dns/promises').resolveCname(hostname);
+
+export const readCertificate = (pem: string): crypto.X509Certificate =>
+  new (process.getBuiltinModule('node:crypto').X509Certificate)(pem);

@@ -37,6 +37,8 @@ export interface ConnectOptions {
   readonly ssl?: DriverTls;
   /** The driver's own deadline over all attempts, in milliseconds, in place of that of the retry options. */
   readonly timeoutMs?: number;
+  /** How long the framework above waits, in milliseconds: no deadline over all attempts is longer. */
+  readonly atMostMs?: number;
 }
 
 /** Where the token is for and whom the certificate must name. */
@@ -72,11 +74,14 @@ export async function connect<T>(
   context: ConnectContext,
   endpoint: Endpoint,
   open: (login: Login) => Promise<T>,
-  { signal, stopRetrying, ssl, timeoutMs }: ConnectOptions = {},
+  { signal, stopRetrying, ssl, timeoutMs, atMostMs = Number.POSITIVE_INFINITY }: ConnectOptions = {},
 ): Promise<T> {
   const { now } = context;
   const about = { hostname: endpoint.hostname, port: endpoint.port, username: endpoint.username };
-  const policy = { ...context.retryPolicy, timeoutMs: timeoutMs ?? context.retryPolicy.timeoutMs };
+  const policy = {
+    ...context.retryPolicy,
+    timeoutMs: Math.min(timeoutMs ?? context.retryPolicy.timeoutMs, atMostMs),
+  };
   const startedAt = now();
   for (let attempts = 1; ; attempts++) {
     const attemptedAt = now();

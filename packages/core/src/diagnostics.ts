@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel';
+import { type Channel, channel } from 'node:diagnostics_channel';
 import type { RdsIamErrorCode } from './errors.js';
 
 interface LoginEvent {
@@ -42,8 +42,21 @@ export interface RdsIamEvents {
   };
 }
 
+/**
+ * Held for good: a channel that only its name stands for can be collected, and Node.js 20 then takes away with it whoever
+ * subscribed to the next channel of that name.
+ */
+const CHANNELS: Readonly<Record<keyof RdsIamEvents, Channel>> = {
+  'rds-iam:token:signed': channel('rds-iam:token:signed'),
+  'rds-iam:token:renewal-failed': channel('rds-iam:token:renewal-failed'),
+  'rds-iam:connection:admitted': channel('rds-iam:connection:admitted'),
+  'rds-iam:connection:attempt-failed': channel('rds-iam:connection:attempt-failed'),
+  'rds-iam:connection:opened': channel('rds-iam:connection:opened'),
+  'rds-iam:connection:gave-up': channel('rds-iam:connection:gave-up'),
+};
+
 /** Publishes an event; `event` is only called when somebody listens. */
 export function publish<Name extends keyof RdsIamEvents>(name: Name, event: () => RdsIamEvents[Name]): void {
-  const target = channel(name);
+  const target = CHANNELS[name];
   if (target.hasSubscribers) target.publish(event());
 }

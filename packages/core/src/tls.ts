@@ -1,6 +1,5 @@
-import { X509Certificate } from 'node:crypto';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
-import { checkServerIdentity, createSecureContext, isIP } from './builtins.js';
+import { checkServerIdentity, createSecureContext, isIP, readCertificate } from './builtins.js';
 import { configError, kindOf, RdsIamError } from './errors.js';
 
 /** CA certificates in PEM, as `node:tls` takes them: one or several, each text holding one or several. */
@@ -144,7 +143,7 @@ export function assertVerifiedPeer(socket: object, identity: string, resumed?: B
 
 /** The certificates of a bundle that have not expired: OpenSSL would try an expired root with the same name first. */
 export function unexpired(certificates: readonly string[], now: number): string[] {
-  return certificates.filter((pem) => Date.parse(new X509Certificate(pem).validTo) > now);
+  return certificates.filter((pem) => Date.parse(readCertificate(pem).validTo) > now);
 }
 
 /** The public roots of Amazon RDS and those that RDS Proxy chains to. */

@@ -149,6 +149,18 @@ describe('connect', () => {
     expect(given.message).toContain('no answer within 2000 ms');
   });
 
+  test('and gives up no later than what waits for it, whichever deadline it has', async () => {
+    for (const timeoutMs of [undefined, 2_000, 500]) {
+      const { iam, world } = setUp({ retry: { timeoutMs: 4_000 } });
+      const hangs = ({ signal }: Login) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('Connection terminated'))));
+      const startedAt = world.time;
+      const options = { atMostMs: 1_000, ...(timeoutMs !== undefined && { timeoutMs }) };
+      await failureOf(world.runTimersUntil(iam.connect(endpoint, hangs, options)));
+      expect(world.time - startedAt).toBe(Math.min(timeoutMs ?? 4_000, 1_000));
+    }
+  });
+
   test('stops at once when the signal is aborted: while opening, while waiting, and before', async () => {
     const { iam, world } = setUp();
     const hangs = ({ signal }: Login) =>

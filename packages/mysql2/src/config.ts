@@ -7,21 +7,10 @@ import {
   type RdsIam,
   type RdsIamOptions,
   rdsIamOf,
-  type WithIam,
 } from '@rds-iam/core';
-import type * as mysql2 from 'mysql2';
 
 /** The names of the options that hold a password. */
-type Secret = 'password' | 'password1' | 'password2' | 'password3' | 'passwordSha1';
-
-/** mysql2's own `ConnectionOptions`, with `iam` in place of the passwords. */
-export type ConnectionOptions = WithIam<mysql2.ConnectionOptions, Secret>;
-
-/** mysql2's own `PoolOptions`, with `iam` in place of the passwords. */
-export type PoolOptions = WithIam<mysql2.PoolOptions, Secret>;
-
-/** mysql2's own `PoolClusterOptions`, with the `iam` of all nodes that have none of their own. */
-export type PoolClusterOptions = mysql2.PoolClusterOptions & { readonly iam?: RdsIamOptions | RdsIam };
+export type Secret = 'password' | 'password1' | 'password2' | 'password3' | 'passwordSha1';
 
 export type Given<Config> = string | (Config & { readonly iam?: RdsIamOptions | RdsIam });
 
@@ -58,13 +47,7 @@ export function checkConfig<Config extends object>(
   if (!iam.enabled) return { iam: undefined, config: typeof given === 'string' ? given : (plain as Config) };
 
   const { uri, ...fields } = plain as { readonly uri?: unknown };
-  const config: Record<string, unknown> = { ...(uri !== undefined && fromUri(uri)), ...defined(fields) };
-  for (const name of PASSWORDS) {
-    // ORMs hand on `null` where no password was given.
-    if ((config[name] ?? undefined) !== undefined) {
-      throw configError(`"${name}" is given beside IAM: remove it, or set "iam.enabled" to false to log in with it`);
-    }
-  }
+  const config = withoutPasswords(withoutTlsParameters({ ...(uri !== undefined && fromUri(uri)), ...defined(fields) }));
   refuseWhatIamReplaces(config);
   const { ssl, connectTimeout, ...rest } = config as Fields;
   const tls = checkSsl(ssl);
@@ -133,6 +116,25 @@ const TLS_PARAMETERS: readonly (readonly [name: RegExp, harmless: RegExp])[] = [
   [/^(?:tls|ssl)$/i, /^(?:true|1|Amazon RDS|[{"].*)$/is],
 ];
 
+/**
+ * Refuses, by name, what contradicts IAM authentication in a connection URL: for a framework that takes the URL apart by
+ * itself, and shows the driver what it made of it.
+ *
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG`
+ */
+export function checkConnectionUrl(url: string): void {
+  withoutPasswords(fromUri(url));
+}
+
+/** Frameworks hand on `null` or '' where they were given no password; any other is refused. */
+function withoutPasswords(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const given = PASSWORDS.find((name) => config[name]);
+  if (given !== undefined) {
+    throw configError(`"${given}" is given beside IAM: remove it, or set "iam.enabled" to false to log in with it`);
+  }
+  return Object.fromEntries(Object.entries(config).filter(([name]) => !PASSWORDS.includes(name as Secret)));
+}
+
 /** The fields of a connection URI, as mysql2 reads them, less those that only say what IAM authentication does anyway. */
 function fromUri(uri: unknown): Record<string, unknown> {
   let url: URL;
@@ -152,15 +154,26 @@ function fromUri(uri: unknown): Record<string, unknown> {
     database: decodeURIComponent(url.pathname.slice(1)) || undefined,
   };
   for (const [name, value] of url.searchParams) {
-    const rule = TLS_PARAMETERS.find(([pattern]) => pattern.test(name));
-    if (rule && !rule[1].test(value)) {
-      throw configError(
-        `"${name}=${word(value)}" in the connection URI takes away what IAM authentication needs: remove it`,
-      );
-    }
-    if ((!rule || /^[{"]/.test(value)) && fields[name] === undefined) fields[name] = parsed(value);
+    const isForTls = isTlsParameter(name, value, ' in the connection URI');
+    if ((!isForTls || /^[{"]/.test(value)) && fields[name] === undefined) fields[name] = parsed(value);
   }
   return defined(fields);
+}
+
+/** Whether a parameter is one for TLS; one that asks for less than IAM demands is refused. */
+function isTlsParameter(name: string, value: string, where = ''): boolean {
+  const rule = TLS_PARAMETERS.find(([pattern]) => pattern.test(name));
+  if (rule && !rule[1].test(value)) {
+    throw configError(`"${name}=${word(value)}"${where} takes away what IAM authentication needs: remove it`);
+  }
+  return rule !== undefined;
+}
+
+/** Frameworks that take a URI apart hand on its parameters as options, of which mysql2 knows only `ssl`. */
+function withoutTlsParameters(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(config).filter(([name, value]) => name === 'ssl' || !isTlsParameter(name, String(value))),
+  );
 }
 
 function parsed(value: string): unknown {

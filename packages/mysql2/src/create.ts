@@ -1,14 +1,9 @@
 import { type RdsIam, type RdsIamOptions, rdsIamOf } from '@rds-iam/core';
 import * as mysql2 from 'mysql2';
-import {
-  type ConnectionOptions,
-  checkConfig,
-  type Given,
-  type PoolClusterOptions,
-  type PoolOptions,
-} from './config.js';
+import { checkConfig, type Given } from './config.js';
 import { Failures } from './failures.js';
 import { withIamStream } from './hook.js';
+import type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './options.js';
 
 /**
  * mysql2's `createConnection`, logging in with IAM: the same options less the password, plus `iam`. A login is tried again

@@ -19,5 +19,8 @@ export function mysql2Driver(iam: RdsIam): typeof mysql2 {
 }
 
 function withIam(options: Options, iam: RdsIam): object {
-  return typeof options === 'string' ? { uri: options, iam } : { ...options, iam };
+  if (typeof options === 'string') return { uri: options, iam };
+  // Frameworks hide a password from enumeration, and so from a copy: it is to be refused, not to be forgotten.
+  const { password } = options as { readonly password?: unknown };
+  return { ...options, ...(password !== undefined && { password }), iam };
 }

@@ -7,6 +7,7 @@ export {
   type RdsIamErrorCode,
   type RdsIamOptions,
 } from '@rds-iam/core';
-export type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './config.js';
+export { checkConnectionUrl } from './config.js';
 export { type AddNode, createConnection, createPool, createPoolCluster, type PoolCluster } from './create.js';
 export { mysql2Driver } from './driver.js';
+export type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './options.js';

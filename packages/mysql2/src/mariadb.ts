@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { Duplex } from 'node:stream';
-import { isRdsIamError, type RdsIam, type WithIam } from '@rds-iam/core';
+import { configError, isRdsIamError, type RdsIam, type WithIam } from '@rds-iam/core';
 import * as mariadb from 'mariadb';
 import { type Checked, checkConfig, type Given } from './config.js';
 import { IamStream } from './iam-stream.js';
@@ -16,6 +16,7 @@ export {
   type RdsIamErrorCode,
   type RdsIamOptions,
 } from '@rds-iam/core';
+export { checkConnectionUrl } from './config.js';
 
 /** The mariadb connector's own `ConnectionConfig`, with `iam` in place of `password`. */
 export type ConnectionConfig = WithIam<mariadb.ConnectionConfig>;
@@ -87,7 +88,17 @@ export function mariadbDriver(iam: RdsIam): typeof mariadb {
 }
 
 function check(options: string | PoolConfig): Checked<mariadb.PoolConfig> {
-  return checkConfig<mariadb.PoolConfig>(options as Given<mariadb.PoolConfig>);
+  const checked = checkConfig<mariadb.PoolConfig>(options as Given<mariadb.PoolConfig>);
+  return checked.iam ? checked : { iam: undefined, config: asConnectorTakesIt(checked.config) };
+}
+
+/** The connector reads a URI only where it is all that it is given, and would else dial this machine. */
+function asConnectorTakesIt(config: string | mariadb.PoolConfig): string | mariadb.PoolConfig {
+  const { uri, ...fields } = (typeof config === 'string' ? { uri: config } : config) as { readonly uri?: string };
+  if (uri === undefined) return config;
+  const [name] = Object.keys(fields);
+  if (name === undefined) return uri;
+  throw configError(`"uri" and "${name}" exclude each other without IAM: give the options of the connector as fields`);
 }
 
 /**

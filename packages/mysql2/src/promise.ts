@@ -1,5 +1,4 @@
 import * as mysql2 from 'mysql2/promise';
-import type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './config.js';
 import {
   type AddNode,
   addingIamNodes,
@@ -7,6 +6,7 @@ import {
   createPool as createCallbackPool,
 } from './create.js';
 import { Failures } from './failures.js';
+import type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './options.js';
 
 export {
   type AuthToken,
@@ -17,8 +17,8 @@ export {
   type RdsIamErrorCode,
   type RdsIamOptions,
 } from '@rds-iam/core';
-export type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './config.js';
 export type { AddNode } from './create.js';
+export type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './options.js';
 
 /**
  * `createConnection` of mysql2/promise, logging in with IAM: the same options less the password, plus `iam`.

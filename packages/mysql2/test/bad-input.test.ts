@@ -49,6 +49,17 @@ describe('a configuration that cannot be right is refused when it is given, by n
       uri(parameter),
       new RegExp(`"${parameter}" in the connection URI takes away`),
     ]),
+    // Frameworks that take a URI apart hand its parameters on as options.
+    ...Object.entries({
+      sslmode: 'disable',
+      'ssl-mode': 'DISABLED',
+      sslaccept: 'accept_invalid_certs',
+      useSSL: false,
+    }).map(([name, value]): [string, object, RegExp] => [
+      `the option ${name}`,
+      { ...good, [name]: value },
+      new RegExp(`"${name}=${value}" takes away what IAM authentication needs: remove it`),
+    ]),
     [
       'weak TLS options in a URI',
       uri(`ssl=${encodeURIComponent('{"rejectUnauthorized":false}')}`),
@@ -60,7 +71,6 @@ describe('a configuration that cannot be right is refused when it is given, by n
       { ...good, [name]: 'hunter2' },
       new RegExp(`"${name}" is given beside IAM.*"iam.enabled"`),
     ]),
-    ['an empty password', { ...good, password: '' }, /"password" is given beside IAM/],
     ['a password function', { ...good, password: () => 'hunter2' }, /"password" is given beside IAM/],
     ['a password in a URI', { uri: 'mysql://app:hunter2@db.example.com/db', iam }, /URI has a password in it/],
     ['a password as a parameter', uri('password=hunter2'), /"password" is given beside IAM/],
@@ -100,6 +110,25 @@ describe('a configuration that cannot be right is refused when it is given, by n
     }
   });
 
+  test('a password that a framework hides from enumeration', () => {
+    const driver = callbacks.mysql2Driver(callbacks.createRdsIam(iam));
+    for (const make of [driver.createConnection, driver.createPool]) {
+      const hidden = Object.defineProperty({ ...good, iam: undefined }, 'password', { value: 'hunter2' });
+      expect(() => make(hidden)).toThrow(/"password" is given beside IAM/);
+    }
+  });
+
+  test('but not the empty one that frameworks give where they were given none', () => {
+    for (const { createPool } of [callbacks, promises]) {
+      expect(() => createPool({ ...good, password: '' } as never)).not.toThrow();
+    }
+  });
+
+  test('a URI beside other options of the mariadb connector where IAM is off, as it reads one of the two', () => {
+    const beside = { uri: 'mariadb://app@db/shop', connectionLimit: 1, iam: { enabled: false } };
+    expect(() => connector.createPool(beside as object)).toThrow(/"uri" and "connectionLimit" exclude each other/);
+  });
+
   test('and a password is never printed', () => {
     for (const config of [
       { ...good, password: 'hunter2' },
@@ -119,9 +148,26 @@ describe('a configuration that cannot be right is refused when it is given, by n
     ['the RDS profile', { ...good, ssl: 'Amazon RDS' }],
     ['what IAM does anyway', { ...good, ssl: { rejectUnauthorized: true, verifyIdentity: true } }],
     ['the same in a URI', uri('ssl-mode=VERIFY_IDENTITY&useSSL=true&ssl=Amazon%20RDS')],
+    ['the same as options', { ...good, sslmode: 'verify-full', useSSL: 'true' }],
     ['a switch for clear text', { ...good, enableCleartextPlugin: false }],
-  ])('but %s is fine', async (_, config) => {
-    await promises.createPool(config as never).end();
+  ])('but %s is fine, without a warning of mysql2', async (_, config) => {
+    const warnings = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const connection = callbacks.createConnection(config as never);
+    connection.on('error', () => {});
+    connection.destroy();
+    expect(warnings).not.toHaveBeenCalled();
+    warnings.mockRestore();
+  });
+
+  test('a connection URL alone is checked for frameworks that take it apart themselves', () => {
+    const refused = 'mysql://app:hunter2@db.example.com/db';
+    for (const { checkConnectionUrl } of [callbacks, connector]) {
+      expect(() => checkConnectionUrl(refused)).toThrow(/URI has a password in it/);
+      expect(() => checkConnectionUrl('mysql://app@db.example.com/db?ssl-mode=DISABLED')).toThrow(
+        /"ssl-mode=DISABLED"/,
+      );
+      checkConnectionUrl('mysql://app@db.example.com/db?ssl-mode=VERIFY_IDENTITY');
+    }
   });
 });
 

@@ -264,5 +264,9 @@ describe('the pool of the mariadb connector', () => {
     const pool = connector.createPool({ host, port, user: stack.username, password: '', iam: { enabled: false } });
     expect((await pool.query('select 1 as one'))[0]).toEqual({ one: 1 });
     await pool.end();
+    const uri = `mariadb://${stack.username}@${host}:${port}/${stack.database}`;
+    const byUri = connector.createPool({ uri, iam: { enabled: false } } as object);
+    expect(await byUri.query('select 1 as one')).toHaveLength(1);
+    await byUri.end();
   });
 });

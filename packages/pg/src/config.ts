@@ -34,10 +34,10 @@ export function checkConfig<Config extends pg.ClientConfig>(
   const iam = rdsIamOf(iamOption);
   if (!iam.enabled) return { iam: undefined, config: plain as unknown as Config };
 
-  const { connectionString, ...fields } = plain as pg.ClientConfig;
+  const { connectionString, password, ...fields } = plain as pg.ClientConfig;
   const config = { ...fields, ...(connectionString !== undefined && fromUrl(connectionString, fields.ssl)) };
-  // ORMs hand on `null` where no password was given.
-  if ((config.password ?? undefined) !== undefined) {
+  // ORMs hand on `null` or '' where no password was given.
+  if (password) {
     throw configError('"password" is given beside IAM: remove it, or set "iam.enabled" to false to log in with it');
   }
   const ssl: unknown = config.ssl;
@@ -49,6 +49,16 @@ export function checkConfig<Config extends pg.ClientConfig>(
     username: config.user ?? process.env['PGUSER'] ?? process.env['USER'] ?? process.env['USERNAME'] ?? '',
   });
   return { iam, ssl, config: { ...config, host } as unknown as Config & { readonly host: string } };
+}
+
+/**
+ * Refuses, by name, what contradicts IAM authentication in a connection URL: for a framework that takes the URL apart by
+ * itself, and shows the driver what it made of it.
+ *
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG`
+ */
+export function checkConnectionUrl(url: string): void {
+  fromUrl(url, undefined);
 }
 
 const VERIFYING = ['require', 'verify-ca', 'verify-full'];
@@ -83,7 +93,8 @@ function fromUrl(url: string, ssl: pg.ClientConfig['ssl']): pg.ClientConfig {
     throw configError('"connectionString" has a password in it, beside IAM: remove it, or set "iam.enabled" to false');
   }
   const { password: _, ssl: files, ...fields } = parsed;
-  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
+  // What a URL does not name, its port above all, is empty.
+  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => (value ?? '') !== ''));
   return {
     ...given,
     ...(typeof files === 'object' && {

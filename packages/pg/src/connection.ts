@@ -1,7 +1,8 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { assertVerifiedPeer, type DriverTls, type Endpoint, type Login, type RdsIam, RdsIamError } from '@rds-iam/core';
+import { assertVerifiedPeer, type DriverTls, type Endpoint, type Login, type RdsIam } from '@rds-iam/core';
 import pg from 'pg';
+import { storedPasswordWanted } from './stored-password.js';
 
 /** What of pg's `Connection` is used here: it is exported by every pg 8, but its types leave these members out. */
 interface PgConnection extends NodeJS.EventEmitter {
@@ -165,11 +166,4 @@ class Attempt {
   closed(): void {
     this.#reject(this.failure ?? new Error('Connection terminated unexpectedly'));
   }
-}
-
-function storedPasswordWanted(): RdsIamError {
-  return new RdsIamError(
-    'ERR_RDS_IAM_REFUSED',
-    'the server asks for a stored password, so this user does not exist, is not a member of rds_iam, or IAM authentication is off: CREATE USER … WITH LOGIN; GRANT rds_iam TO …; and enable IAM authentication on the instance or cluster. No token was sent',
-  );
 }

@@ -23,6 +23,7 @@ export function pgDriver(iam: RdsIam): typeof pg {
 }
 
 function withIam<Config extends ClientConfig>(config: string | Config | undefined, iam: RdsIam): Config {
-  const fields = typeof config === 'string' ? { connectionString: config } : config;
-  return { ...fields, iam } as Config;
+  const fields: ClientConfig | undefined = typeof config === 'string' ? { connectionString: config } : config;
+  // Frameworks hide a password from enumeration, and so from a copy: it is to be refused, not to be forgotten.
+  return { ...fields, password: fields?.password, iam } as Config;
 }

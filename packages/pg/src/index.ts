@@ -8,6 +8,6 @@ export {
   type RdsIamOptions,
 } from '@rds-iam/core';
 export { Client } from './client.js';
-export type { ClientConfig, PoolConfig } from './config.js';
+export { type ClientConfig, checkConnectionUrl, type PoolConfig } from './config.js';
 export { pgDriver } from './driver.js';
-export { Pool } from './pool.js';
+export { iamPoolConfig, Pool } from './pool.js';

@@ -23,7 +23,7 @@ export class Pool extends pg.Pool {
 
   constructor(config?: PoolConfig) {
     const ended = new AbortController();
-    super(withIamClients(config, ended.signal));
+    super(iamPoolConfig(config, ended.signal));
     this.#ended = ended;
   }
 
@@ -45,7 +45,14 @@ export class Pool extends pg.Pool {
   }
 }
 
-function withIamClients(config: PoolConfig | undefined, ended: AbortSignal): pg.PoolConfig {
+/**
+ * pg's own `PoolConfig` with a `Client` that logs in with IAM: for a framework that makes its pool itself, with whichever
+ * copy of pg it loads.
+ *
+ * @param ended - aborted when the pool is ended: a login under way may then finish, but none is tried again
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when an option is wrong or contradicts IAM
+ */
+export function iamPoolConfig(config: PoolConfig | undefined, ended: AbortSignal): pg.PoolConfig {
   const checked = checkConfig<PooledConfig>(config as PooledConfig);
   if (!checked.iam) return checked.config;
   const own = checked.config.Client;

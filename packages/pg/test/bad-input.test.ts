@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { Client, Pool } from '../src/index.js';
+import { Client, checkConnectionUrl, createRdsIam, Pool, pgDriver } from '../src/index.js';
 import { CREDENTIALS, REGION, type Stack, startStack } from './stack.js';
 
 const iam = { region: REGION, credentials: CREDENTIALS };
@@ -59,6 +59,28 @@ describe('a configuration that cannot be right is refused when it is given, by n
     const refusal = expect.objectContaining({ code: 'ERR_RDS_IAM_CONFIG', message: expect.stringMatching(message) });
     if (typeof config !== 'string') expect(() => new Pool(config)).toThrow(refusal);
     if (name !== 'a client of plain pg') expect(() => new Client(config as never)).toThrow(refusal);
+  });
+
+  test('a password that a framework hides from enumeration', () => {
+    const driver = pgDriver(createRdsIam(iam));
+    for (const Class of [driver.Client, driver.Pool]) {
+      const hidden = Object.defineProperty({ ...good, iam: undefined }, 'password', { value: 'hunter2' });
+      expect(() => new Class(hidden)).toThrow(/"password" is given beside IAM/);
+    }
+  });
+
+  test('but not a URL that leaves the port to its default', () => {
+    expect(new Client('postgres://app@db.example.com/shop')).toMatchObject({ host: 'db.example.com', port: 5432 });
+  });
+
+  test('but not the empty one that frameworks give where they were given none', () => {
+    expect(() => new Client({ ...good, password: '' } as never)).not.toThrow();
+  });
+
+  test('a connection URL alone is checked for frameworks that take it apart themselves', () => {
+    expect(() => checkConnectionUrl('postgres://app:hunter2@db.example.com/db')).toThrow(/has a password in it/);
+    expect(() => checkConnectionUrl('postgres://app@db.example.com/db?sslmode=disable')).toThrow(/"sslmode=disable"/);
+    checkConnectionUrl('postgres://app@db.example.com/db?sslmode=verify-full');
   });
 
   test('and a password is never printed', () => {

@@ -6,7 +6,9 @@ export {
   type SubjectPool,
   type SubjectSession,
 } from './contract.js';
+export { count } from './events.js';
 export { authSwitch, type MysqlManner, packet, startRecordingMysql } from './recording-mysql.js';
 export { type PostgresManner, startRecordingPostgres } from './recording-postgres.js';
+export { describeScenario } from './scenario.js';
 export { loopback, socketThatLooksUp } from './sockets.js';
 export { CREDENTIALS, type Engine, RDS_HOSTNAME, REGION, type Stack, startStack } from './stack.js';

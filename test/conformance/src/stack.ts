@@ -64,6 +64,8 @@ const DATABASES: Readonly<Record<Engine, (username: string) => Promise<Database>
     const admin = new pg.Client({ host: hostname, port, user: 'postgres', database: 'postgres' });
     await admin.connect();
     await admin.query(`create role ${username} login`);
+    // By its name the role's search_path finds it: what tests create there is nobody else's.
+    await admin.query(`create schema ${username} authorization ${username}`);
     return {
       upstream: { hostname, port },
       database: 'postgres',
@@ -75,6 +77,7 @@ const DATABASES: Readonly<Record<Engine, (username: string) => Promise<Database>
       },
       async dropUser(name) {
         await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where usename = $1', [name]);
+        await admin.query(`drop schema ${name} cascade`);
         await admin.query(`drop role ${name}`);
         await admin.end();
       },

@@ -1,0 +1,4 @@
+import { describeScenario } from '@rds-iam/conformance';
+import { subjects } from './subjects.js';
+
+for (const subject of subjects) describeScenario(subject);

@@ -1,0 +1,182 @@
+import { userInfo } from 'node:os';
+import type { Duplex } from 'node:stream';
+import { checkDriverTls, checkEndpoint, configError, type DriverTls } from '@rds-iam/core';
+
+/** Options as postgres.js reads them: also some that its types leave out. */
+export interface Fields {
+  readonly host?: unknown;
+  readonly hostname?: unknown;
+  readonly port?: unknown;
+  readonly user?: unknown;
+  readonly username?: unknown;
+  readonly path?: unknown;
+  readonly password?: unknown;
+  readonly pass?: unknown;
+  readonly ssl?: unknown;
+  readonly sslnegotiation?: unknown;
+  readonly connect_timeout?: unknown;
+  readonly connection?: object | undefined;
+  readonly socket?: unknown;
+}
+
+/** Options that were checked, for a login with IAM. */
+export interface Checked {
+  /** Those of postgres.js that are left to it. */
+  readonly fields: Fields;
+  readonly ssl: DriverTls;
+  readonly directTls: boolean;
+  readonly timeoutMs: number | undefined;
+  readonly socket: MakeSocket | undefined;
+}
+
+/** The option `socket` of postgres.js. */
+export type MakeSocket = (options: SocketOptions) => Duplex | Promise<Duplex>;
+
+/** What of its options postgres.js gives to the `socket` option. */
+export interface SocketOptions {
+  readonly host: readonly string[];
+  readonly port: readonly number[];
+  readonly user: string;
+  readonly keep_alive: number | null;
+}
+
+/** Checks the options of postgres.js beside IAM. */
+export function checkFields(given: Fields): Checked {
+  const { host, hostname, port, user, username, path, password, pass, ...rest } = given;
+  for (const [name, value] of Object.entries({ password, pass })) {
+    // ORMs hand on `null` where no password was given.
+    if ((value ?? undefined) !== undefined) {
+      throw configError(`"${name}" is given beside IAM: remove it, or set "iam.enabled" to false to log in with it`);
+    }
+  }
+  if (path) {
+    throw configError(
+      '"path" is a Unix socket, which carries no TLS and no IAM authentication: give the RDS endpoint in "host"',
+    );
+  }
+  const endpoint = {
+    hostname: hostOf(hostname ?? host ?? process.env['PGHOST'] ?? ''),
+    port: Number(port ?? process.env['PGPORT'] ?? 5432),
+    username: userOf(user ?? username ?? process.env['PGUSERNAME'] ?? process.env['PGUSER']),
+  };
+  checkEndpoint(endpoint);
+  const { ssl, sslnegotiation, connect_timeout, socket, ...fields } = rest;
+  const seconds = Number(connect_timeout ?? process.env['PGCONNECT_TIMEOUT'] ?? 0);
+  return {
+    // As lists, as the driver would look for a port in a text.
+    fields: { ...fields, host: [endpoint.hostname], port: [endpoint.port], user: endpoint.username },
+    ssl: checkSsl(ssl),
+    directTls: (sslnegotiation ?? process.env['PGSSLNEGOTIATION']) === 'direct',
+    timeoutMs: seconds * 1_000 || undefined,
+    socket: checkSocket(socket),
+  };
+}
+
+function hostOf(host: unknown): string {
+  if (Array.isArray(host) || String(host).includes(',')) {
+    throw configError(
+      '"host" names several servers: give the endpoint of the cluster, which leads to its writer, and one connection pool to each endpoint',
+    );
+  }
+  return host as string;
+}
+
+function userOf(user: unknown): string {
+  if (user !== undefined) return user as string;
+  try {
+    return userInfo().username;
+  } catch {
+    return '';
+  }
+}
+
+/** Settings of TLS by a word that ask for what IAM does anyway. */
+const VERIFYING = ['require', 'verify-ca', 'verify-full', 'true'];
+
+function checkSsl(ssl: unknown): DriverTls {
+  if (typeof ssl !== 'string') {
+    checkDriverTls(ssl);
+    return ssl;
+  }
+  if (VERIFYING.includes(ssl)) return true;
+  throw configError(
+    `"ssl" is ${word(ssl)}, which takes away what IAM authentication needs: use 'verify-full', or remove it`,
+  );
+}
+
+function checkSocket(socket: unknown): MakeSocket | undefined {
+  if (socket === undefined || typeof socket === 'function') return socket as MakeSocket | undefined;
+  throw configError('"socket" must be a function that gives a socket');
+}
+
+/** The options that postgres.js takes from a URL's parameters; the others are settings of the session. */
+const OPTIONS_IN_URLS = [
+  'max',
+  'ssl',
+  'sslnegotiation',
+  'idle_timeout',
+  'connect_timeout',
+  'max_lifetime',
+  'max_pipeline',
+  'backoff',
+  'keep_alive',
+  'prepare',
+  'debug',
+  'fetch_types',
+  'publications',
+  'target_session_attrs',
+];
+
+/** The options that a connection URL stands for, as postgres.js reads it, with those that are given beside it. */
+export function withUrl(given: string, beside: Fields): Fields {
+  // Several hosts with ports make no URL: the first stands for all.
+  const [, hosts = ''] = /^[^:]+:\/\/(?:[^@/?#]*@)?([^/?#]*)/.exec(given) ?? [];
+  let url: URL;
+  try {
+    url = new URL(given.replace(hosts, () => hosts.split(',')[0] ?? ''));
+  } catch {
+    throw unreadable();
+  }
+  const options: Record<string, unknown> = {};
+  const settings: Record<string, string> = {};
+  for (const [name, value] of url.searchParams) {
+    const option = name === 'sslmode' ? 'ssl' : name;
+    if (OPTIONS_IN_URLS.includes(option)) options[option] = value === 'disable' || value === 'false' ? false : value;
+    else settings[name] = value;
+  }
+  const several = hosts.includes(',');
+  return {
+    ...present({
+      host: decoded(several ? hosts : url.hostname.replace(/^\[(.*)\]$/, '$1')),
+      port: several ? '' : url.port,
+      user: decoded(url.username),
+      password: decoded(url.password),
+      database: decoded(url.pathname.slice(1)),
+    }),
+    ...options,
+    ...Object.fromEntries(Object.entries(beside).filter(([, value]) => value !== undefined)),
+    connection: { ...beside.connection, ...settings },
+  };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw unreadable();
+  }
+}
+
+/** Not with its cause, which repeats the URL, and any password in it. */
+function unreadable(): Error {
+  return configError('the connection URL cannot be read: give it as postgres://app@HOST:5432/db');
+}
+
+function present(texts: Readonly<Record<string, string>>): object {
+  return Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== ''));
+}
+
+/** A value of a URL, cut down to what can be no secret. */
+function word(value: string): string {
+  return /^[\w-]{0,20}$/.test(value) ? `'${value}'` : 'none of its words';
+}

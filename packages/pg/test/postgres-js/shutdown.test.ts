@@ -1,0 +1,79 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Stack, startStack } from '../stack.js';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterAll(() => stack[Symbol.asyncDispose]());
+
+/** For users of postgres.js, who have no pg: a process in which there is none. */
+const WITHOUT_PG = `data:text/javascript,${encodeURIComponent(`
+  import { register } from 'node:module';
+  register('data:text/javascript,' + encodeURIComponent(\`
+    export const resolve = (specifier, context, next) => {
+      if (/^pg(?:[-/]|$)/.test(specifier)) throw new Error('there is no ' + specifier);
+      return next(specifier, context);
+    };\`));`)}`;
+
+/** Runs a program against the emulator and says what it printed and how it ended. */
+async function run(program: string) {
+  const source = new URL('../../src/postgres-js.ts', import.meta.url).href;
+  const child = spawn(
+    process.execPath,
+    [
+      '--conditions=@rds-iam/source',
+      '--import',
+      'tsx',
+      '--import',
+      WITHOUT_PG,
+      '--input-type=module',
+      '-e',
+      `
+    import postgres from 'postgres';
+    import { withRdsIam } from ${JSON.stringify(source)};
+    const config = JSON.parse(process.env.CONFIG);
+    ${program}`,
+    ],
+    {
+      cwd: fileURLToPath(new URL('../..', import.meta.url)),
+      env: { ...process.env, CONFIG: JSON.stringify(stack.config) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 20_000,
+    },
+  );
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output += chunk;
+    });
+  }
+  const [code, signal] = await once(child, 'close');
+  return { code, signal, output };
+}
+
+const FREE = { code: 0, signal: null };
+
+test('a process whose pool has ended is free to exit, and had no need of pg', async () => {
+  const ended = await run(`
+    const sql = postgres(withRdsIam({ ...config, max: 5 }));
+    await Promise.all(Array.from({ length: 20 }, () => sql\`select 1\`));
+    await sql.end();
+    console.log(process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').join());
+    await import('pg').catch((error) => console.log(error.message));`);
+  expect(ended).toEqual({ ...FREE, output: '\nthere is no pg\n' });
+});
+
+test('a process whose logins all failed is free to exit, without an end of the pool', async () => {
+  const ended = await run(`
+    const nowhere = postgres(withRdsIam({ ...config, database: 'nowhere', backoff: false }));
+    await Promise.allSettled(Array.from({ length: 20 }, () => nowhere\`select 1\`));
+    const iam = { ...config.iam, retry: false };
+    const sql = postgres(withRdsIam({ ...config, port: 1, iam }));
+    await sql\`select 1\`.catch((error) => console.log(error.code));
+    await sql.reserve().catch((error) => console.log(error.code));`);
+  expect(ended).toEqual({ ...FREE, output: 'ERR_RDS_IAM_UNREACHABLE\n'.repeat(2) });
+});

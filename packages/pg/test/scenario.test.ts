@@ -1,0 +1,4 @@
+import { describeScenario } from '@rds-iam/conformance';
+import { subject } from './subject.js';
+
+describeScenario(subject);

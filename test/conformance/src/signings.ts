@@ -1,0 +1,35 @@
+import { listen } from './events.js';
+
+const RENEWED_BEFORE_EXPIRY_MS = 120_000;
+
+/** How many tokens were signed for one endpoint and user, by reason. */
+export interface Signings {
+  readonly first: number;
+  /** The token before was near its end, or past it. */
+  readonly lifetime: number;
+  /** A login was refused since the token before was signed. */
+  readonly refused: number;
+  /** For no reason at all. */
+  readonly unexplained: number;
+}
+
+/** Counts for the rest of the test. */
+export function watchSignings(): Signings {
+  const signings = { first: 0, lifetime: 0, refused: 0, unexplained: 0 };
+  let replaceableAt: number | undefined;
+  let refused = false;
+  listen('rds-iam:connection:attempt-failed', ({ code }) => {
+    refused ||= code === 'ERR_RDS_IAM_REFUSED' || code === 'ERR_RDS_IAM_THROTTLED';
+  });
+  listen('rds-iam:token:signed', ({ expiration, durationMs }) => {
+    if (replaceableAt === undefined) signings.first++;
+    else if (Date.now() >= replaceableAt) signings.lifetime++;
+    else if (refused) signings.refused++;
+    else signings.unexplained++;
+    // A token of credentials that end soon lives shorter, and is replaced after half of its life at the earliest.
+    const lifeMs = expiration.getTime() - (Date.now() - durationMs);
+    replaceableAt = expiration.getTime() - Math.min(RENEWED_BEFORE_EXPIRY_MS, lifeMs / 2);
+    refused = false;
+  });
+  return signings;
+}
