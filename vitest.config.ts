@@ -46,7 +46,7 @@ const inProcess = (owner: string) =>
 
 const mysqlSetup = './test/servers/src/vitest-mysql.ts';
 const mysqlTests = [
-  'packages/{mysql2}/test/**/*.test.ts',
+  'packages/{mysql2,typeorm}/test/**/*.test.ts',
   'packages/emulator/test/mysql/**/*.test.ts',
   'test/recipes/test/**/*.test.ts',
 ];
@@ -105,6 +105,11 @@ export default defineConfig({
           alias: [oldest('mysql2', 'mysql2'), oldest('mysql2', 'mysql2', '/promise'), oldest('mysql2', 'mariadb')],
         },
         test: { name: 'mysql2-oldest', globalSetup: [mysqlSetup], include: inProcess('mysql2') },
+      },
+      {
+        extends: true,
+        resolve: { alias: [oldest('typeorm', 'typeorm')] },
+        test: { name: 'typeorm-oldest', globalSetup: [mysqlSetup], include: ['packages/typeorm/test/**/*.test.ts'] },
       },
       // Sequelize 7 loads the newest drivers all the while: it is given those of another copy.
     ],

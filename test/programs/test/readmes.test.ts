@@ -22,6 +22,8 @@ describe.each([
   ['packages/core/README.md', POSTGRES],
   ['packages/pg/README.md', POSTGRES],
   ['packages/mysql2/README.md', MYSQL],
+  ['packages/typeorm/README.md', POSTGRES],
+  ['packages/typeorm/README.md', MYSQL],
 ])('%s on $engine', (path, backend) => {
   let rds: PretendedRds;
   beforeAll(async () => {

@@ -1,0 +1,4 @@
+import dataSource from './mysql-data-source.js';
+import { runShop } from './shop.js';
+
+await runShop(dataSource, (line) => process.stdout.write(`${line}\n`));

@@ -1,0 +1,38 @@
+import type { RdsIamOptions, WithIam } from '@rds-iam/core';
+import type { DataSourceOptions } from 'typeorm';
+
+// By their `type`: TypeORM 0.3 and 1 have different names for them.
+type PostgresOptions = Extract<DataSourceOptions, { readonly type: 'postgres' }>;
+type MysqlOptions = Extract<DataSourceOptions, { readonly type: 'mysql' | 'mariadb' }>;
+
+/** TypeORM's own options, for the engines that RDS and Aurora log in with IAM to. */
+export type RdsOptions = PostgresOptions | MysqlOptions;
+
+/**
+ * TypeORM's own options for `postgres`, `mysql` and `mariadb`, with `iam` in place of `password`, also of the nodes of
+ * `replication`. A password is only possible where `iam.enabled` may be `false`. (`driver` is what IAM comes in by.)
+ */
+export type RdsIamDataSourceOptions = InPlaceOfPassword<PostgresOptions> | InPlaceOfPassword<MysqlOptions>;
+
+type InPlaceOfPassword<Options extends RdsOptions> =
+  | WithIam<WithReplication<Options, WithoutPassword<Replication<Options>>>>
+  | (WithReplication<Options, Replication<Options>> & {
+      readonly iam: RdsIamOptions & { readonly enabled: boolean; readonly getToken?: never };
+    });
+
+type Replication<Options extends RdsOptions> = NonNullable<Options['replication']>;
+
+type WithReplication<Options, Nodes> = Omit<Options, 'driver' | 'nativeDriver' | 'replication'> & {
+  /** The master and its slaves, each with tokens for its own endpoint. */
+  readonly replication?: Nodes;
+};
+
+type WithoutPassword<Nodes extends { readonly master: object; readonly slaves: readonly object[] }> = Omit<
+  Nodes,
+  'master' | 'slaves'
+> & {
+  readonly master: Passwordless<Nodes['master']>;
+  readonly slaves: Passwordless<Nodes['slaves'][number]>[];
+};
+
+type Passwordless<Node> = Omit<Node, 'password'> & { readonly password?: undefined };

@@ -1,0 +1,6 @@
+import { describeConformance } from '@rds-iam/conformance';
+import { subject } from './subject.js';
+
+describeConformance(subject('postgres'));
+describeConformance(subject('mysql'));
+describeConformance(subject('mariadb'));
