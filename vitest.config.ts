@@ -46,7 +46,7 @@ const inProcess = (owner: string) =>
 
 const mysqlSetup = './test/servers/src/vitest-mysql.ts';
 const mysqlTests = [
-  'packages/{mysql2,typeorm}/test/**/*.test.ts',
+  'packages/{mysql2,typeorm,knex}/test/**/*.test.ts',
   'packages/emulator/test/mysql/**/*.test.ts',
   'test/recipes/test/**/*.test.ts',
 ];
@@ -110,6 +110,11 @@ export default defineConfig({
         extends: true,
         resolve: { alias: [oldest('typeorm', 'typeorm')] },
         test: { name: 'typeorm-oldest', globalSetup: [mysqlSetup], include: ['packages/typeorm/test/**/*.test.ts'] },
+      },
+      {
+        extends: true,
+        resolve: { alias: [oldest('knex', 'knex')] },
+        test: { name: 'knex-oldest', globalSetup: [mysqlSetup], include: inProcess('knex') },
       },
       // Sequelize 7 loads the newest drivers all the while: it is given those of another copy.
     ],

@@ -24,6 +24,8 @@ describe.each([
   ['packages/mysql2/README.md', MYSQL],
   ['packages/typeorm/README.md', POSTGRES],
   ['packages/typeorm/README.md', MYSQL],
+  ['packages/knex/README.md', POSTGRES],
+  ['packages/knex/README.md', MYSQL],
 ])('%s on $engine', (path, backend) => {
   let rds: PretendedRds;
   beforeAll(async () => {

@@ -1,0 +1,50 @@
+import { configError, type RdsIam, type RdsIamOptions, rdsIamOf } from '@rds-iam/core';
+import type { Knex } from 'knex';
+import type { KnexConfig } from './config.js';
+import { iamDialect } from './dialect.js';
+import { type Driver, driverOf, noClient } from './drivers.js';
+
+/**
+ * Knex's own configuration, or a connection URL alone, for logins with IAM: to be given to `knex()`, or exported by a
+ * knexfile. A login is tried again where that can help, within `iam.retry.timeoutMs` and well before Knex stops waiting
+ * for a connection.
+ *
+ * @param given - as Knex takes it, less the password, plus `iam`
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when `client`, `connectionPool` or `iam` is wrong; the first query rejects with
+ * it when `connection` is, and with every other code
+ */
+export function withRdsIam(given: string | KnexConfig): Knex.Config {
+  const { iam: iamOption, ...config } = (typeof given === 'string' ? fromUrl(given) : given) as Knex.Config & {
+    readonly iam?: RdsIam | RdsIamOptions;
+  };
+  const iam = rdsIamOf(iamOption);
+  if (!iam.enabled) return config;
+  if (config.connectionPool) {
+    throw configError(
+      '"connectionPool" is a pool of your own, which Knex opens no connection of: give "connection", or give Knex a Pool of @rds-iam/pg or of @rds-iam/mysql2 without withRdsIam',
+    );
+  }
+  const Dialect = dialectOf(config.client ?? config.dialect);
+  const driver = driverOf(Dialect);
+  return { ...config, client: iamDialect(Dialect, driver, iam), ...wholeUrl(config.connection, driver) };
+}
+
+/** Knex's own class for the name of a client: an instance without a connection opens nothing. */
+function dialectOf(client: Knex.Config['client']): typeof Knex.Client {
+  if (typeof client === 'function') return client;
+  if (client === undefined) throw noClient();
+  const { default: knex } = require('knex') as typeof import('knex');
+  return knex({ client }).client.constructor;
+}
+
+/** A URL that is all of the configuration, as Knex reads it: the scheme is the name of the client. */
+function fromUrl(url: string): Knex.Config {
+  if (!URL.canParse(url))
+    throw configError('the connection URL cannot be read: give it as postgres://app@HOST:5432/db');
+  return { client: new URL(url).protocol.slice(0, -1), connection: url };
+}
+
+/** Knex would take a URL apart and lose what in it contradicts IAM: the driver gets it whole. */
+function wholeUrl(connection: Knex.Config['connection'], driver: Driver): Pick<Knex.Config, 'connection'> {
+  return typeof connection === 'string' ? { connection: driver.connectionOf(connection) } : {};
+}

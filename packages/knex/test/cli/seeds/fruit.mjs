@@ -1,0 +1,3 @@
+export async function seed(knex) {
+  await knex('fruit').insert([{ name: 'apple' }, { name: 'pear' }]);
+}
