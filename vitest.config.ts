@@ -46,7 +46,7 @@ const inProcess = (owner: string) =>
 
 const mysqlSetup = './test/servers/src/vitest-mysql.ts';
 const mysqlTests = [
-  'packages/{mysql2,typeorm,knex}/test/**/*.test.ts',
+  'packages/{mysql2,typeorm,knex,sequelize}/test/**/*.test.ts',
   'packages/emulator/test/mysql/**/*.test.ts',
   'test/recipes/test/**/*.test.ts',
 ];
@@ -117,6 +117,22 @@ export default defineConfig({
         test: { name: 'knex-oldest', globalSetup: [mysqlSetup], include: inProcess('knex') },
       },
       // Sequelize 7 loads the newest drivers all the while: it is given those of another copy.
+      {
+        extends: true,
+        resolve: {
+          alias: [
+            oldest('sequelize', 'sequelize'),
+            oldest('pg', 'pg'),
+            oldest('mysql2', 'mysql2'),
+            oldest('mysql2', 'mariadb'),
+          ],
+        },
+        test: {
+          name: 'sequelize-oldest',
+          globalSetup: [mysqlSetup],
+          include: ['conformance', 'sequelize'].map((name) => `packages/sequelize/test/${name}.test.ts`),
+        },
+      },
     ],
   },
 });

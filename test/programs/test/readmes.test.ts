@@ -26,6 +26,8 @@ describe.each([
   ['packages/typeorm/README.md', MYSQL],
   ['packages/knex/README.md', POSTGRES],
   ['packages/knex/README.md', MYSQL],
+  ['packages/sequelize/README.md', POSTGRES],
+  ['packages/sequelize/README.md', MYSQL],
 ])('%s on $engine', (path, backend) => {
   let rds: PretendedRds;
   beforeAll(async () => {

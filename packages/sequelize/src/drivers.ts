@@ -1,0 +1,38 @@
+import { configError, type RdsIam } from '@rds-iam/core';
+
+/** The dialects of Sequelize that RDS and Aurora have IAM authentication for. */
+export type RdsDialect = 'postgres' | 'mysql' | 'mariadb';
+
+/** What takes the place of a dialect's driver. */
+export interface Driver {
+  /** The driver's module, whose connections log in with IAM. */
+  readonly module: object;
+  /** Refuses what contradicts IAM in a connection URL. */
+  checkConnectionUrl(url: string): void;
+}
+
+/** The driver that each dialect is given: the one hook of this package. Nothing of the other dialects is loaded. */
+export const DRIVERS: Readonly<Record<RdsDialect, (iam: RdsIam) => Driver>> = {
+  postgres(iam) {
+    const { checkConnectionUrl, pgDriver } = require('@rds-iam/pg') as typeof import('@rds-iam/pg');
+    return { module: pgDriver(iam), checkConnectionUrl };
+  },
+  mysql(iam) {
+    const { checkConnectionUrl, mysql2Driver } = require('@rds-iam/mysql2') as typeof import('@rds-iam/mysql2');
+    return { module: mysql2Driver(iam), checkConnectionUrl };
+  },
+  mariadb(iam) {
+    const { checkConnectionUrl, mariadbDriver } =
+      require('@rds-iam/mysql2/mariadb') as typeof import('@rds-iam/mysql2/mariadb');
+    return { module: mariadbDriver(iam), checkConnectionUrl };
+  },
+};
+
+/** Refuses, by name, an option of Sequelize that names a driver of the user's own. */
+export function refuseOwnDriver(options: object, names: readonly string[]): void {
+  const own = names.find((name) => (options as Readonly<Record<string, unknown>>)[name]);
+  if (own === undefined) return;
+  throw configError(
+    `"${own}" names another driver than the one that logs in with IAM: remove it, or set "iam.enabled" to false`,
+  );
+}

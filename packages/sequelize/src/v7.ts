@@ -1,0 +1,87 @@
+import { configError, type RdsIam, type RdsIamOptions, rdsIamOf } from '@rds-iam/core';
+import type { AbstractDialect, Options, RawConnectionOptions } from '@sequelize/core';
+import { DRIVERS, type RdsDialect, refuseOwnDriver } from './drivers.js';
+
+export {
+  type AuthToken,
+  createRdsIam,
+  isRdsIamError,
+  type RdsIam,
+  RdsIamError,
+  type RdsIamErrorCode,
+  type RdsIamOptions,
+} from '@rds-iam/core';
+export type { RdsDialect } from './drivers.js';
+
+/** The option of each dialect that names its driver's module. */
+const DRIVER_OPTIONS = { postgres: 'pgModule', mysql: 'mysql2Module', mariadb: 'mariaDbModule' } as const;
+
+type DriverOption = (typeof DRIVER_OPTIONS)[RdsDialect];
+type OwnDriver = DriverOption | 'native';
+type Secret = 'password' | 'password1' | 'password2' | 'password3' | 'passwordSha1';
+
+type WithoutPassword<Config> = Omit<Config, Secret> & { readonly [Name in Secret & keyof Config]?: undefined };
+
+type Node<Dialect extends AbstractDialect> = string | WithoutPassword<Exclude<RawConnectionOptions<Dialect>, string>>;
+
+/** Nothing of a dialect that has none of the options above fits this. */
+type WithDriver<Dialect extends AbstractDialect> = DriverOption & keyof Options<Dialect> extends never
+  ? { readonly dialect: RdsDialect }
+  : unknown;
+
+type OptionsWithIam<Dialect extends AbstractDialect> = WithoutPassword<
+  Omit<Options<Dialect>, OwnDriver | 'dialect' | 'replication'>
+> & { readonly [Name in OwnDriver & keyof Options<Dialect>]?: undefined } & {
+  readonly dialect: RdsDialect | (new (...given: never[]) => Dialect);
+  readonly replication?: { readonly read: readonly Node<Dialect>[]; readonly write?: Node<Dialect> } | false;
+  /** IAM options, or a {@link RdsIam} to share. @defaultValue the default credential chain */
+  readonly iam?: (RdsIamOptions & { readonly enabled?: true }) | RdsIam;
+} & WithDriver<Dialect>;
+
+type OptionsWithSwitch<Dialect extends AbstractDialect> = Options<Dialect> & {
+  /** IAM options of which `enabled` says whether the passwords are used. */
+  readonly iam: RdsIamOptions & { readonly enabled: boolean; readonly getToken?: never };
+};
+
+/** Sequelize's own `Options`, with `iam` in place of the passwords, those of replicas too. */
+export type SequelizeOptions<Dialect extends AbstractDialect> = OptionsWithIam<Dialect> | OptionsWithSwitch<Dialect>;
+
+type Given = Readonly<Record<string, unknown>> & {
+  readonly dialect?: string | { getSupportedOptions?(): readonly string[] };
+  readonly iam?: RdsIamOptions | RdsIam;
+};
+
+/**
+ * Options for Sequelize 7 whose connections log in with IAM: the same options less the passwords, plus `iam`. A login that
+ * fails is tried again where that can help, within `iam.retry.timeoutMs`, also for `sequelize.transaction()`.
+ *
+ * ```js
+ * new Sequelize(withRdsIam({ dialect: PostgresDialect, host, user, database }))
+ * ```
+ *
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when an option contradicts IAM: at once, or at the first query, there perhaps as
+ * the `cause` of Sequelize's error
+ */
+export function withRdsIam<Dialect extends AbstractDialect>(options: OptionsWithIam<Dialect>): Options<Dialect>;
+// Each by itself, as TypeScript finds no types for the parameters of hooks in both at once.
+export function withRdsIam<Dialect extends AbstractDialect>(options: OptionsWithSwitch<Dialect>): Options<Dialect>;
+export function withRdsIam<Dialect extends AbstractDialect>(options: SequelizeOptions<Dialect>): Options<Dialect>;
+export function withRdsIam<Dialect extends AbstractDialect>(given: SequelizeOptions<Dialect>): Options<Dialect> {
+  const { iam: iamOption, ...options } = given as object as Given;
+  const iam = rdsIamOf(iamOption);
+  if (!iam.enabled) return options as object as Options<Dialect>;
+  refuseOwnDriver(options, [...Object.values(DRIVER_OPTIONS), 'native']);
+  const dialect = dialectOf(options.dialect);
+  return { ...options, [DRIVER_OPTIONS[dialect]]: DRIVERS[dialect](iam).module } as object as Options<Dialect>;
+}
+
+/** The dialect by its name, or by the class's own word for the option that we give it. */
+function dialectOf(dialect: Given['dialect']): RdsDialect {
+  const supported = typeof dialect === 'string' ? [] : (dialect?.getSupportedOptions?.() ?? []);
+  for (const [name, option] of Object.entries(DRIVER_OPTIONS)) {
+    if (dialect === name || supported.includes(option)) return name as RdsDialect;
+  }
+  throw configError(
+    '"dialect" must be one that RDS has IAM authentication for: PostgresDialect, MySqlDialect or MariaDbDialect, or postgres, mysql or mariadb',
+  );
+}

@@ -1,0 +1,11 @@
+import { describeScenario } from '@rds-iam/conformance';
+import { beforeEach, vi } from 'vitest';
+import { SUBJECTS } from './subjects.js';
+
+// Sequelize warns of each transaction whose connection broke off, which are many here.
+beforeEach(() => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+  return () => warn.mockRestore();
+});
+
+for (const subject of SUBJECTS) describeScenario(subject);
