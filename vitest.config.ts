@@ -78,12 +78,38 @@ export default defineConfig({
         test: {
           name: 'all',
           include: ['packages/*/test/**/*.test.ts', 'test/*/test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', ...mysqlTests],
+          exclude: ['**/node_modules/**', 'packages/prisma/**', ...mysqlTests],
         },
       },
       { extends: true, test: { name: 'mysql', globalSetup: [mysqlSetup], include: mysqlTests } },
       // As an application has them: one mariadb, the version that Prisma's adapter reads the results of.
+      {
+        extends: true,
+        resolve: { alias: [{ find: /^mariadb$/, replacement: resolveFrom('prisma', 'mariadb') }] },
+        test: {
+          name: 'prisma',
+          globalSetup: [mysqlSetup],
+          include: ['packages/prisma/test/**/*.test.ts'],
+          exclude: ['**/prisma-6.test.ts'],
+        },
+      },
       // Prisma 6, whose adapter for MySQL takes no pool. Our copy of pg is another one than the adapter's.
+      {
+        extends: true,
+        resolve: {
+          alias: [
+            oldest('pg', 'pg'),
+            oldest('prisma', '@prisma/adapter-pg'),
+            oldest('prisma', '@prisma/adapter-mariadb'),
+            oldestFolder('prisma', '@prisma/client', 'runtime'),
+          ],
+        },
+        test: {
+          name: 'prisma-oldest',
+          env: { PRISMA_PACKAGE: 'prisma-oldest' },
+          include: ['packages/prisma/test/{conformance,prisma-6}.test.ts'],
+        },
+      },
       // The oldest drivers of the peer ranges; the newest are what the drivers' own names are here.
       {
         extends: true,

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { generatedClient } from '../src/prisma.js';
 import { MYSQL, POSTGRES, type PretendedRds, pretendRds, root } from '../src/rds.js';
 
 const readmes = [
@@ -28,12 +29,19 @@ describe.each([
   ['packages/knex/README.md', MYSQL],
   ['packages/sequelize/README.md', POSTGRES],
   ['packages/sequelize/README.md', MYSQL],
+  ['packages/prisma/README.md', POSTGRES],
+  ['packages/prisma/README.md', MYSQL],
 ])('%s on $engine', (path, backend) => {
   let rds: PretendedRds;
+  let client: Disposable | undefined;
   beforeAll(async () => {
+    if (path.includes('prisma')) client = generatedClient(backend.engine);
     rds = await pretendRds(backend);
   });
-  afterAll(() => rds[Symbol.asyncDispose]());
+  afterAll(async () => {
+    client?.[Symbol.dispose]();
+    await rds[Symbol.asyncDispose]();
+  });
 
   test.each(programs(path, backend.engine))('program %i runs as it stands', async (_, code) => {
     const { exitCode, stderr } = await rds.run(

@@ -1,0 +1,82 @@
+// biome-ignore lint/suspicious/noTsIgnore: it is for users without this adapter, in whose declarations it stays
+/** @ts-ignore */
+import type { PrismaMariaDb } from '@prisma/adapter-mariadb';
+import { configError, rdsIamOf, type WithIam } from '@rds-iam/core';
+import { diagnosisOf, withDiagnosis } from './diagnosis.js';
+
+type Arguments = ConstructorParameters<typeof PrismaMariaDb>;
+
+/**
+ * The mariadb connector's own `PoolConfig`, with `iam` in place of `password`, for the provider `mysql`. Or a
+ * `connectionString`, which then has all of the connector's options in it, as the adapter's own.
+ */
+export type MysqlOptions = { readonly provider: 'mysql' } & (
+  | (WithIam<Exclude<Arguments[0], string | { getConnection: unknown }>> & { readonly connectionString?: never })
+  | (WithIam<object> & { readonly connectionString: string })
+);
+
+/** The options of `PrismaMariaDb` itself, as `useTextProtocol`. */
+export type MysqlAdapterOptions = Omit<NonNullable<Arguments[1]>, 'disposeExternalPool'>;
+
+/** What `PrismaMariaDb` is to `PrismaClient`. */
+export type MysqlAdapter = Pick<PrismaMariaDb, keyof PrismaMariaDb>;
+
+/** `PrismaMariaDb` over a pool of `@rds-iam/mysql2/mariadb`, which is the hook: a new one for each `connect()`. */
+export function mysqlAdapter(
+  { provider: _, iam: given, connectionString, ...config }: MysqlOptions,
+  adapterOptions?: MysqlAdapterOptions,
+): MysqlAdapter {
+  const { PrismaMariaDb } = require('@prisma/adapter-mariadb') as typeof import('@prisma/adapter-mariadb');
+  if (connectionString !== undefined && Object.keys(config).length > 0) {
+    throw configError(
+      `"connectionString" and "${Object.keys(config)[0]}" exclude each other: give the connector's options within the connection string, or all of them as fields`,
+    );
+  }
+  const iam = rdsIamOf(given);
+  if (!iam.enabled) return new PrismaMariaDb(connectionString ?? config, adapterOptions);
+
+  checkTakesPools(PrismaMariaDb);
+  type PoolConfig = import('@rds-iam/mysql2/mariadb').PoolConfig;
+  const { createPool } = require('@rds-iam/mysql2/mariadb') as typeof import('@rds-iam/mysql2/mariadb');
+  const options = { ...(connectionString === undefined ? config : { uri: connectionString }), iam };
+  const newPool = () => createPool(withoutStatementCache(options) as PoolConfig);
+  // What is wrong with the options is said here and not at the first connection; no connection is opened.
+  newPool();
+
+  async function connect() {
+    const pool = newPool();
+    try {
+      // The adapter would ask for the version, take no answer for an old server, and let the first query try again.
+      await (await pool.getConnection()).release();
+    } catch (error) {
+      await pool.end();
+      throw diagnosisOf(error);
+    }
+    const factory = new PrismaMariaDb(pool as Arguments[0], { ...adapterOptions, disposeExternalPool: true });
+    return withDiagnosis(await factory.connect());
+  }
+  return Object.assign(new PrismaMariaDb({}, adapterOptions), { connect });
+}
+
+/** The adapter's own default for its own pools: it makes a new statement of every list of values. */
+function withoutStatementCache(options: object & { readonly uri?: string }): object {
+  const isSet = /[?&]prepareCacheLength=/.test(options.uri ?? '');
+  return isSet ? options : { prepareCacheLength: 0, ...options };
+}
+
+/** An adapter before 7.10 takes a pool for options, finds no host in it, and would dial this machine without IAM. */
+function checkTakesPools(Adapter: typeof PrismaMariaDb): void {
+  let asked = false;
+  const probe = Object.defineProperty({}, 'getConnection', {
+    get() {
+      asked = true;
+      return undefined;
+    },
+  });
+  new Adapter(probe);
+  if (!asked) {
+    throw configError(
+      'with "provider" mysql, @prisma/adapter-mariadb must be one that takes a pool, without which there is no IAM: install version 7.10 or later',
+    );
+  }
+}

@@ -1,0 +1,47 @@
+// biome-ignore lint/suspicious/noTsIgnore: it is for users without this adapter, in whose declarations it stays
+/** @ts-ignore */
+import type { PrismaPg } from '@prisma/adapter-pg';
+import { rdsIamOf, type WithIam } from '@rds-iam/core';
+import { withDiagnosis } from './diagnosis.js';
+
+type Arguments = ConstructorParameters<typeof PrismaPg>;
+
+/** pg's own `PoolConfig`, with `iam` in place of `password`, for the provider `postgresql`. */
+export type PostgresqlOptions = { readonly provider: 'postgresql' } & WithIam<
+  Exclude<Arguments[0], string | { query: unknown }>
+>;
+
+/** The options of `PrismaPg` itself, as `schema`. */
+export type PostgresqlAdapterOptions = Omit<NonNullable<Arguments[1]>, 'disposeExternalPool'>;
+
+/** What `PrismaPg` is to `PrismaClient`. */
+export type PostgresqlAdapter = Pick<PrismaPg, keyof PrismaPg>;
+
+/**
+ * `PrismaPg`, which makes a pool of its own copy of pg for each `connect()`: the hook is that pool's `Client` option. So no
+ * pool has to be of the copy that the adapter takes for one.
+ */
+export function postgresqlAdapter(
+  { provider: _, iam: given, ...config }: PostgresqlOptions,
+  adapterOptions?: PostgresqlAdapterOptions,
+): PostgresqlAdapter {
+  const { PrismaPg } = require('@prisma/adapter-pg') as typeof import('@prisma/adapter-pg');
+  const iam = rdsIamOf(given);
+  if (!iam.enabled) return new PrismaPg(config, adapterOptions);
+  type PoolConfig = import('@rds-iam/pg').PoolConfig;
+  const { iamPoolConfig } = require('@rds-iam/pg') as typeof import('@rds-iam/pg');
+  const newFactory = (ended: AbortController) =>
+    new PrismaPg(iamPoolConfig({ ...config, iam } as PoolConfig, ended.signal), adapterOptions);
+
+  async function connect() {
+    const ended = new AbortController();
+    const adapter = await newFactory(ended).connect();
+    const dispose = adapter.dispose.bind(adapter);
+    adapter.dispose = () => {
+      ended.abort();
+      return dispose();
+    };
+    return withDiagnosis(adapter);
+  }
+  return Object.assign(newFactory(new AbortController()), { connect });
+}

@@ -1,0 +1,4 @@
+import { describeConformance } from '@rds-iam/conformance';
+import { subjectOf } from './subject.js';
+
+describeConformance(await subjectOf('postgresql'));

@@ -1,0 +1,15 @@
+import type { Stack } from '@rds-iam/conformance';
+import { createRdsIamAdapter, type MysqlOptions, type PostgresqlOptions } from '../src/index.js';
+import type { Provider } from './client.js';
+
+/** Where a stack is, in the words of both drivers. */
+export function whereOf({ emulator, username, database, iam }: Stack) {
+  return { host: 'localhost', port: emulator.port, user: username, database, iam };
+}
+
+/** The adapter, given options that TypeScript would not let through, as JavaScript does. */
+export function adapterOf(provider: Provider, options: object, adapterOptions?: object) {
+  return provider === 'mysql'
+    ? createRdsIamAdapter({ provider, ...options } as MysqlOptions, adapterOptions)
+    : createRdsIamAdapter({ provider, ...options } as PostgresqlOptions, adapterOptions);
+}
