@@ -13,10 +13,20 @@ const DRIVERS = ['pg', 'mysql2', 'mariadb'];
 type Consumer = readonly [program: string, folder: string, dependencies: readonly string[]];
 
 const CONSUMERS: Readonly<Record<'postgres' | 'mysql', readonly Consumer[]>> = {
-  postgres: [['pg', 'pg', ['pg', '@types/pg']]],
+  postgres: [
+    ['pg', 'pg', ['pg', '@types/pg']],
+    ['typeorm-postgres', 'typeorm', ['typeorm', 'pg']],
+    ['knex-postgres', 'knex', ['knex', 'pg']],
+    ['sequelize-postgres', 'sequelize', ['sequelize', 'pg', 'pg-hstore']],
+    ['prisma-postgres', 'prisma', ['@prisma/adapter-pg', 'pg']],
+  ],
   mysql: [
     ['mysql2', 'mysql2', ['mysql2']],
     ['mariadb', 'mysql2', ['mariadb']],
+    ['typeorm-mysql', 'typeorm', ['typeorm', 'mysql2']],
+    ['knex-mysql', 'knex', ['knex', 'mysql2']],
+    ['sequelize-mysql', 'sequelize', ['sequelize', 'mysql2']],
+    ['prisma-mysql', 'prisma', ['@prisma/adapter-mariadb', 'mariadb']],
   ],
 };
 
