@@ -4,6 +4,8 @@ import { cachedToken } from './cached-token.js';
 import { coldStart } from './cold-start.js';
 import { type Figure, isMet } from './figure.js';
 import { firstCalls } from './first-calls.js';
+import { frameworks } from './frameworks.js';
+import { importTime } from './import-time.js';
 import { memory } from './memory.js';
 import { mysqlFigures } from './mysql-figures.js';
 import { physicalConnections } from './physical-connections.js';
@@ -12,7 +14,19 @@ import { table } from './table.js';
 const RESULTS = new URL('../results/', import.meta.url);
 
 const figures: Figure[] = [];
-for (const measure of [cachedToken, firstCalls, physicalConnections, coldStart, memory, mysqlFigures]) {
+const MEASURES = [
+  cachedToken,
+  firstCalls,
+  physicalConnections,
+  coldStart,
+  memory,
+  mysqlFigures,
+  frameworks,
+  importTime,
+];
+// By name, to measure one again: `pnpm bench frameworks`.
+const wanted = process.argv.slice(2);
+for (const measure of MEASURES.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
   process.stderr.write(`measuring ${measure.name} …\n`);
   figures.push(...(await measure()));
 }

@@ -1,4 +1,5 @@
-// What rds-iam is for, shown on real databases: one block of rows for each package.
+// What rds-iam is for, shown on real databases: one block of rows for each driver, and a row for each
+// framework on it.
 import { MissingServer } from '@rds-iam/test-servers';
 import { demonstrateMysql2 } from './mysql2.js';
 import { demonstratePg } from './pg.js';
@@ -13,7 +14,11 @@ try {
   // The one thing that can be missing on a machine that has Node.js: say so, and show the rest.
   if (!(error instanceof MissingServer)) throw error;
   missing = error.message;
-  rows.push({ package: '@rds-iam/mysql2', shown: 'not shown: no server here', measured: 'see below' });
+  rows.push({
+    package: '@rds-iam/mysql2',
+    shown: 'not shown, nor frameworks on it: no server here',
+    measured: 'see below',
+  });
 }
 table(rows);
 

@@ -37,8 +37,8 @@ export interface Subject {
   logInPlainly(config: Config & { readonly password: string; readonly ca: string | undefined }): Promise<void>;
 }
 
-const REGION = 'eu-west-1';
-const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
+export const REGION = 'eu-west-1';
+export const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 
 /** Shows the main job of a package; the database has a user `app`, without a password, and a database `shop`. */
 export async function demonstrate(subject: Subject): Promise<Row[]> {

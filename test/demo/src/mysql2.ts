@@ -3,6 +3,7 @@ import { createPool } from '@rds-iam/mysql2/promise';
 import { startMariadb } from '@rds-iam/test-servers';
 import mysql2, { type RowDataPacket } from 'mysql2/promise';
 import { demonstrate } from './demonstrate.js';
+import { demonstrateFrameworks } from './frameworks.js';
 import { type Row, step } from './terminal.js';
 
 export async function demonstrateMysql2(): Promise<Row[]> {
@@ -13,7 +14,7 @@ export async function demonstrateMysql2(): Promise<Row[]> {
     await admin.query('create database shop');
     await admin.query("grant all on shop.* to app@'%'");
     await admin.end();
-    return await demonstrate({
+    const rows = await demonstrate({
       package: '@rds-iam/mysql2',
       engine: 'mysql',
       upstream: { hostname: server.hostname, port: server.port },
@@ -46,6 +47,7 @@ export async function demonstrateMysql2(): Promise<Row[]> {
         await connection.end();
       },
     });
+    return [...rows, ...(await demonstrateFrameworks('mysql', server))];
   } finally {
     await step('stopping it', () => server.close());
   }

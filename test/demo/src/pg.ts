@@ -3,6 +3,7 @@ import { Pool } from '@rds-iam/pg';
 import { startPostgres } from '@rds-iam/test-servers';
 import pg from 'pg';
 import { demonstrate } from './demonstrate.js';
+import { demonstrateFrameworks } from './frameworks.js';
 import { type Row, step } from './terminal.js';
 
 export async function demonstratePg(): Promise<Row[]> {
@@ -12,7 +13,7 @@ export async function demonstratePg(): Promise<Row[]> {
     await admin.query('create role app login');
     await admin.query('create database shop owner app');
     await admin.end();
-    return await demonstrate({
+    const rows = await demonstrate({
       package: '@rds-iam/pg',
       engine: 'postgres',
       upstream: { hostname: server.hostname, port: server.port },
@@ -41,6 +42,7 @@ export async function demonstratePg(): Promise<Row[]> {
         await client.end();
       },
     });
+    return [...rows, ...(await demonstrateFrameworks('postgres', server))];
   } finally {
     await step('stopping PostgreSQL', () => server.close());
   }
