@@ -1,11 +1,12 @@
 import type { ConnectionOptions } from 'node:tls';
-import { abortable } from './abortable.js';
+import type { Admission } from './admission.js';
+import { type Attempt, attemptOnce, ranOutOfTime } from './attempt.js';
 import { type Classification, classify } from './classify.js';
 import { diagnose } from './diagnosis.js';
 import { publish } from './diagnostics.js';
 import type { Endpoint } from './endpoint.js';
 import { errorAt, isRdsIamError, RdsIamError, withoutSecrets } from './errors.js';
-import type { RetryPolicy } from './options.js';
+import type { CheckedOptions } from './options.js';
 import { type Failure, inLightOfHistory, nextDelayMs } from './retry.js';
 import type { DriverTls, PeerSession } from './tls.js';
 import type { AuthToken } from './tokens.js';
@@ -28,7 +29,11 @@ export interface Login {
   readonly signal: AbortSignal;
 }
 
+export type Engine = 'postgres' | 'mysql';
+
 export interface ConnectOptions {
+  /** What is behind the endpoint: how many connections per second it admits differs. */
+  readonly engine?: Engine;
   /** Ends everything at once. */
   readonly signal?: AbortSignal;
   /** Once aborted, an attempt under way may finish but no other follows: for a pool that drains. */
@@ -47,7 +52,12 @@ export interface Target extends Endpoint {
 }
 
 export interface ConnectContext {
-  readonly retryPolicy: RetryPolicy;
+  readonly options: Pick<
+    CheckedOptions,
+    'retryPolicy' | 'maxConnectionsPerSecond' | 'maxWaitingConnections' | 'limiter'
+  >;
+  /** By host name and port. */
+  readonly admissions: Map<string, Admission>;
   now(): number;
   random(): number;
   /** Calls back after a time, in milliseconds; returns how to call it off. */
@@ -63,50 +73,50 @@ export interface ConnectContext {
   clockSkewMs(target: Target): Promise<number | undefined>;
 }
 
-interface Attempt {
-  readonly number: number;
-  target?: Target;
-  token?: string;
-}
-
 /** The one way that every package opens a physical connection. */
 export async function connect<T>(
   context: ConnectContext,
   endpoint: Endpoint,
   open: (login: Login) => Promise<T>,
-  { signal, stopRetrying, ssl, timeoutMs, atMostMs = Number.POSITIVE_INFINITY }: ConnectOptions = {},
+  options: ConnectOptions = {},
 ): Promise<T> {
+  const { signal, stopRetrying, timeoutMs, atMostMs = Number.POSITIVE_INFINITY } = options;
   const { now } = context;
   const about = { hostname: endpoint.hostname, port: endpoint.port, username: endpoint.username };
   const policy = {
-    ...context.retryPolicy,
-    timeoutMs: Math.min(timeoutMs ?? context.retryPolicy.timeoutMs, atMostMs),
+    ...context.options.retryPolicy,
+    timeoutMs: Math.min(timeoutMs ?? context.options.retryPolicy.timeoutMs, atMostMs),
   };
   const startedAt = now();
-  for (let attempts = 1; ; attempts++) {
-    const attemptedAt = now();
-    const attempt: Attempt = { number: attempts };
-    const limitMs = Math.min(policy.attemptTimeoutMs, startedAt + policy.timeoutMs - attemptedAt);
-    const bound = boundBy(context, signal, limitMs);
+  const deadline = startedAt + policy.timeoutMs;
+  const attempt: Attempt = { number: 1, startedAt, deadline, attemptTimeoutMs: policy.attemptTimeoutMs };
+  /** What the final error tells of: the last failure that says something. */
+  let told: { readonly failure: Failure; readonly error: unknown } | undefined;
+  for (; ; attempt.number++) {
+    attempt.startedAt = now();
     let error: unknown;
     try {
-      const connection = await openOnce(context, endpoint, open, ssl, attempt, bound.signal);
+      const connection = await attemptOnce(context, endpoint, open, options, attempt);
       if (attempt.target) context.rememberLogin(attempt.target);
-      publish('rds-iam:connection:opened', () => ({ ...about, attempts, durationMs: now() - startedAt }));
+      attempt.leave?.succeeded();
+      publish('rds-iam:connection:opened', () => ({
+        ...about,
+        attempts: attempt.number,
+        durationMs: now() - startedAt,
+      }));
       return connection;
     } catch (caught) {
-      error = bound.timedOut() ? timeoutError(now() - attemptedAt, caught) : caught;
-    } finally {
-      bound.release();
+      error = caught;
     }
 
-    const failure = { ...judge(context, attempt, error), attempts, elapsedMs: now() - startedAt };
+    const failure = { ...judge(context, attempt, error), attempts: attempt.number, elapsedMs: now() - startedAt };
+    if (!told || !ranOutOfTime(attempt, error)) told = { failure, error };
     const stopped = () => signal?.aborted || stopRetrying?.aborted;
     const delayMs = stopped() ? undefined : nextDelayMs(failure, policy, context.random());
     publish('rds-iam:connection:attempt-failed', () => ({
       ...about,
-      attempt: attempts,
-      durationMs: now() - attemptedAt,
+      attempt: attempt.number,
+      durationMs: now() - attempt.startedAt,
       code: failure.code,
       error: withoutSecrets(error),
       ...(delayMs !== undefined && { retryInMs: delayMs }),
@@ -115,18 +125,30 @@ export async function connect<T>(
       await pause(context, delayMs, [signal, stopRetrying]);
       if (!stopped()) continue;
     }
-    const final = await giveUp(context, endpoint, attempt, failure, error, signal);
+    const { attempts, elapsedMs } = failure;
+    const final = await giveUp(
+      context,
+      endpoint,
+      attempt,
+      { ...told.failure, attempts, elapsedMs },
+      told.error,
+      signal,
+    );
     publish('rds-iam:connection:gave-up', () => ({ ...about, attempts, durationMs: now() - startedAt, error: final }));
     throw final;
   }
 }
 
-/** What an attempt's failure means, and the end of the token that the server refused. */
-function judge(context: ConnectContext, { target, token }: Attempt, error: unknown): Classification {
+/** What an attempt's failure means, the end of the token that the server refused, and of the attempt's leave. */
+function judge(context: ConnectContext, { target, token, leave }: Attempt, error: unknown): Classification {
   const classification = classify(error);
-  if (!target || classification.hint !== 'token-refused') return classification;
-  if (token !== undefined) context.dropToken(target, token);
-  return inLightOfHistory(classification, context.loggedInBefore(target));
+  const isRefusal = target !== undefined && classification.hint === 'token-refused';
+  if (isRefusal && token !== undefined) context.dropToken(target, token);
+  const judged = isRefusal ? inLightOfHistory(classification, context.loggedInBefore(target)) : classification;
+  if (judged.code === 'ERR_RDS_IAM_THROTTLED') leave?.refused();
+  else if (judged.code === 'ERR_RDS_IAM_UNREACHABLE') leave?.brokenOff();
+  else leave?.failed();
+  return judged;
 }
 
 async function giveUp(
@@ -146,57 +168,6 @@ async function giveUp(
   if (isRdsIamError(error)) return errorAt(endpoint, error, { attempts, elapsedMs });
   const clockSkewMs = target && failure.hint === 'token-refused' ? await context.clockSkewMs(target) : undefined;
   return diagnose(failure, { endpoint, dialled: target?.hostname ?? endpoint.hostname, clockSkewMs }, error);
-}
-
-async function openOnce<T>(
-  context: ConnectContext,
-  endpoint: Endpoint,
-  open: (login: Login) => Promise<T>,
-  ssl: DriverTls,
-  attempt: Attempt,
-  signal: AbortSignal,
-): Promise<T> {
-  const target = await abortable(context.target(endpoint), signal);
-  attempt.target = target;
-  const { token } = await abortable(context.token(target), signal);
-  attempt.token = token;
-  const tls = await abortable(context.tls(ssl), signal);
-  const { hostname, port, username } = endpoint;
-  const { number } = attempt;
-  publish('rds-iam:connection:admitted', () => ({
-    hostname,
-    port,
-    username,
-    dialled: target.hostname,
-    attempt: number,
-  }));
-  const identity = context.identity(target.hostname, ssl);
-  const session = context.session(tls, identity, port);
-  return open({ hostname: target.hostname, port, username, token, tls, identity, session, signal });
-}
-
-function boundBy({ after }: ConnectContext, outer: AbortSignal | undefined, limitMs: number) {
-  const control = new AbortController();
-  let timedOut = false;
-  const stop = () => control.abort(outer?.reason);
-  const callOff = after(limitMs, () => {
-    timedOut = true;
-    control.abort();
-  });
-  if (outer?.aborted) stop();
-  else outer?.addEventListener('abort', stop, { once: true });
-  return {
-    signal: control.signal,
-    timedOut: () => timedOut,
-    release() {
-      callOff();
-      outer?.removeEventListener('abort', stop);
-    },
-  };
-}
-
-function timeoutError(afterMs: number, cause: unknown): Error {
-  return Object.assign(new Error(`no answer within ${Math.round(afterMs)} ms`, { cause }), { code: 'ETIMEDOUT' });
 }
 
 /** Waits, or until one of the signals is aborted, whichever comes first. */

@@ -40,6 +40,7 @@ const WHAT: Readonly<Record<RdsIamErrorCode, string>> = {
   ERR_RDS_IAM_UNREACHABLE: 'could not reach',
   ERR_RDS_IAM_REFUSED: 'login refused by',
   ERR_RDS_IAM_THROTTLED: 'login throttled by',
+  ERR_RDS_IAM_ADMISSION: 'no leave to connect to',
   ERR_RDS_IAM_TOO_MANY_CONNECTIONS: 'no connection left at',
   ERR_RDS_IAM_LOGIN: 'login ended by',
   ERR_RDS_IAM_ABORTED: 'stopped connecting to',

@@ -22,8 +22,28 @@ export interface RdsIamEvents {
   };
   /** A background renewal failed; the current token is still served. */
   'rds-iam:token:renewal-failed': LoginEvent & { readonly error: unknown };
-  /** An attempt to open a physical connection begins. `dialled` is the RDS endpoint that the host name stands for. */
-  'rds-iam:connection:admitted': LoginEvent & { readonly dialled: string; readonly attempt: number };
+  /**
+   * An attempt to open a physical connection begins, after `waitedMs` for leave. `dialled` is the RDS endpoint that the host
+   * name stands for.
+   */
+  'rds-iam:connection:admitted': LoginEvent & {
+    readonly dialled: string;
+    readonly attempt: number;
+    readonly waitedMs: number;
+  };
+  /** A database instance refuses logins for there being too many: new ones are opened at this rate, which then creeps up. */
+  'rds-iam:admission:slowed': {
+    readonly hostname: string;
+    readonly port: number;
+    readonly connectionsPerSecond: number;
+  };
+  /** The limiter that processes share did not answer, or failed: for now this process keeps to a limit of its own. */
+  'rds-iam:limiter:unavailable': {
+    readonly hostname: string;
+    readonly port: number;
+    readonly connectionsPerSecond: number;
+    readonly error: unknown;
+  };
   /** An attempt failed. `retryInMs` is absent when there will be no other. */
   'rds-iam:connection:attempt-failed': LoginEvent & {
     readonly attempt: number;
@@ -49,6 +69,8 @@ export interface RdsIamEvents {
 const CHANNELS: Readonly<Record<keyof RdsIamEvents, Channel>> = {
   'rds-iam:token:signed': channel('rds-iam:token:signed'),
   'rds-iam:token:renewal-failed': channel('rds-iam:token:renewal-failed'),
+  'rds-iam:admission:slowed': channel('rds-iam:admission:slowed'),
+  'rds-iam:limiter:unavailable': channel('rds-iam:limiter:unavailable'),
   'rds-iam:connection:admitted': channel('rds-iam:connection:admitted'),
   'rds-iam:connection:attempt-failed': channel('rds-iam:connection:attempt-failed'),
   'rds-iam:connection:opened': channel('rds-iam:connection:opened'),

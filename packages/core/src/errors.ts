@@ -15,6 +15,7 @@ import { inspect } from 'node:util';
  * | `ERR_RDS_IAM_UNREACHABLE` | the server cannot be reached, or closes or resets the connection | yes |
  * | `ERR_RDS_IAM_REFUSED` | the server refused the login | a few times |
  * | `ERR_RDS_IAM_THROTTLED` | the login is refused because there are too many of them | yes |
+ * | `ERR_RDS_IAM_ADMISSION` | too many connections wait to be opened, or its turn did not come before the deadline | no |
  * | `ERR_RDS_IAM_TOO_MANY_CONNECTIONS` | the server has no connection left | yes |
  * | `ERR_RDS_IAM_LOGIN` | the server ended the login for a reason that has nothing to do with IAM; see `cause` | no |
  * | `ERR_RDS_IAM_ABORTED` | the caller's signal was aborted, or the pool was ended | no |
@@ -29,6 +30,7 @@ export type RdsIamErrorCode =
   | 'ERR_RDS_IAM_UNREACHABLE'
   | 'ERR_RDS_IAM_REFUSED'
   | 'ERR_RDS_IAM_THROTTLED'
+  | 'ERR_RDS_IAM_ADMISSION'
   | 'ERR_RDS_IAM_TOO_MANY_CONNECTIONS'
   | 'ERR_RDS_IAM_LOGIN'
   | 'ERR_RDS_IAM_ABORTED';

@@ -3,6 +3,7 @@ export type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from './cre
 export type { RdsIamEvents } from './diagnostics.js';
 export { checkEndpoint, type Endpoint, parseRdsHostname, type RdsHostname } from './endpoint.js';
 export { configError, isRdsIamError, RdsIamError, type RdsIamErrorCode, type RdsIamErrorDetails } from './errors.js';
+export type { ConnectionLimiter } from './limiter.js';
 export type { RdsIamOptions, RetryOptions } from './options.js';
 export { createRdsIam, isRdsIam, type RdsIam, rdsIamOf } from './rds-iam.js';
 export { assertVerifiedPeer, type CaCertificates, checkDriverTls, type DriverTls, type PeerSession } from './tls.js';

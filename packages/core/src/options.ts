@@ -1,6 +1,7 @@
 import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from './credentials.js';
 import { isRegion } from './endpoint.js';
 import { configError, kindOf } from './errors.js';
+import type { ConnectionLimiter } from './limiter.js';
 import { type CaCertificates, checkCa } from './tls.js';
 
 /** How often and how long a physical connection is tried. All durations are in milliseconds. */
@@ -36,6 +37,16 @@ export interface RdsIamOptions {
   readonly ca?: CaCertificates;
   /** Whether a host name that is not an RDS endpoint is followed through its CNAMEs to one. @defaultValue true */
   readonly resolveCname?: boolean;
+  /**
+   * How many physical connections per second are opened to one database instance at most, by all pools that share this
+   * (1 to 100_000). Without it, what the server is found to admit.
+   * @defaultValue 200 for MySQL and MariaDB, as the RDS user guide recommends; none for PostgreSQL
+   */
+  readonly maxConnectionsPerSecond?: number;
+  /** How many connections to one database instance may wait to be opened (0 to 1_000_000). @defaultValue 10_000 */
+  readonly maxWaitingConnections?: number;
+  /** Shares `maxConnectionsPerSecond` among processes, as that of `@rds-iam/redis` does. @defaultValue each for itself */
+  readonly limiter?: ConnectionLimiter;
   /** How a failed connection is tried again; `false`: not at all. */
   readonly retry?: RetryOptions | false;
 }
@@ -47,6 +58,7 @@ export interface RetryPolicy extends Required<RetryOptions> {
 export interface CheckedOptions extends RdsIamOptions {
   readonly refreshBeforeExpiryMs: number;
   readonly resolveCname: boolean;
+  readonly maxWaitingConnections: number;
   readonly retryPolicy: RetryPolicy;
 }
 
@@ -76,6 +88,15 @@ const CHECKS: Readonly<Record<keyof RdsIamOptions, (value: unknown) => void>> = 
   refreshBeforeExpiryMs: (value) => checkNumber('refreshBeforeExpiryMs', value, 0, 840_000),
   ca: (value) => checkCa('ca', value),
   resolveCname: (value) => checkBoolean('resolveCname', value),
+  maxConnectionsPerSecond: (value) => checkNumber('maxConnectionsPerSecond', value, 1, 100_000),
+  maxWaitingConnections: (value) => checkNumber('maxWaitingConnections', value, 0, 1_000_000),
+  limiter(value) {
+    if (typeof (value as Partial<ConnectionLimiter> | null)?.reserve !== 'function') {
+      throw configError(
+        `"limiter" must be a connection limiter, as redisLimiter({ client }) of @rds-iam/redis, got ${kindOf(value)}`,
+      );
+    }
+  },
   retry(value) {
     if (value === false) return;
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -106,6 +127,7 @@ export function checkOptions(options: RdsIamOptions = {}): CheckedOptions {
     ...options,
     refreshBeforeExpiryMs: options.refreshBeforeExpiryMs ?? 120_000,
     resolveCname: options.resolveCname ?? true,
+    maxWaitingConnections: options.maxWaitingConnections ?? 10_000,
     retryPolicy: retryPolicy(options.retry ?? {}),
   };
 }

@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import { abortable } from './abortable.js';
+import type { Admission } from './admission.js';
 import { resolveCname } from './builtins.js';
 import type { ConnectContext, ConnectOptions, Login, Target } from './connect.js';
 import { type AwsCredentialIdentityProvider, Credentials, defaultCredentials } from './credentials.js';
@@ -168,7 +169,8 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
   }
 
   const context: ConnectContext = {
-    retryPolicy: options.retryPolicy,
+    options,
+    admissions: new Map<string, Admission>(),
     now: world.now,
     random: world.random,
     after: world.after,

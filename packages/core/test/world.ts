@@ -6,6 +6,7 @@ export class World {
   /** What `random()` gives. */
   chance = 0.5;
   readonly signed: { hostname: string; accessKeyId: string; at: number }[] = [];
+  #seed = 1;
   #timers: { at: number; callback: () => void }[] = [];
 
   readonly effects: Partial<Effects> = {
@@ -26,6 +27,12 @@ export class World {
     clockSkewMs: async () => undefined,
     rdsRoots: async () => [],
   };
+
+  /** Another number from 0 to 1 each time, and the same series in every run (a linear congruential generator). */
+  dice(): number {
+    this.#seed = (this.#seed * 48_271) % 2_147_483_647;
+    return this.#seed / 2_147_483_647;
+  }
 
   get pendingTimers(): number {
     return this.#timers.length;

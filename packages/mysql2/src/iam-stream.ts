@@ -33,7 +33,11 @@ export class IamStream extends DriverSocket {
     this.#options = options;
     const { iam, endpoint, driver, ...connectOptions } = options;
     iam
-      .connect(endpoint, (login) => this.#logIn(login, driver), { ...connectOptions, signal: this.#closed.signal })
+      .connect(endpoint, (login) => this.#logIn(login, driver), {
+        ...connectOptions,
+        engine: 'mysql',
+        signal: this.#closed.signal,
+      })
       .then(
         (connection) => this.#greet(connection),
         (error: Error) => this.destroy(error),

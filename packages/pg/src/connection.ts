@@ -62,6 +62,7 @@ export class IamConnection extends PgConnection {
     this._connecting = true;
     iam
       .connect(endpoint, (login) => this.#logIn(login), {
+        engine: 'postgres',
         ssl,
         signal: this.#ended.signal,
         ...(timeoutMs !== undefined && { timeoutMs }),

@@ -45,7 +45,11 @@ export class IamStream extends Duplex {
         );
     } else {
       iam
-        .connect(endpoint, (login) => logIn(login, { ...driver, opening }), { ...connectOptions, signal })
+        .connect(endpoint, (login) => logIn(login, { ...driver, opening }), {
+          ...connectOptions,
+          engine: 'postgres',
+          signal,
+        })
         .then(
           (opened) => this.#join(opened),
           (error: Error) => this.destroy(error),

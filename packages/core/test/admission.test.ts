@@ -1,0 +1,317 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import '../src/connect.js';
+import type { Endpoint } from '../src/endpoint.js';
+import type { RdsIamError } from '../src/errors.js';
+import type { ConnectionLimiter } from '../src/limiter.js';
+import type { RdsIamOptions } from '../src/options.js';
+import { createRdsIamWith } from '../src/rds-iam.js';
+import { settle, World } from './world.js';
+
+const endpoint = { hostname: 'db.abc.eu-west-1.rds.amazonaws.com', port: 5432, username: 'app' };
+const credentials = { accessKeyId: 'AKID', secretAccessKey: 'SECRET' };
+const refused = () => Object.assign(new Error('PAM authentication failed for user "app"'), { code: '28000' });
+const reset = () => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+
+/** A server that admits so many logins in any one second, as the emulator does, a few milliseconds away. */
+class Server {
+  readonly admittedAt: number[] = [];
+  attempts = 0;
+  underWay = 0;
+  mostUnderWay = 0;
+
+  constructor(
+    readonly world: World,
+    public admits: number,
+    readonly refusal: () => Error = refused,
+  ) {}
+
+  readonly logIn = async () => {
+    this.attempts++;
+    this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
+    await this.#travel();
+    const now = this.world.time;
+    const admitted = this.admittedAt.filter((at) => at > now - 1_000).length < this.admits;
+    if (admitted) this.admittedAt.push(now);
+    await this.#travel();
+    this.underWay--;
+    if (!admitted) throw this.refusal();
+    return this.attempts;
+  };
+
+  /** The most that were admitted in any one second. */
+  busiestSecond(): number {
+    return Math.max(
+      ...this.admittedAt.map((from) => this.admittedAt.filter((at) => at >= from && at < from + 1_000).length),
+    );
+  }
+
+  /** Between 1 and 4 ms each way, never twice the same. */
+  #travel(): Promise<void> {
+    const delayMs = 1 + 3 * this.world.dice();
+    return new Promise((resolve) => this.world.effects.after?.(delayMs, resolve));
+  }
+}
+
+function setUp(options: RdsIamOptions, admits: number, refusal?: () => Error) {
+  const world = new World();
+  const iam = createRdsIamWith(
+    { ...world.effects, random: () => world.dice() },
+    { credentials, retry: { timeoutMs: 60_000 }, ...options },
+  );
+  return { world, iam, server: new Server(world, admits, refusal) };
+}
+
+const times = <T>(count: number, make: (index: number) => T) =>
+  Array.from({ length: count }, (_, index) => make(index));
+
+async function failureOf(work: Promise<unknown>): Promise<RdsIamError> {
+  return work.then(
+    () => expect.unreachable('it succeeded'),
+    (error) => error,
+  );
+}
+
+describe('ten times as many connections at once as the server admits in a second', () => {
+  const ADMITS = 50;
+  const WANTED = 10 * ADMITS;
+
+  test('where the limit is known, all succeed in about the time that takes, and hardly one is refused', async () => {
+    const { world, iam, server } = setUp({ maxConnectionsPerSecond: ADMITS }, ADMITS);
+    const startedAt = world.time;
+    await world.runTimersUntil(Promise.all(times(WANTED, () => iam.connect(endpoint, server.logIn))));
+    expect(server.attempts).toBeLessThanOrEqual(1.02 * WANTED);
+    expect(world.time - startedAt).toBeLessThan(1.15 * 10_000);
+    expect(server.busiestSecond()).toBeLessThanOrEqual(ADMITS);
+  });
+
+  test.each([
+    ['refused', refused],
+    ['reset', reset],
+  ])('where it is not, it is found by what is %s, and overstepped little', async (_, refusal) => {
+    const { world, iam, server } = setUp({}, ADMITS, refusal);
+    const startedAt = world.time;
+    await world.runTimersUntil(Promise.all(times(WANTED, () => iam.connect(endpoint, server.logIn))));
+    expect(server.attempts).toBeLessThanOrEqual(1.5 * WANTED);
+    expect(world.time - startedAt).toBeLessThan(1.4 * 10_000);
+  });
+
+  test('several pools share what they learn about a database instance, whatever name it has for them', async () => {
+    const { world, iam, server } = setUp({ region: 'eu-west-1' }, ADMITS);
+    const others: readonly Endpoint[] = [endpoint, { ...endpoint, username: 'other' }];
+    await world.runTimersUntil(
+      Promise.all(times(WANTED, (index) => iam.connect(others[index % 2] as Endpoint, server.logIn))),
+    );
+    expect(server.attempts).toBeLessThanOrEqual(1.5 * WANTED);
+  });
+});
+
+describe('the known limit', () => {
+  test('is 200 a second for MySQL, and there is none for PostgreSQL', async () => {
+    for (const [engine, from, to] of [
+      ['mysql', 2_000, 2_300],
+      ['postgres', 0, 500],
+    ] as const) {
+      const { world, iam, server } = setUp({}, 10_000);
+      const startedAt = world.time;
+      await world.runTimersUntil(Promise.all(times(400, () => iam.connect(endpoint, server.logIn, { engine }))));
+      expect(world.time - startedAt, engine).toBeGreaterThanOrEqual(from);
+      expect(world.time - startedAt, engine).toBeLessThan(to);
+    }
+  });
+
+  test('is not felt by a small pool', async () => {
+    const { world, iam, server } = setUp({}, 10_000);
+    const startedAt = world.time;
+    await world.runTimersUntil(Promise.all(times(10, () => iam.connect(endpoint, server.logIn, { engine: 'mysql' }))));
+    expect(world.time - startedAt).toBeLessThan(10);
+  });
+
+  test('goes down when the server admits less, and up again when it admits more', async () => {
+    const { world, iam, server } = setUp({ maxConnectionsPerSecond: 100 }, 30);
+    await world.runTimersUntil(Promise.all(times(300, () => iam.connect(endpoint, server.logIn))));
+    expect(server.attempts).toBeLessThanOrEqual(1.5 * 300);
+    server.admits = 1_000;
+    await world.runTimersUntil(new Promise<void>((resolve) => world.effects.after?.(61_000, resolve)));
+    const startedAt = world.time;
+    await world.runTimersUntil(Promise.all(times(300, () => iam.connect(endpoint, server.logIn))));
+    expect(world.time - startedAt).toBeLessThan(3_300);
+  });
+});
+
+describe('waiting for leave', () => {
+  test('is first come first served, also for those that try again', async () => {
+    const { world, iam, server } = setUp({ maxConnectionsPerSecond: 10 }, 10_000);
+    const order: number[] = [];
+    let first = true;
+    await world.runTimersUntil(
+      Promise.all(
+        times(30, (index) =>
+          iam.connect(endpoint, async () => {
+            if (index === 5 && first) {
+              first = false;
+              throw reset();
+            }
+            await server.logIn();
+            order.push(index);
+          }),
+        ),
+      ),
+    );
+    const others = order.filter((index) => index !== 5);
+    expect(others).toEqual(others.toSorted((a, b) => a - b));
+    expect(order.indexOf(5)).toBeLessThan(10);
+  });
+
+  test('ends at the deadline, with an error that says how many wait', async () => {
+    const { world, iam, server } = setUp({ maxConnectionsPerSecond: 1, retry: { timeoutMs: 1_500 } }, 10_000);
+    const all = times(5, () => iam.connect(endpoint, server.logIn));
+    const outcomes = await world.runTimersUntil(Promise.allSettled(all));
+    const reasons = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+    expect(reasons.length).toBeGreaterThan(2);
+    expect(reasons[0]).toMatchObject({
+      code: 'ERR_RDS_IAM_ADMISSION',
+      message: expect.stringMatching(/its turn had not come.*\d waiting.*at 1 a second.*maxConnectionsPerSecond/s),
+    });
+    expect(world.pendingTimers).toBe(0);
+  });
+
+  test('is not begun when too many wait already', async () => {
+    const { world, iam, server } = setUp({ maxConnectionsPerSecond: 1, maxWaitingConnections: 2 }, 10_000);
+    const waiting = times(3, () => iam.connect(endpoint, server.logIn));
+    await settle();
+    expect(await failureOf(iam.connect(endpoint, server.logIn))).toMatchObject({
+      code: 'ERR_RDS_IAM_ADMISSION',
+      message: expect.stringContaining('2 are waiting already'),
+    });
+    await world.runTimersUntil(Promise.all(waiting));
+  });
+
+  test('ends when the caller stops it, and others move up', async () => {
+    const { world, iam, server } = setUp({ maxConnectionsPerSecond: 1 }, 10_000);
+    const control = new AbortController();
+    const first = iam.connect(endpoint, server.logIn);
+    const stopped = iam.connect(endpoint, server.logIn, { signal: control.signal });
+    const last = iam.connect(endpoint, server.logIn);
+    await settle();
+    control.abort();
+    expect(await failureOf(stopped)).toMatchObject({ code: 'ERR_RDS_IAM_ABORTED' });
+    const startedAt = world.time;
+    await world.runTimersUntil(Promise.all([first, last]));
+    expect(world.time - startedAt).toBeLessThan(1_200);
+    expect(server.attempts).toBe(2);
+  });
+
+  test('in vain, to try again, does not hide why the last try failed', async () => {
+    const { world, iam } = setUp({ maxConnectionsPerSecond: 1, retry: { timeoutMs: 900 } }, 0);
+    const failing = iam.connect(endpoint, async () => Promise.reject(reset()));
+    expect(await world.runTimersUntil(failureOf(failing))).toMatchObject({
+      code: 'ERR_RDS_IAM_UNREACHABLE',
+      cause: { code: 'ECONNRESET' },
+    });
+  });
+});
+
+test('an outage is not taken for a limit: when it is over, all get in at once', async () => {
+  const { world, iam, server } = setUp({}, 10_000);
+  await iam.connect(endpoint, async () => 'once');
+  let isDown = true;
+  const logIn = async () => {
+    if (isDown) throw reset();
+    return server.logIn();
+  };
+  const all = times(200, () => iam.connect(endpoint, logIn));
+  world.effects.after?.(3_000, () => {
+    isDown = false;
+  });
+  const startedAt = world.time;
+  await world.runTimersUntil(Promise.all(all));
+  // The end of the outage, and the longest wait between attempts by then.
+  expect(world.time - startedAt).toBeLessThan(3_000 + 5_000);
+});
+
+test('before the server has answered, only a few logins are under way', async () => {
+  const { world, iam, server } = setUp({}, 10_000);
+  const all = times(500, () => iam.connect(endpoint, server.logIn));
+  await settle();
+  expect(server.underWay).toBe(10);
+  await world.runTimersUntil(Promise.all(all));
+  expect(server.mostUnderWay).toBeGreaterThan(50);
+});
+
+describe('a limiter that processes share', () => {
+  const events: { connectionsPerSecond: number }[] = [];
+  const listen = (event: unknown) => void events.push(event as { connectionsPerSecond: number });
+  afterEach(() => void events.splice(0));
+
+  function limiter(reserve: ConnectionLimiter['reserve']): ConnectionLimiter {
+    subscribe('rds-iam:limiter:unavailable', listen);
+    onTestFinished(() => void unsubscribe('rds-iam:limiter:unavailable', listen));
+    return { reserve, timeoutMs: 100, shareWhenUnavailable: 0.5 };
+  }
+
+  /** What Redis would hold. */
+  function budget(world: World) {
+    let dueMs = 0;
+    return ({ connectionsPerSecond, count }: { connectionsPerSecond: number; count: number }) => {
+      const at = Math.max(world.time, dueMs);
+      dueMs = at + (count * 1_000) / connectionsPerSecond;
+      return at - world.time;
+    };
+  }
+
+  test('keeps several within one limit', async () => {
+    const world = new World();
+    const server = new Server(world, 40);
+    const reserve = budget(world);
+    const options = { credentials, maxConnectionsPerSecond: 40, limiter: limiter(async (request) => reserve(request)) };
+    const processes = times(4, () => createRdsIamWith({ ...world.effects, random: () => world.dice() }, options));
+    await world.runTimersUntil(
+      Promise.all(times(200, (index) => processes[index % 4]?.connect(endpoint, server.logIn))),
+    );
+    expect(server.busiestSecond()).toBeLessThanOrEqual(42);
+    expect(server.attempts).toBeLessThanOrEqual(1.02 * 200);
+  });
+
+  test.each<[string, ConnectionLimiter['reserve']]>([
+    ['fails', () => Promise.reject(new Error('connect ECONNREFUSED'))],
+    ['throws', () => expect.unreachable('connect ECONNREFUSED')],
+    ['does not answer', () => new Promise(() => {})],
+  ])('that %s is not waited for longer than it says, and the own share is kept', async (_, reserve) => {
+    const { world, iam, server } = setUp({ maxConnectionsPerSecond: 40, limiter: limiter(reserve) }, 10_000);
+    const startedAt = world.time;
+    await world.runTimersUntil(iam.connect(endpoint, server.logIn));
+    expect(world.time - startedAt).toBeLessThan(110);
+    expect(events[0]).toMatchObject({ connectionsPerSecond: 20, hostname: endpoint.hostname });
+    await world.runTimersUntil(Promise.all(times(60, () => iam.connect(endpoint, server.logIn))));
+    expect(server.busiestSecond()).toBeLessThanOrEqual(21);
+  });
+
+  test('is used again when it is back', async () => {
+    let isDown = true;
+    const world = new World();
+    const reserve = budget(world);
+    const asked: number[] = [];
+    const flaky = limiter(async (request) => {
+      asked.push(request.count);
+      if (isDown) throw new Error('down');
+      return reserve(request);
+    });
+    const iam = createRdsIamWith(world.effects, { credentials, maxConnectionsPerSecond: 40, limiter: flaky });
+    const server = new Server(world, 10_000);
+    await world.runTimersUntil(Promise.all(times(10, () => iam.connect(endpoint, server.logIn))));
+    expect(asked).toHaveLength(1);
+    isDown = false;
+    await world.runTimersUntil(Promise.all(times(60, () => iam.connect(endpoint, server.logIn))));
+    expect(asked.length).toBeGreaterThan(10);
+    expect(asked.every((count) => count <= 2)).toBe(true);
+  });
+
+  test('needs a limit to share', async () => {
+    const { iam, server } = setUp({ limiter: limiter(async () => 0) }, 10_000);
+    expect(await failureOf(iam.connect(endpoint, server.logIn))).toMatchObject({
+      code: 'ERR_RDS_IAM_CONFIG',
+      message: expect.stringContaining('maxConnectionsPerSecond'),
+    });
+  });
+});
