@@ -73,9 +73,11 @@ export class SharedBudget {
       this.#onAnswer();
     };
     const failed = (error: unknown) => answered(() => this.#leaveAlone(error));
-    const callOff = this.#clock.after(this.#limiter.timeoutMs, () =>
-      failed(new Error(`no answer within ${this.#limiter.timeoutMs} ms`)),
-    );
+    const late = () => failed(new Error(`no answer within ${this.#limiter.timeoutMs} ms`));
+    // A process that was busy, as at a cold start, has timers run before it reads an answer that has been there for long.
+    let callOff = this.#clock.after(this.#limiter.timeoutMs, () => {
+      callOff = this.#clock.after(0, late);
+    });
     const reserve = async () => this.#limiter.reserve({ ...this.#instance, connectionsPerSecond, count });
     reserve().then((delayMs) => {
       answered(() => {

@@ -6,7 +6,7 @@ export {
   type SubjectPool,
   type SubjectSession,
 } from './contract.js';
-export { count } from './events.js';
+export { count, listen } from './events.js';
 export { authSwitch, type MysqlManner, packet, startRecordingMysql } from './recording-mysql.js';
 export { type PostgresManner, startRecordingPostgres } from './recording-postgres.js';
 export { describeScenario } from './scenario.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Emulator, startEmulator } from '@rds-iam/emulator';
-import { startMariadb, startPostgres } from '@rds-iam/test-servers';
+import { startMariadb, startPostgres, startRedis } from '@rds-iam/test-servers';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -57,7 +57,7 @@ interface Outcome {
   readonly stderr: string;
 }
 
-/** A database behind the emulator, and programs that find it under the names of RDS endpoints. */
+/** A database behind the emulator, a Redis, and programs that find it under the names of RDS endpoints. */
 export interface PretendedRds extends AsyncDisposable {
   readonly emulator: Emulator;
   /** Runs Node.js with these arguments, which may name a TypeScript file. */
@@ -66,6 +66,7 @@ export interface PretendedRds extends AsyncDisposable {
 
 export async function pretendRds({ engine, defaultPort, start }: Backend): Promise<PretendedRds> {
   const database = await start();
+  const redis = await startRedis();
   const emulator = await startEmulator({
     engine,
     upstream: { hostname: database.hostname, port: database.port },
@@ -95,6 +96,7 @@ export async function pretendRds({ engine, defaultPort, start }: Backend): Promi
           AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
           EMULATOR_CA_FILE: join(folder, 'ca.pem'),
           EMULATOR_PORT: String(emulator.port),
+          REDIS_URL: redis.url,
           NODE_ENV: 'production',
         },
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -111,6 +113,7 @@ export async function pretendRds({ engine, defaultPort, start }: Backend): Promi
     },
     async [Symbol.asyncDispose]() {
       await emulator.close();
+      await redis.close();
       await database[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true });
     },

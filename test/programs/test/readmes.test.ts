@@ -31,6 +31,8 @@ describe.each([
   ['packages/sequelize/README.md', MYSQL],
   ['packages/prisma/README.md', POSTGRES],
   ['packages/prisma/README.md', MYSQL],
+  ['packages/redis/README.md', POSTGRES],
+  ['packages/redis/README.md', MYSQL],
 ])('%s on $engine', (path, backend) => {
   let rds: PretendedRds;
   let client: Disposable | undefined;

@@ -6,7 +6,7 @@ export type { HttpStandIn, IssuedCredentials, ReceivedRequest } from './http-sta
 export { type InstanceMetadata, startInstanceMetadata } from './instance-metadata.js';
 export { type MariadbOptions, type MariadbServer, type MysqlFlavour, startMariadb } from './mariadb.js';
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.js';
-export { type RedisServer, startRedis } from './redis.js';
+export { type RedisOptions, type RedisServer, startRedis } from './redis.js';
 export { expectNoSecrets } from './secrets.js';
 export { type Engine, type ProvidedServer, provideServer } from './server.js';
 export { type Sts, type StsFailure, type StsRequest, startSts } from './sts.js';

@@ -11,8 +11,13 @@ export interface RedisServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+export interface RedisOptions {
+  /** To start again where one was before. @defaultValue a free one */
+  readonly port?: number;
+}
+
 /** Starts a real Redis (or Valkey) of its own, on a free port and in a folder of its own, that ends with this process. */
-export async function startRedis(): Promise<RedisServer> {
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const command = await findOrInstall({
     name: 'a Redis server',
     // Redis is one program, which acts by the name that it is called by. Debian has it a second time, without a service,
@@ -21,7 +26,7 @@ export async function startRedis(): Promise<RedisServer> {
     packages: ['redis-tools'],
     variable: 'TEST_REDIS_URL',
   });
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const folder = makeFolder('redis');
   const server = await runOwnServer({
     name: 'Redis',

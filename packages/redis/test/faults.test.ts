@@ -1,0 +1,199 @@
+import { listen, startStack } from '@rds-iam/conformance';
+import type { RdsIamEvents } from '@rds-iam/core';
+import { Pool } from '@rds-iam/pg';
+import { type RedisServer, startRedis } from '@rds-iam/test-servers';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { redisLimiter } from '../src/index.js';
+import { type Application, NEWEST, opened } from './clients.js';
+import { startFaultProxy } from './fault-proxy.js';
+
+const LIMIT = 1_000;
+const FLEET_SIZE = 4;
+const TIMEOUT_MS = 100;
+/** What a busy machine may add to a wait. */
+const SLACK_MS = 150;
+
+type Unavailable = RdsIamEvents['rds-iam:limiter:unavailable'];
+
+async function startedRedis(): Promise<RedisServer> {
+  const redis = await startRedis();
+  onTestFinished(() => redis.close());
+  return redis;
+}
+
+/** A database that is connected to through a pool, whose limiter has this client. */
+async function startDatabase({ client }: Application) {
+  const stack = await startStack('postgres');
+  const { emulator, username: user, database } = stack;
+  const limiter = redisLimiter({ client, fleetSize: FLEET_SIZE });
+  const iam = { ...stack.iam, maxConnectionsPerSecond: LIMIT, limiter };
+  const pool = new Pool({ host: 'localhost', port: emulator.port, user, database, iam, max: 40 });
+  onTestFinished(async () => {
+    await pool.end();
+    await stack[Symbol.asyncDispose]();
+  });
+  const unavailable: Unavailable[] = [];
+  listen('rds-iam:limiter:unavailable', (event) => unavailable.push(event));
+  let waitedMs: number[] = [];
+  listen('rds-iam:connection:admitted', (event) => waitedMs.push(event.waitedMs));
+
+  /** Opens so many physical connections at once; gives the longest wait for leave. */
+  async function connect(count: number): Promise<number> {
+    waitedMs = [];
+    const clients = await Promise.all(Array.from({ length: count }, () => pool.connect()));
+    for (const connected of clients) connected.release(true);
+    expect(waitedMs).toHaveLength(count);
+    return Math.max(...waitedMs);
+  }
+  return {
+    unavailable,
+    connect,
+    async expectOwnShare() {
+      expect(await connect(10)).toBeLessThan(TIMEOUT_MS + SLACK_MS);
+      expect(unavailable.length).toBeGreaterThan(0);
+      for (const { hostname, port, connectionsPerSecond } of unavailable) {
+        expect({ hostname, port }).toEqual({ hostname: 'localhost', port: emulator.port });
+        expect(connectionsPerSecond).toBe(LIMIT / FLEET_SIZE);
+      }
+    },
+    /** Connects until Redis has been asked, and has answered, which is a second after it failed last. */
+    async expectSharedAgain(witness: Application) {
+      const isShared = async () => {
+        const [evals, events] = [await evalsOf(witness), unavailable.length];
+        await connect(1);
+        return unavailable.length === events && (await evalsOf(witness)) > evals;
+      };
+      await expect.poll(isShared, { timeout: 5_000 }).toBe(true);
+      const events = unavailable.length;
+      await connect(10);
+      expect(unavailable).toHaveLength(events);
+    },
+  };
+}
+
+/** How many scripts a Redis was asked to run. */
+async function evalsOf(application: Application): Promise<number> {
+  return Number(/cmdstat_eval:calls=(\d+)/.exec(String(await application.call('INFO', 'commandstats')))?.[1] ?? 0);
+}
+
+/** The process of a Redis. */
+async function processOf(application: Application): Promise<number> {
+  return Number(/process_id:(\d+)/.exec(String(await application.call('INFO', 'server')))?.[1]);
+}
+
+describe.each(NEWEST)('with %s', (_, open) => {
+  test('Redis is killed in the middle, and comes back', async () => {
+    const redis = await startedRedis();
+    const application = await opened(open, redis.url);
+    const database = await startDatabase(application);
+    await database.connect(10);
+    expect(database.unavailable).toEqual([]);
+
+    const underWay = database.connect(40);
+    process.kill(await processOf(application), 'SIGKILL');
+    expect(await underWay).toBeLessThan((40 / (LIMIT / FLEET_SIZE)) * 1_000 + TIMEOUT_MS + SLACK_MS);
+    await database.expectOwnShare();
+
+    const again = await startRedis({ port: redis.port });
+    onTestFinished(() => again.close());
+    await database.expectSharedAgain(application);
+  });
+
+  test('Redis hangs, and goes on', async () => {
+    const redis = await startedRedis();
+    const application = await opened(open, redis.url);
+    const database = await startDatabase(application);
+    await database.connect(10);
+    const pid = await processOf(application);
+    process.kill(pid, 'SIGSTOP');
+    onTestFinished(() => void process.kill(pid, 'SIGCONT'));
+    await database.expectOwnShare();
+    process.kill(pid, 'SIGCONT');
+    await database.expectSharedAgain(application);
+  });
+
+  test('Redis is slow: its late answers change nothing', async () => {
+    const redis = await startedRedis();
+    const proxy = await startFaultProxy(redis.port);
+    const application = await opened(open, proxy.url);
+    const database = await startDatabase(application);
+    await database.connect(10);
+    proxy.hold();
+    await database.expectOwnShare();
+    expect(String(database.unavailable.at(-1)?.error)).toContain('no answer within 100 ms');
+    proxy.release();
+    await database.expectSharedAgain(application);
+  });
+
+  test('the password for Redis is wrong, and is put right', async () => {
+    const redis = await startedRedis();
+    const administrator = await opened(open, redis.url);
+    await administrator.call('CONFIG', 'SET', 'requirepass', 'another');
+    const application = open(`redis://:secret@127.0.0.1:${redis.port}`);
+    const database = await startDatabase(application);
+    await database.expectOwnShare();
+    const ready = new Promise<void>((resolve) => application.client.once('ready', resolve));
+    await administrator.call('CONFIG', 'SET', 'requirepass', 'secret');
+    await ready;
+    await database.expectSharedAgain(administrator);
+  });
+
+  test('Redis was never there', async () => {
+    const redis = await startedRedis();
+    await redis.close();
+    const database = await startDatabase(open(redis.url));
+    await database.expectOwnShare();
+  });
+
+  test('Redis refuses, as a replica or one without memory does', async () => {
+    const redis = await startedRedis();
+    const application = await opened(open, redis.url);
+    const database = await startDatabase(application);
+    await application.call('REPLICAOF', '127.0.0.1', '9');
+    await database.expectOwnShare();
+    expect(String(database.unavailable.at(-1)?.error)).toMatch(/READONLY|replica/i);
+    await application.call('REPLICAOF', 'NO', 'ONE');
+    await database.expectSharedAgain(application);
+  });
+
+  test('a Redis that hung does not find a heap of reservations that nobody waits for', async () => {
+    const redis = await startedRedis();
+    const application = await opened(open, redis.url);
+    const limiter = redisLimiter({ client: application.client, timeoutMs: 1 });
+    const request = { hostname: 'db', port: 5432, connectionsPerSecond: 1, count: 1 };
+    const pid = await processOf(application);
+    process.kill(pid, 'SIGSTOP');
+    const forgotten: Promise<unknown>[] = [];
+    const refusals: unknown[] = [];
+    const ask = () => forgotten.push(limiter.reserve(request).catch((error: unknown) => refusals.push(error)));
+    // What is asked within a millisecond is sent; of all that follows, nothing is.
+    while (refusals.length === 0) {
+      ask();
+      await new Promise(setImmediate);
+    }
+    const sent = forgotten.length - refusals.length;
+    for (let more = 0; more < 100; more++) ask();
+    process.kill(pid, 'SIGCONT');
+    await Promise.all(forgotten);
+    expect(refusals).toHaveLength(101);
+    for (const refusal of refusals) expect(refusal).toHaveProperty('message', expect.stringContaining('not answered'));
+    const next = await limiter.reserve(request);
+    expect(next).toBeLessThanOrEqual(sent * 1_000);
+    expect(next).toBeGreaterThan(0);
+  });
+});
+
+test('an answer that came in time counts, though the process was too busy to read it', async () => {
+  const [[, ioredis]] = NEWEST;
+  const redis = await startedRedis();
+  const application = await opened(ioredis, redis.url);
+  const database = await startDatabase(application);
+  await database.connect(1);
+  const underWay = database.connect(1);
+  // The reservation is on its way then; node-redis would write it a turn later.
+  await new Promise(setImmediate);
+  const busyUntil = performance.now() + 2 * TIMEOUT_MS;
+  while (performance.now() < busyUntil);
+  await underWay;
+  expect(database.unavailable).toEqual([]);
+});
