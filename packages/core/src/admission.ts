@@ -120,7 +120,7 @@ export class Admission {
       const sharedMs = this.#budget ? this.#budget.waitMs(this.#waiting.length) : 0;
       if (sharedMs === undefined) return;
       const now = this.#clock.now();
-      const delayMs = Math.max(sharedMs, waitMs(this.#pace, this.#limit, now));
+      const delayMs = Math.max(sharedMs, waitMs(this.#pace, now));
       if (delayMs > 0) {
         this.#callOff = this.#clock.after(delayMs, () => this.#admit());
         return;

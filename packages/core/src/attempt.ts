@@ -38,7 +38,7 @@ export async function attemptOnce<T>(
   const target = await inTime(context, attempt, signal, async (until) => {
     const found = await abortable(context.target(endpoint), until);
     attempt.target = found;
-    // What takes its time when it is first asked for, lest leave is given and not used.
+    // All that may take its time comes before leave: those that had it would wait here, and then all go at once.
     await abortable(Promise.all([context.token(found), context.tls(ssl)]), until);
     return found;
   });

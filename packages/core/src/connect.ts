@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ConnectionOptions } from 'node:tls';
 import type { Admission } from './admission.js';
 import { type Attempt, attemptOnce, ranOutOfTime } from './attempt.js';
@@ -82,6 +83,8 @@ export async function connect<T>(
 ): Promise<T> {
   const { signal, stopRetrying, timeoutMs, atMostMs = Number.POSITIVE_INFINITY } = options;
   const { now } = context;
+  // All connections of a pool listen to its end, and there is no other number that is right.
+  if (stopRetrying) setMaxListeners(0, stopRetrying);
   const about = { hostname: endpoint.hostname, port: endpoint.port, username: endpoint.username };
   const policy = {
     ...context.options.retryPolicy,

@@ -13,6 +13,10 @@
 export const OF_KNOWN_LIMIT = 0.95;
 /** The share of a known limit that may be opened at once, after a pause: small pools should not notice that there is one. */
 const AT_ONCE = 0.05;
+/** Without a connection for so long it is a pause: in a second that was used evenly, nothing is left for more at once. */
+const PAUSE_MS = 1_000;
+/** A connection that is let go this late still counts from when it was due: else the lateness of timers would add up. */
+const LATE_MS = 20;
 /** What a refusal leaves of the rate that the server was seen to admit. */
 const AFTER_REFUSAL = 0.9;
 /** What is added each second after a cut: this share of it, or at least that many. */
@@ -29,9 +33,16 @@ export interface Pace {
   readonly slowedAtMs: number;
   /** When the next connection is due, if they come evenly. */
   readonly dueMs: number;
+  /** How many need not wait until they are due: what they take ahead is paid back before the others go on. */
+  readonly atOnce: number;
 }
 
-export const UNHURRIED: Pace = { slowedTo: Number.POSITIVE_INFINITY, slowedAtMs: 0, dueMs: 0 };
+export const UNHURRIED: Pace = {
+  slowedTo: Number.POSITIVE_INFINITY,
+  slowedAtMs: 0,
+  dueMs: Number.NEGATIVE_INFINITY,
+  atOnce: 0,
+};
 
 /** The rate that holds now, of which the known limit (infinite where none is) is the most. */
 export function rateAt({ slowedTo, slowedAtMs }: Pace, limit: number, nowMs: number): number {
@@ -42,16 +53,21 @@ export function rateAt({ slowedTo, slowedAtMs }: Pace, limit: number, nowMs: num
 }
 
 /** How long until the next connection may be opened. */
-export function waitMs(pace: Pace, limit: number, nowMs: number): number {
-  const rate = rateAt(pace, limit, nowMs);
-  // Only a known limit may be used at once: the other one is found by not overstepping it.
-  const atOnceMs = rate < limit * OF_KNOWN_LIMIT ? 0 : Math.floor(limit * AT_ONCE) * spacingMs(rate);
-  return Math.max(0, pace.dueMs - (Number.isFinite(atOnceMs) ? atOnceMs : 0) - nowMs);
+export function waitMs({ dueMs, atOnce }: Pace, nowMs: number): number {
+  return atOnce > 0 ? 0 : Math.max(0, dueMs - nowMs);
 }
 
 /** The pace after a connection was let go. */
 export function afterOpening(pace: Pace, limit: number, nowMs: number): Pace {
-  return { ...pace, dueMs: Math.max(nowMs, pace.dueMs) + spacingMs(rateAt(pace, limit, nowMs)) };
+  const rate = rateAt(pace, limit, nowMs);
+  const paused = nowMs - pace.dueMs >= PAUSE_MS;
+  // Only a known limit may be used at once: the other one is found by not overstepping it.
+  const most = rate < limit * OF_KNOWN_LIMIT ? 0 : Math.floor(limit * AT_ONCE);
+  return {
+    ...pace,
+    dueMs: (nowMs - pace.dueMs < LATE_MS ? pace.dueMs : nowMs) + spacingMs(rate),
+    atOnce: paused ? most : Math.max(0, Math.min(most, pace.atOnce - 1)),
+  };
 }
 
 /**
@@ -64,7 +80,7 @@ export function afterRefusal(pace: Pace, limit: number, admittedAtMs: readonly n
   const slowedTo = Math.max(LEAST_RATE, admitted * AFTER_REFUSAL);
   // What was admitted within the last second is used up until that second is over.
   const usedUpMs = (admittedAtMs[0] ?? nowMs) + admittedAtMs.length * spacingMs(slowedTo);
-  return { slowedTo, slowedAtMs: nowMs, dueMs: Math.max(nowMs + spacingMs(slowedTo), usedUpMs) };
+  return { slowedTo, slowedAtMs: nowMs, dueMs: Math.max(nowMs + spacingMs(slowedTo), usedUpMs), atOnce: 0 };
 }
 
 function creep(slowedTo: number): number {

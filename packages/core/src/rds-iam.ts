@@ -45,7 +45,10 @@ export interface RdsIam {
 
 /** The world outside, passed in so that tests own the clock, the dice and the network. */
 export interface Effects {
+  /** The time of day, by which tokens and credentials expire. */
   now(): number;
+  /** For what takes time and what is due: a clock that is set, or one that stands still, does not touch it. */
+  monotonicNow(): number;
   random(): number;
   after(delayMs: number, callback: () => void): () => void;
   sign(request: SigningRequest): Promise<string>;
@@ -62,6 +65,7 @@ const MAX_RDS_NAMES = 1_024;
 
 const system: Effects = {
   now: () => Date.now(),
+  monotonicNow: () => performance.now(),
   random: () => Math.random(),
   after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
@@ -171,7 +175,7 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
   const context: ConnectContext = {
     options,
     admissions: new Map<string, Admission>(),
-    now: world.now,
+    now: world.monotonicNow,
     random: world.random,
     after: world.after,
     target,

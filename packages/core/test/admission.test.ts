@@ -19,6 +19,7 @@ class Server {
   attempts = 0;
   underWay = 0;
   mostUnderWay = 0;
+  coldMs = 0;
 
   constructor(
     readonly world: World,
@@ -46,9 +47,9 @@ class Server {
     );
   }
 
-  /** Between 1 and 4 ms each way, never twice the same. */
+  /** Between 1 and 4 ms each way, never twice the same, and longer for the first logins of all. */
   #travel(): Promise<void> {
-    const delayMs = 1 + 3 * this.world.dice();
+    const delayMs = 1 + 3 * this.world.dice() + (this.attempts <= 10 ? this.coldMs : 0);
     return new Promise((resolve) => this.world.effects.after?.(delayMs, resolve));
   }
 }
@@ -76,13 +77,50 @@ describe('ten times as many connections at once as the server admits in a second
   const ADMITS = 50;
   const WANTED = 10 * ADMITS;
 
-  test('where the limit is known, all succeed in about the time that takes, and hardly one is refused', async () => {
-    const { world, iam, server } = setUp({ maxConnectionsPerSecond: ADMITS }, ADMITS);
+  test.each([20, 50, 100, 200])(
+    'where the limit, %i, is known, all succeed in about the time that takes, and hardly one is refused',
+    async (admits) => {
+      const { world, iam, server } = setUp({ maxConnectionsPerSecond: admits }, admits);
+      const startedAt = world.time;
+      await world.runTimersUntil(Promise.all(times(10 * admits, () => iam.connect(endpoint, server.logIn))));
+      expect(server.attempts).toBeLessThanOrEqual(1.005 * 10 * admits);
+      expect(world.time - startedAt).toBeLessThan(1.1 * 10_000);
+      expect(server.busiestSecond()).toBeLessThanOrEqual(admits);
+    },
+  );
+
+  test.each([20, 40, 100, 200])(
+    'nor where the limit is %i, and the first logins take longer than those after them',
+    async (admits) => {
+      const { world, iam, server } = setUp({ maxConnectionsPerSecond: admits }, admits);
+      server.coldMs = 30;
+      const startedAt = world.time;
+      await world.runTimersUntil(Promise.all(times(10 * admits, () => iam.connect(endpoint, server.logIn))));
+      expect(server.attempts).toBeLessThanOrEqual(1.005 * 10 * admits);
+      expect(world.time - startedAt).toBeLessThan(1.1 * 10_000);
+    },
+  );
+
+  test('nor does it take longer where timers are late', async () => {
+    const world = new World();
+    const { after } = world.effects;
+    const late: typeof after = (delayMs, callback) => after?.(delayMs + 15 * world.dice(), callback) ?? (() => {});
+    const iam = createRdsIamWith({ ...world.effects, after: late }, { credentials, maxConnectionsPerSecond: 200 });
+    const server = new Server(world, 200);
     const startedAt = world.time;
-    await world.runTimersUntil(Promise.all(times(WANTED, () => iam.connect(endpoint, server.logIn))));
-    expect(server.attempts).toBeLessThanOrEqual(1.02 * WANTED);
-    expect(world.time - startedAt).toBeLessThan(1.15 * 10_000);
-    expect(server.busiestSecond()).toBeLessThanOrEqual(ADMITS);
+    await world.runTimersUntil(Promise.all(times(2_000, () => iam.connect(endpoint, server.logIn))));
+    expect(server.attempts).toBeLessThanOrEqual(1.005 * 2_000);
+    expect(world.time - startedAt).toBeLessThan(1.1 * 10_000);
+  });
+
+  test('where the token takes long to come, those that have leave for a connection do not all go at once with it', async () => {
+    const world = new World();
+    const slowly = () =>
+      new Promise<typeof credentials>((resolve) => world.effects.after?.(700, () => resolve(credentials)));
+    const iam = createRdsIamWith(world.effects, { credentials: slowly, maxConnectionsPerSecond: 20 });
+    const server = new Server(world, 20);
+    await world.runTimersUntil(Promise.all(times(40, () => iam.connect(endpoint, server.logIn))));
+    expect(server.attempts).toBe(40);
   });
 
   test.each([
@@ -228,6 +266,22 @@ test('an outage is not taken for a limit: when it is over, all get in at once', 
   await world.runTimersUntil(Promise.all(all));
   // The end of the outage, and the longest wait between attempts by then.
   expect(world.time - startedAt).toBeLessThan(3_000 + 5_000);
+});
+
+test('a clock that stands still, or is set back, holds nobody up', async () => {
+  const world = new World();
+  const server = new Server(world, 10_000);
+  let hours = 0;
+  const iam = createRdsIamWith(
+    { ...world.effects, now: () => Date.parse('2026-01-01') - hours * 3_600_000 },
+    { credentials, maxConnectionsPerSecond: 10 },
+  );
+  const connect = () => iam.connect(endpoint, server.logIn);
+  const startedAt = world.time;
+  await world.runTimersUntil(Promise.all(times(20, connect)));
+  hours = 1;
+  await world.runTimersUntil(Promise.all(times(20, connect)));
+  expect(world.time - startedAt).toBeLessThan(5_000);
 });
 
 test('before the server has answered, only a few logins are under way', async () => {

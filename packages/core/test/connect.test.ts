@@ -198,6 +198,23 @@ describe('connect', () => {
     expect(logins).toHaveLength(2);
   });
 
+  test('has many wait for the end of one pool, without a warning of Node.js', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    const { world, iam } = setUp();
+    const { signal: stopRetrying } = new AbortController();
+    await iam.connect(endpoint, async () => 'connection');
+    const all = Array.from({ length: 20 }, () => {
+      const steps = [fail(refused), () => 'connection'];
+      return iam.connect(endpoint, async () => steps.shift()?.(), { stopRetrying });
+    });
+    await world.runTimersUntil(Promise.all(all));
+    await settle();
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+  });
+
   test('asks for no token and dials nothing when there are no credentials', async () => {
     const provider = async () => Promise.reject(new Error('not logged in'));
     const { iam, logins, opener, world } = setUp({ credentials: provider });

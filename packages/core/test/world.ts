@@ -11,6 +11,7 @@ export class World {
 
   readonly effects: Partial<Effects> = {
     now: () => this.time,
+    monotonicNow: () => this.time,
     random: () => this.chance,
     after: (delayMs, callback) => {
       const timer = { at: this.time + delayMs, callback };
