@@ -5,6 +5,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { type CertificateAuthority, createCertificateAuthority } from './certificates.js';
 import { checkFaults, type Faults } from './faults.js';
+import type { LoginEvent } from './login-event.js';
 import { MysqlLogin } from './mysql/login.js';
 import { checkOptions, type EmulatorOptions } from './options.js';
 import { PostgresLogin } from './postgres/login.js';
@@ -81,6 +82,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     socket.on('error', () => {}); // what an error means here, the close that follows says, too
     socket.once('close', () => sockets.delete(socket));
   };
+  const { onLogin } = checked;
+  const tell = (login: LoginEvent) => {
+    if (onLogin) process.nextTick(onLogin, login);
+  };
   const shared: Shared = {
     options: checked,
     tokens,
@@ -96,11 +101,16 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       return rate;
     },
     certificate: async () => (faults.tls === 'off' ? undefined : certificates.present(faults.tls)),
-    count: (event) => {
-      counts[event] += 1;
+    countLogin: (outcome, username) => {
+      counts[outcome] += 1;
+      tell({ atMs: checked.now(), username, outcome });
     },
-    countRefusal: (reason) => {
+    countRefusal: (reason, username) => {
       refused[reason] += 1;
+      tell({ atMs: checked.now(), username, outcome: 'refused', reason });
+    },
+    countCancelRequest: () => {
+      counts.cancelRequests += 1;
     },
     established: (client) => {
       sessions.add(client);

@@ -6,5 +6,6 @@ export {
 } from './certificates.js';
 export { type Emulator, type EmulatorStats, startEmulator } from './emulator.js';
 export type { Faults, ThrottleFault } from './faults.js';
+export type { LoginEvent } from './login-event.js';
 export type { AccessKey, EmulatorOptions, Engine, UpstreamOptions } from './options.js';
 export type { RefusalReason } from './refusal.js';

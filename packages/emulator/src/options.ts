@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { fail, integer, names, object, oneOf, text, unknownNames } from './checks.js';
 import { checkFaults, type Faults } from './faults.js';
+import type { LoginEvent } from './login-event.js';
 
 /** An access key that may sign tokens. Make one up: nothing here talks to AWS. */
 export interface AccessKey {
@@ -106,6 +107,12 @@ export interface EmulatorOptions {
    * @defaultValue nothing
    */
   readonly faults?: Faults;
+  /**
+   * Told of every login once it is settled, in that order: the server's log. It is called apart from the login, which it
+   * neither delays nor fails; what it throws is an uncaught exception.
+   * @defaultValue nobody is told
+   */
+  readonly onLogin?: (login: LoginEvent) => void;
 }
 
 export interface CheckedOptions {
@@ -122,6 +129,7 @@ export interface CheckedOptions {
   readonly requireSecureTransport: boolean;
   readonly now: () => number;
   readonly faults: Faults;
+  readonly onLogin: ((login: LoginEvent) => void) | undefined;
 }
 
 /** Checks every option, and copies what it keeps. @throws TypeError that names the option */
@@ -129,14 +137,15 @@ export function checkOptions(options: EmulatorOptions): CheckedOptions {
   const given = object('options', options);
   unknownNames('options', given, [
     ...['engine', 'upstream', 'region', 'accessKeys', 'hostnames', 'port', 'tokenPort', 'listenHostname', 'iamUsers'],
-    ...['authenticationTimeoutMs', 'requireSecureTransport', 'now', 'faults'],
+    ...['authenticationTimeoutMs', 'requireSecureTransport', 'now', 'faults', 'onLogin'],
   ]);
-  const { engine = 'postgres', now = () => Date.now(), faults = {}, requireSecureTransport } = options;
+  const { engine = 'postgres', now = () => Date.now(), faults = {}, requireSecureTransport, onLogin } = options;
   oneOf('engine', engine, ['postgres', 'mysql']);
   if (requireSecureTransport !== undefined && (typeof requireSecureTransport !== 'boolean' || engine !== 'mysql')) {
     fail('requireSecureTransport', 'a boolean, and is for the engine "mysql"', requireSecureTransport);
   }
   if (typeof now !== 'function') fail('now', 'a function that returns milliseconds', now);
+  if (onLogin !== undefined && typeof onLogin !== 'function') fail('onLogin', 'a function of a login', onLogin);
   checkFaults(faults);
   if (typeof options.region !== 'string' || !/^[a-z0-9]+(-[a-z0-9]+)+$/.test(options.region)) {
     fail('region', 'an AWS region, such as "eu-west-1"', options.region);
@@ -160,6 +169,7 @@ export function checkOptions(options: EmulatorOptions): CheckedOptions {
     requireSecureTransport: requireSecureTransport ?? true,
     now,
     faults: structuredClone(faults),
+    onLogin,
   };
 }
 

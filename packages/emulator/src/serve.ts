@@ -24,14 +24,17 @@ export interface Shared {
   certificate(): Promise<SecureContext | undefined>;
   /** Sees every socket to the upstream before anything can go wrong with it. */
   track(socket: Socket): void;
-  count(event: 'accepted' | 'relayed' | 'cancelRequests'): void;
-  countRefusal(reason: RefusalReason): void;
+  countLogin(outcome: 'accepted' | 'relayed', username: string): void;
+  countRefusal(reason: RefusalReason, username: string | undefined): void;
+  countCancelRequest(): void;
   /** Takes note of a session that has begun. */
   established(client: Socket): void;
 }
 
 /** One client's login, in the protocol of an engine. */
 export interface Login {
+  /** The user who logs in, once the client has said so. */
+  readonly username: string | undefined;
   /** Resolves when the client is joined to the upstream. @throws Refusal, ConnectionEnded */
   run(): Promise<void>;
   /** Leaves the upstream, unless a session has begun. */
@@ -55,7 +58,7 @@ export async function serve(raw: Socket, shared: Shared, startLogin: StartLogin)
 export async function attempt(raw: Socket, shared: Shared, login: Login, run: () => Promise<void>): Promise<void> {
   let refused = false;
   const timer = setTimeout(() => {
-    if (!refused) shared.countRefusal('timeout');
+    if (!refused) shared.countRefusal('timeout', login.username);
     raw.destroy(); // PostgreSQL and MySQL, too, say nothing
   }, shared.options.authenticationTimeoutMs);
   timer.unref();
@@ -70,7 +73,7 @@ export async function attempt(raw: Socket, shared: Shared, login: Login, run: ()
     login.hangUp();
     if (error instanceof Refusal) {
       // A client that leaves takes our connection to the upstream along, and was not refused.
-      if (!(raw.destroyed && error.reason === 'upstream')) shared.countRefusal(error.reason);
+      if (!(raw.destroyed && error.reason === 'upstream')) shared.countRefusal(error.reason, login.username);
       if (error.answer) return login.refuse(error.answer);
     } else if (!(error instanceof ConnectionEnded)) {
       return login.refuse(login.internalError(error));

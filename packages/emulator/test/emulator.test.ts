@@ -76,6 +76,7 @@ describe('options', () => {
       { ...good, authenticationTimeoutMs: 0 },
     ],
     ['"now" must be a function that returns milliseconds, got number', { ...good, now: 5 }],
+    ['"onLogin" must be a function of a login, got true', { ...good, onLogin: true }],
     [
       '"faults" must be an object of throttle, clockOffsetMs, tls, hang, got "thorttle"',
       { ...good, faults: { thorttle: {} } },

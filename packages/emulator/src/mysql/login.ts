@@ -32,6 +32,7 @@ const ANY_PLUGIN = 'rds_iam_emulator';
 
 /** See {@link Login}. */
 export class MysqlLogin implements Login {
+  username: string | undefined;
   readonly #connection: Connection;
   readonly #shared: Shared;
   readonly #upstream: Upstream;
@@ -54,6 +55,7 @@ export class MysqlLogin implements Login {
     const certificate = await this.#shared.certificate();
     const offered = offer(greeting, certificate !== undefined);
     const response = await open(this.#connection, this.#channel, certificate, offered);
+    this.username = response.username;
     if (!this.#connection.encrypted && this.#shared.options.requireSecureTransport) throw plaintextRefused();
     await this.#hangIfTold('before-authentication');
     const ok = this.#hasIam(response.username)
@@ -87,13 +89,13 @@ export class MysqlLogin implements Login {
     // Only now, as the upstream does not wait long for an answer to its greeting.
     await delayed;
     if (this.#connection.raw.destroyed) throw new ConnectionEnded();
-    this.#shared.count('accepted');
+    this.#shared.countLogin('accepted', username);
     return ok;
   }
 
   /** A user without IAM gets the upstream's own password authentication. @throws Refusal, ConnectionEnded */
   async #logInWithPassword(response: Response, greeting: Greeting): Promise<Buffer> {
-    this.#shared.count('relayed');
+    this.#shared.countLogin('relayed', response.username);
     await this.#upstream.respond(response, greeting);
     const { plugin, authentication } = response;
     const payload = await this.#relay(response.username, { plugin, authentication, scramble: greeting.scramble });
@@ -155,10 +157,11 @@ export class MysqlLogin implements Login {
     const payload = await this.#channel.read(MAX_LOGIN_PACKET_BYTES);
     await settle(connection.stream, this.#upstream.end);
     const change = parseChangeUser(payload);
+    this.username = change.username;
     if (this.#hasIam(change.username)) {
       return this.#join(await this.#changeWithToken(change, response), response, greeting);
     }
-    this.#shared.count('relayed');
+    this.#shared.countLogin('relayed', change.username);
     this.#upstream.command(payload);
     const { plugin, authentication } = change;
     const answer = await this.#relay(change.username, { plugin, authentication, scramble: greeting.scramble });
@@ -180,7 +183,7 @@ export class MysqlLogin implements Login {
       }),
     );
     const ok = await authenticate(this.#upstream, { plugin: ANY_PLUGIN, scramble: Buffer.alloc(0) }, password);
-    this.#shared.count('accepted');
+    this.#shared.countLogin('accepted', change.username);
     return ok;
   }
 

@@ -34,6 +34,7 @@ import { authenticationRequest, dial, logIn, readUpstream } from './upstream.js'
 
 /** See {@link Login}. */
 export class PostgresLogin implements Login {
+  username: string | undefined;
   readonly #connection: Connection;
   readonly #shared: Shared;
   /** The sockets to the upstream, as long as they are not joined to the client. */
@@ -52,6 +53,7 @@ export class PostgresLogin implements Login {
 
     const { startup } = opening;
     const username = startup.parameters.get('user') ?? '';
+    this.username = username;
     if (!connection.encrypted) throw plaintextRefused(connection.address, startup.parameters);
     await this.#hangIfTold('before-authentication');
     const { iamUsers } = this.#shared.options;
@@ -86,7 +88,7 @@ export class PostgresLogin implements Login {
     const { password, username: upstreamUsername = username } = this.#shared.options.upstream;
     const { upstream, reader } = await this.#dial(withUser(startup, username, upstreamUsername));
     const ok = await logIn(upstream, reader, upstreamUsername, password, (bytes) => client.stream.write(bytes));
-    this.#shared.count('accepted');
+    this.#shared.countLogin('accepted', username);
     this.#join(upstream, reader, ok.bytes);
   }
 
@@ -100,7 +102,7 @@ export class PostgresLogin implements Login {
         case Authentication.md5Password:
         case Authentication.sasl:
           // From here on the two settle it between them.
-          this.#shared.count('relayed');
+          this.#shared.countLogin('relayed', username);
           return this.#join(upstream, reader, message.bytes);
       }
       if (message.type === 'N' || message.type === 'v') {
@@ -154,7 +156,7 @@ export class PostgresLogin implements Login {
 
   /** Passes a CancelRequest on. As with PostgreSQL, the client sees that it is done when the connection closes. */
   async #passCancel(packet: Buffer): Promise<never> {
-    this.#shared.count('cancelRequests');
+    this.#shared.countCancelRequest();
     // There is no answer to a CancelRequest, and so none to its failure.
     const upstream = await this.#connect().catch(() => undefined);
     if (upstream) {

@@ -1,6 +1,7 @@
 import type { MariadbServer } from '@rds-iam/test-servers';
 import mariadb from 'mariadb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LoginEvent } from '../../src/index.js';
 import { type ChangeUser, encodeChangeUser } from '../../src/mysql/change-user.js';
 import { encodePacket } from '../../src/mysql/protocol.js';
 import { findAnswer } from '../../src/mysql/session.js';
@@ -81,7 +82,8 @@ describe('COM_CHANGE_USER', () => {
   ];
   test.each(refused)('with a token that is refused (%s) ends the session', async (reason, token) => {
     let time = Date.now();
-    await using emulator = await start(server, { now: () => time });
+    const log: LoginEvent[] = [];
+    await using emulator = await start(server, { now: () => time, onLogin: (login) => log.push(login) });
     const connection = await client(emulator);
     if (reason === 'expired') time += 901_000;
     const changing = connection.changeUser({ user: 'other', password: await token(emulator), database: 'shop' });
@@ -90,6 +92,10 @@ describe('COM_CHANGE_USER', () => {
       message: "Access denied for user 'other'@'127.0.0.1' (using password: YES)",
     });
     expect(emulator.stats).toMatchObject({ accepted: 1, refused: { [reason]: 1 } });
+    expect(log).toMatchObject([
+      { username: 'app', outcome: 'accepted' },
+      { atMs: time, username: 'other', outcome: 'refused', reason },
+    ]);
     connection.destroy();
     await until(() => emulator.stats.open === 0);
   });

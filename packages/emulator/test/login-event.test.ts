@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import type { LoginEvent } from '../src/index.js';
+import { ask, failure, KEY, start, Wire } from './harness.js';
+
+/** An emulator whose clock stands still, and its log. */
+async function logged(options: Parameters<typeof start>[0] = {}) {
+  const log: LoginEvent[] = [];
+  const atMs = Date.now();
+  const emulator = await start({ ...options, now: () => atMs, onLogin: (login) => log.push(login) });
+  return { emulator, log, atMs };
+}
+
+test('the log tells of logins in their order, with the reasons that clients never get', async () => {
+  const { emulator, log, atMs } = await logged({ accessKeys: [{ ...KEY, usernames: ['postgres'] }] });
+  await using _ = emulator;
+  await ask(emulator);
+  await failure(ask(emulator, { password: 'x' }));
+  await failure(ask(emulator, { user: 'somebody' }));
+  emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'deny', counting: 'logins' } });
+  await failure(ask(emulator));
+  expect(log).toEqual([
+    { atMs, username: 'postgres', outcome: 'accepted' },
+    { atMs, username: 'postgres', outcome: 'refused', reason: 'malformed' },
+    { atMs, username: 'somebody', outcome: 'refused', reason: 'not-authorized' },
+    { atMs, username: 'postgres', outcome: 'refused', reason: 'throttled' },
+  ]);
+});
+
+test('a user without rds_iam is told of, too', async () => {
+  const { emulator, log, atMs } = await logged({ iamUsers: ['app'] });
+  await using _ = emulator;
+  await failure(ask(emulator));
+  expect(log).toEqual([{ atMs, username: 'postgres', outcome: 'refused', reason: 'static-password' }]);
+});
+
+test('who says nothing has no name', async () => {
+  const { emulator, log, atMs } = await logged({ authenticationTimeoutMs: 50 });
+  await using _ = emulator;
+  await using wire = await Wire.open(emulator);
+  await wire.rest();
+  expect(log).toEqual([{ atMs, username: undefined, outcome: 'refused', reason: 'timeout' }]);
+});
