@@ -9,6 +9,7 @@ import { importTime } from './import-time.js';
 import { memory } from './memory.js';
 import { mysqlFigures } from './mysql-figures.js';
 import { physicalConnections } from './physical-connections.js';
+import { storm } from './storm.js';
 import { table } from './table.js';
 
 const RESULTS = new URL('../results/', import.meta.url);
@@ -23,6 +24,7 @@ const MEASURES = [
   mysqlFigures,
   frameworks,
   importTime,
+  storm,
 ];
 // By name, to measure one again: `pnpm bench frameworks`.
 const wanted = process.argv.slice(2);

@@ -47,7 +47,7 @@ export async function startMysqlBench(poolSize: number): Promise<MysqlBench> {
     plain: () => mysql2.createPool({ ...config, port, ssl, password: token, enableCleartextPlugin: true }),
     direct: () => mysql2.createPool({ ...config, port: server.port, ssl: { ca: authority.ca, verifyIdentity: true } }),
     async emulatorPeakRssBytes() {
-      emulator.send('memory');
+      emulator.send(['memory']);
       return (await answer<{ peakRssBytes: number }>()).peakRssBytes;
     },
     async [Symbol.asyncDispose]() {

@@ -1,0 +1,24 @@
+import { AwsPoolConfig } from 'aws-advanced-nodejs-wrapper';
+import { AwsMySQLPoolClient } from 'aws-advanced-nodejs-wrapper/mysql';
+import { AwsPgPoolClient } from 'aws-advanced-nodejs-wrapper/pg';
+import { CREDENTIALS, REGION } from '../login.js';
+import type { Contender } from './storm.js';
+
+/**
+ * AWS's wrapper with its own pool and IAM plugin, which keeps tokens, and after a refusal tries once more with a new one.
+ * Its failover plugins are for Aurora, and are to be off elsewhere.
+ */
+export const awsWrapper: Contender = ({ engine, host, port, user, database, ca, wanted }) => {
+  const config = {
+    ...{ host, port, user, database, ssl: { ca }, plugins: 'iam', iamRegion: REGION },
+    customAwsCredentialProviderHandler: { getAwsCredentialsProvider: () => async () => CREDENTIALS },
+  };
+  const poolConfig = new AwsPoolConfig({ maxConnections: wanted });
+  if (engine === 'mysql') {
+    // For mysql2, which the wrapper hands it to: without it, mysql2 keeps the token to itself.
+    const pool = new AwsMySQLPoolClient({ ...config, enableCleartextPlugin: true }, poolConfig);
+    return () => pool.getConnection();
+  }
+  const pool = new AwsPgPoolClient(config, poolConfig);
+  return () => pool.connect();
+};

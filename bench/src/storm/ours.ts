@@ -1,0 +1,35 @@
+import type { ConnectionLimiter } from '@rds-iam/core';
+import { createPool } from '@rds-iam/mysql2/promise';
+import { Pool } from '@rds-iam/pg';
+import { redisLimiter } from '@rds-iam/redis';
+import { Redis } from 'ioredis';
+import { CREDENTIALS, REGION } from '../login.js';
+import type { Contender, Open, Storm } from './storm.js';
+
+/** Ours, told what the server admits. */
+export const oursKnowing: Contender = (storm) => open(storm, { maxConnectionsPerSecond: storm.connectionsPerSecond });
+
+/** Ours as it is by default: to PostgreSQL no limit is known, to MySQL one that is too high. */
+export const oursUnknowing: Contender = (storm) => open(storm, {});
+
+/** Ours in one process of a fleet, told what the server admits to all of them. */
+export const oursSharing: Contender = (storm) => {
+  const limiter = redisLimiter({ client: new Redis(storm.redisUrl), fleetSize: storm.processes });
+  return open(storm, { maxConnectionsPerSecond: storm.connectionsPerSecond, limiter });
+};
+
+interface Limits {
+  readonly maxConnectionsPerSecond?: number;
+  readonly limiter?: ConnectionLimiter;
+}
+
+function open(storm: Storm, options: Limits): Open {
+  const { engine, host, port, user, database, ca, wanted } = storm;
+  const config = { host, port, user, database, iam: { region: REGION, credentials: CREDENTIALS, ca, ...options } };
+  if (engine === 'mysql') {
+    const pool = createPool({ ...config, connectionLimit: wanted });
+    return () => pool.getConnection();
+  }
+  const pool = new Pool({ ...config, max: wanted });
+  return () => pool.connect();
+}

@@ -1,0 +1,82 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import type { EmulatorOptions, Faults, LoginEvent } from '@rds-iam/emulator';
+import { startMariadb, startPostgres, startRedis } from '@rds-iam/test-servers';
+import { CREDENTIALS, REGION } from '../login.js';
+
+/** A database that admits so many logins in any second, and no more. */
+export interface LimitedServer extends AsyncDisposable {
+  readonly engine: 'postgres' | 'mysql';
+  readonly connectionsPerSecond: number;
+  readonly host: string;
+  readonly port: number;
+  readonly ca: string;
+  readonly user: string;
+  readonly database: string;
+  /** Of a Redis that those who connect can share. */
+  readonly redisUrl: string;
+  /** Begins the count of the limit and the log anew; `false` lifts the limit. */
+  beginLog(limited?: boolean): Promise<void>;
+  log(): Promise<readonly LoginEvent[]>;
+  /** Resolves when no connection is left. */
+  allClosed(): Promise<void>;
+}
+
+/** A real database, and the emulator in front of it in a process of its own. */
+export async function startLimitedServer(
+  engine: 'postgres' | 'mysql',
+  connectionsPerSecond: number,
+): Promise<LimitedServer> {
+  const upstream = engine === 'mysql' ? await startMysqlUpstream() : await startPostgresUpstream();
+  const redis = await startRedis();
+  const emulator = fork(new URL('../emulator-process.mjs', import.meta.url));
+  const ask = async <T>(question: unknown): Promise<T> => {
+    emulator.send(question as object);
+    return ((await once(emulator, 'message')) as [T])[0];
+  };
+  const { hostname, port: upstreamPort } = upstream.server;
+  const options: EmulatorOptions = {
+    engine,
+    upstream: { hostname, port: upstreamPort },
+    region: REGION,
+    accessKeys: [CREDENTIALS],
+  };
+  const { port, ca } = await ask<{ port: number; ca: string }>(options);
+  const throttled: Faults = { throttle: { connectionsPerSecond, action: 'deny', counting: 'logins' } };
+  const log = () => ask<{ logins: LoginEvent[]; open: number }>(['log']);
+  return {
+    ...{ engine, connectionsPerSecond, host: '127.0.0.1', port, ca, user: 'app', database: upstream.database },
+    redisUrl: redis.url,
+    beginLog: (limited = true) => ask(['faults', limited ? throttled : {}]),
+    log: async () => (await log()).logins,
+    async allClosed() {
+      while ((await log()).open > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    },
+    async [Symbol.asyncDispose]() {
+      emulator.disconnect();
+      await once(emulator, 'exit');
+      await Promise.all([upstream.server.close(), redis.close()]);
+    },
+  };
+}
+
+/** Many more than any storm wants, so that the limit is the only one. */
+const settings = { max_connections: '1000' };
+
+async function startPostgresUpstream() {
+  const server = await startPostgres({ settings });
+  const superuser = await server.connectAsSuperuser();
+  await superuser.query('CREATE ROLE app LOGIN');
+  await superuser.end();
+  return { server, database: 'postgres' };
+}
+
+async function startMysqlUpstream() {
+  const server = await startMariadb({ settings });
+  const admin = await server.connectAsSuperuser();
+  await admin.query("create user app@'%' identified by ''");
+  await admin.query('create database shop');
+  await admin.query("grant all on shop.* to app@'%'");
+  await admin.end();
+  return { server, database: 'shop' };
+}
