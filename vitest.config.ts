@@ -49,6 +49,7 @@ const mysqlTests = [
   'packages/{mysql2,typeorm,knex,sequelize,redis}/test/**/*.test.ts',
   'packages/emulator/test/mysql/**/*.test.ts',
   'test/recipes/test/**/*.test.ts',
+  'test/faults/test/**/*.test.ts',
 ];
 
 export default defineConfig({

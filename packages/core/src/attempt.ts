@@ -3,7 +3,7 @@ import { Admission, type Leave } from './admission.js';
 import type { ConnectContext, ConnectOptions, Engine, Login, Target } from './connect.js';
 import { publish } from './diagnostics.js';
 import type { Endpoint } from './endpoint.js';
-import { configError, isRdsIamError } from './errors.js';
+import { AttemptTimeout, configError, isRdsIamError, RdsIamError } from './errors.js';
 
 /** One attempt to open a physical connection, and what is known of it so far. */
 export interface Attempt {
@@ -32,6 +32,7 @@ export async function attemptOnce<T>(
   { signal, stopRetrying, ssl, engine }: ConnectOptions,
   attempt: Attempt,
 ): Promise<T> {
+  attempt.target = undefined;
   attempt.token = undefined;
   attempt.leave = undefined;
   attempt.cutShort = false;
@@ -114,13 +115,17 @@ async function inTime<T>(
   try {
     return await work(control.signal);
   } catch (error) {
-    throw timedOut ? timeoutError(now() - startedAt, error) : error;
+    throw timedOut ? timeoutError(now() - startedAt, attempt, error) : error;
   } finally {
     callOff();
     outer?.removeEventListener('abort', stop);
   }
 }
 
-function timeoutError(afterMs: number, cause: unknown): Error {
-  return Object.assign(new Error(`no answer within ${Math.round(afterMs)} ms`, { cause }), { code: 'ETIMEDOUT' });
+function timeoutError(afterMs: number, { target, token }: Attempt, cause: unknown): Error {
+  const timeout = new AttemptTimeout(afterMs, cause);
+  if (!target || token !== undefined) return timeout;
+  // Signing takes no time: what was waited for is what to sign with.
+  const message = `no AWS credentials: their source did not answer within ${Math.round(afterMs)} ms`;
+  return new RdsIamError('ERR_RDS_IAM_CREDENTIALS', message, { cause: timeout });
 }

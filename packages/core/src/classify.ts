@@ -1,4 +1,4 @@
-import { isRdsIamError, type RdsIamErrorCode, redact } from './errors.js';
+import { AttemptTimeout, isRdsIamError, type RdsIamError, type RdsIamErrorCode, redact } from './errors.js';
 
 /** What a failed attempt to log in means, as far as the error alone tells. */
 export interface Classification {
@@ -116,7 +116,7 @@ export function classify(error: unknown): Classification {
 }
 
 function classifyShape(code: string, message: string, errno: number, error: unknown): Outcome {
-  if (isRdsIamError(error)) return { code: error.code, retry: isPassingDnsFailure(error) ? 'few-times' : 'never' };
+  if (isRdsIamError(error)) return { code: error.code, retry: retryOf(error) };
   const proxy = firstMatch(PROXY_SENTENCES, message);
   if (proxy) return proxy;
   const postgres = firstMatch(POSTGRES_MESSAGES[code] ?? [], message);
@@ -129,8 +129,9 @@ function classifyShape(code: string, message: string, errno: number, error: unkn
   return (code === '' && firstMatch(MESSAGES, message)) || { code: 'ERR_RDS_IAM_LOGIN', retry: 'never' };
 }
 
-function isPassingDnsFailure({ code, cause }: { readonly code: string; readonly cause?: unknown }): boolean {
-  return code === 'ERR_RDS_IAM_ENDPOINT' && cause !== undefined;
+function retryOf({ code, cause }: RdsIamError): Classification['retry'] {
+  if (cause instanceof AttemptTimeout) return 'until-deadline';
+  return code === 'ERR_RDS_IAM_ENDPOINT' && cause !== undefined ? 'few-times' : 'never';
 }
 
 function firstMatch(rules: readonly Rule[], message: string): Rule[1] | undefined {

@@ -55,7 +55,7 @@ export interface Target extends Endpoint {
 export interface ConnectContext {
   readonly options: Pick<
     CheckedOptions,
-    'retryPolicy' | 'maxConnectionsPerSecond' | 'maxWaitingConnections' | 'limiter'
+    'retryPolicy' | 'maxConnectionsPerSecond' | 'maxWaitingConnections' | 'limiter' | 'clockOffsetMs'
   >;
   /** By host name and port. */
   readonly admissions: Map<string, Admission>;
@@ -69,8 +69,8 @@ export interface ConnectContext {
   identity(hostname: string, ssl: DriverTls): string;
   session(tls: ConnectionOptions, identity: string, port: number): PeerSession;
   dropToken(target: Target, token: string): void;
-  loggedInBefore(target: Target): boolean;
-  rememberLogin(target: Target): void;
+  loggedInBefore(endpoint: Endpoint): boolean;
+  rememberLogin(endpoint: Endpoint): void;
   clockSkewMs(target: Target): Promise<number | undefined>;
 }
 
@@ -100,7 +100,7 @@ export async function connect<T>(
     let error: unknown;
     try {
       const connection = await attemptOnce(context, endpoint, open, options, attempt);
-      if (attempt.target) context.rememberLogin(attempt.target);
+      for (const at of [endpoint, attempt.target]) if (at) context.rememberLogin(at);
       attempt.leave?.succeeded();
       publish('rds-iam:connection:opened', () => ({
         ...about,
@@ -112,7 +112,11 @@ export async function connect<T>(
       error = caught;
     }
 
-    const failure = { ...judge(context, attempt, error), attempts: attempt.number, elapsedMs: now() - startedAt };
+    const failure = {
+      ...judge(context, endpoint, attempt, error),
+      attempts: attempt.number,
+      elapsedMs: now() - startedAt,
+    };
     if (!told || !ranOutOfTime(attempt, error)) told = { failure, error };
     const stopped = () => signal?.aborted || stopRetrying?.aborted;
     const delayMs = stopped() ? undefined : nextDelayMs(failure, policy, context.random());
@@ -143,11 +147,16 @@ export async function connect<T>(
 }
 
 /** What an attempt's failure means, the end of the token that the server refused, and of the attempt's leave. */
-function judge(context: ConnectContext, { target, token, leave }: Attempt, error: unknown): Classification {
+function judge(
+  context: ConnectContext,
+  endpoint: Endpoint,
+  { target, token, leave }: Attempt,
+  error: unknown,
+): Classification {
   const classification = classify(error);
   const isRefusal = target !== undefined && classification.hint === 'token-refused';
   if (isRefusal && token !== undefined) context.dropToken(target, token);
-  const judged = isRefusal ? inLightOfHistory(classification, context.loggedInBefore(target)) : classification;
+  const judged = inLightOfHistory(classification, context.loggedInBefore(isRefusal ? target : endpoint));
   if (judged.code === 'ERR_RDS_IAM_THROTTLED') leave?.refused();
   else if (judged.code === 'ERR_RDS_IAM_UNREACHABLE') leave?.brokenOff();
   else leave?.failed();
@@ -170,7 +179,9 @@ async function giveUp(
   // An error of our own already says what is wrong.
   if (isRdsIamError(error)) return errorAt(endpoint, error, { attempts, elapsedMs });
   const clockSkewMs = target && failure.hint === 'token-refused' ? await context.clockSkewMs(target) : undefined;
-  return diagnose(failure, { endpoint, dialled: target?.hostname ?? endpoint.hostname, clockSkewMs }, error);
+  const { clockOffsetMs } = context.options;
+  const dialled = target?.hostname ?? endpoint.hostname;
+  return diagnose(failure, { endpoint, dialled, clockSkewMs, clockOffsetMs }, error);
 }
 
 /** Waits, or until one of the signals is aborted, whichever comes first. */

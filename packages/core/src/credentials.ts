@@ -16,6 +16,8 @@ const RENEW_BEFORE_EXPIRY_MS = 300_000;
 const SHORTEST_USABLE_LIFE_MS = 10_000;
 /** Credentials without an expiration can be exchanged under us, as when a shared file is edited: ask again now and then. */
 const REUSE_UNDATED_MS = 60_000;
+/** Credentials of a refused token may have been revoked. Far more often it was throttled, so their source is spared. */
+const DOUBT_EVERY_MS = 10_000;
 
 interface Obtained {
   readonly identity: AwsCredentialIdentity;
@@ -29,6 +31,7 @@ export class Credentials {
   readonly #source: string;
   readonly #flight: SingleFlight<Obtained>;
   #current: Obtained | undefined;
+  #doubted = false;
 
   /** @param source - what to call their source in an error, as in "the profile x" */
   constructor(provide: AwsCredentialIdentityProvider, now: () => number, source = '') {
@@ -42,15 +45,26 @@ export class Credentials {
 
   /** @throws RdsIamError `ERR_RDS_IAM_CREDENTIALS` when there are none, or none that last */
   async get({ forceRefresh = false }: { readonly forceRefresh?: boolean } = {}): Promise<AwsCredentialIdentity> {
-    if (!forceRefresh && this.#current && isReusable(this.#current, this.#now())) return this.#current.identity;
+    if (!forceRefresh && !this.#doubted && this.#current && isReusable(this.#current, this.#now())) {
+      return this.#current.identity;
+    }
     const { identity } = await this.#flight.run(() => this.#obtain(forceRefresh), { fresh: forceRefresh });
     return identity;
   }
 
+  /** Has them asked for anew when they are needed next, as a token that they signed was refused. */
+  doubt(): void {
+    if (this.#current && this.#now() - this.#current.at >= DOUBT_EVERY_MS) this.#doubted = true;
+  }
+
   async #obtain(forced: boolean): Promise<Obtained> {
-    const fallback = this.#current?.identity;
+    const before = this.#current;
+    const fallback = before?.identity;
+    // What is only doubted is not known to be bad.
+    const onlyDoubted = this.#doubted && before !== undefined && isReusable(before, this.#now());
     // Providers keep credentials without an expiration for ever, unless told to look again.
-    const forceRefresh = forced || (fallback !== undefined && fallback.expiration === undefined);
+    const forceRefresh = forced || onlyDoubted || (fallback !== undefined && fallback.expiration === undefined);
+    this.#doubted = false;
     let identity: AwsCredentialIdentity;
     try {
       identity = await this.#ask(forceRefresh);
@@ -59,7 +73,8 @@ export class Credentials {
       }
     } catch (error) {
       // Only credentials that say how long they last are known to be still good.
-      if (!fallback?.expiration || remainingMs(fallback, this.#now()) < SHORTEST_USABLE_LIFE_MS) throw error;
+      const isGood = fallback?.expiration && remainingMs(fallback, this.#now()) >= SHORTEST_USABLE_LIFE_MS;
+      if (!fallback || !(isGood || onlyDoubted)) throw error;
       identity = fallback;
     }
     if (remainingMs(identity, this.#now()) < SHORTEST_USABLE_LIFE_MS) throw this.#expired(identity);
@@ -85,7 +100,7 @@ export class Credentials {
   #expired(identity: AwsCredentialIdentity): RdsIamError {
     return new RdsIamError(
       'ERR_RDS_IAM_CREDENTIALS',
-      `the AWS credentials expired at ${identity.expiration?.toISOString()}, or will before a login could finish, and asking for new ones brought none that last: renew them (for SSO: aws sso login). This machine's clock says ${new Date(this.#now()).toISOString()}; if that is wrong, set the clock`,
+      `the AWS credentials expired at ${identity.expiration?.toISOString()}, or will before a login could finish, and asking for new ones brought none that last: renew them (for SSO: aws sso login). This machine's clock says ${new Date(this.#now()).toISOString()}; if that is wrong, set the clock or give "clockOffsetMs"`,
     );
   }
 }

@@ -12,6 +12,8 @@ export interface Circumstances {
   readonly dialled: string;
   /** AWS's clock minus ours, in milliseconds, where it could be learned. */
   readonly clockSkewMs?: number | undefined;
+  /** What the options add to our clock, in milliseconds. */
+  readonly clockOffsetMs?: number;
 }
 
 /** The error to give up with: what happened, to which endpoint and user, what was tried, the likely causes and fixes. */
@@ -100,7 +102,7 @@ const byCode = ({ loses }: Account): Causes<RdsIamErrorCode> => ({
 
 function likelyCauses({ code, hint, engine }: Failure, circumstances: Circumstances): readonly string[] {
   const account = engine === 'mysql' ? MYSQL_ACCOUNT : POSTGRES_ACCOUNT;
-  const skew = clockCause(circumstances.clockSkewMs);
+  const skew = clockCause(circumstances);
   if (hint === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') {
     return [...skew, ...refusalCauses(circumstances, account)];
   }
@@ -121,8 +123,15 @@ function refusalCauses({ endpoint, dialled }: Circumstances, { make }: Account):
   ];
 }
 
-function clockCause(skewMs: number | undefined): readonly string[] {
-  if (skewMs === undefined || Math.abs(skewMs) < NOTABLE_SKEW_MS) return [];
-  const minutes = Math.round(Math.abs(skewMs) / 60_000);
-  return [`this machine's clock is ${minutes} minutes ${skewMs > 0 ? 'behind' : 'ahead of'} AWS's: set the clock`];
+function clockCause({ clockSkewMs, clockOffsetMs = 0 }: Circumstances): readonly string[] {
+  if (clockSkewMs === undefined) return [];
+  const offMs = clockSkewMs - clockOffsetMs;
+  if (Math.abs(offMs) < NOTABLE_SKEW_MS) return [];
+  const minutes = Math.round(Math.abs(offMs) / 60_000);
+  const corrected = clockOffsetMs === 0 ? '' : ', corrected by "clockOffsetMs",';
+  // AWS's clock was read to the second.
+  const rightOffsetMs = Math.round(clockSkewMs / 1_000) * 1_000;
+  return [
+    `this machine's clock${corrected} is ${minutes} minutes ${offMs > 0 ? 'behind' : 'ahead of'} AWS's: set the clock, or give ${rightOffsetMs} as "clockOffsetMs"`,
+  ];
 }

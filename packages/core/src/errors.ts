@@ -150,3 +150,12 @@ export function withoutSecrets(error: unknown): unknown {
   copy.stack = redact(error.stack ?? '');
   return 'code' in error ? Object.assign(copy, { code: error.code }) : copy;
 }
+
+/** An attempt that took longer than it may. */
+export class AttemptTimeout extends Error {
+  readonly code = 'ETIMEDOUT';
+
+  constructor(afterMs: number, cause: unknown) {
+    super(`no answer within ${Math.round(afterMs)} ms`, { cause });
+  }
+}

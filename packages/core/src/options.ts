@@ -33,6 +33,12 @@ export interface RdsIamOptions {
   readonly profile?: string;
   /** Renew a token this long before it expires, in milliseconds (0 to 840_000). @defaultValue 120_000 */
   readonly refreshBeforeExpiryMs?: number;
+  /**
+   * What to add to this machine's clock, in milliseconds, where it is wrong and cannot be set: tokens are signed, and they
+   * and credentials judged, by the sum (-86_400_000 to 86_400_000). A login that is refused for a wrong clock names the value.
+   * @defaultValue 0
+   */
+  readonly clockOffsetMs?: number;
   /** CA certificates (PEM) to verify the server with. @defaultValue the RDS roots and the Amazon roots of RDS Proxy */
   readonly ca?: CaCertificates;
   /** Whether a host name that is not an RDS endpoint is followed through its CNAMEs to one. @defaultValue true */
@@ -57,6 +63,7 @@ export interface RetryPolicy extends Required<RetryOptions> {
 
 export interface CheckedOptions extends RdsIamOptions {
   readonly refreshBeforeExpiryMs: number;
+  readonly clockOffsetMs: number;
   readonly resolveCname: boolean;
   readonly maxWaitingConnections: number;
   readonly retryPolicy: RetryPolicy;
@@ -86,6 +93,7 @@ const CHECKS: Readonly<Record<keyof RdsIamOptions, (value: unknown) => void>> = 
     }
   },
   refreshBeforeExpiryMs: (value) => checkNumber('refreshBeforeExpiryMs', value, 0, 840_000),
+  clockOffsetMs: (value) => checkNumber('clockOffsetMs', value, -86_400_000, 86_400_000),
   ca: (value) => checkCa('ca', value),
   resolveCname: (value) => checkBoolean('resolveCname', value),
   maxConnectionsPerSecond: (value) => checkNumber('maxConnectionsPerSecond', value, 1, 100_000),
@@ -126,6 +134,7 @@ export function checkOptions(options: RdsIamOptions = {}): CheckedOptions {
   return {
     ...options,
     refreshBeforeExpiryMs: options.refreshBeforeExpiryMs ?? 120_000,
+    clockOffsetMs: options.clockOffsetMs ?? 0,
     resolveCname: options.resolveCname ?? true,
     maxWaitingConnections: options.maxWaitingConnections ?? 10_000,
     retryPolicy: retryPolicy(options.retry ?? {}),

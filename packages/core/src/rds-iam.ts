@@ -95,13 +95,15 @@ export function createRdsIam(options?: RdsIamOptions): RdsIam {
 export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOptions): RdsIam {
   const world: Effects = { ...system, ...effects };
   const options = checkOptions(given);
+  /** The time by which AWS and the database judge tokens and credentials. */
+  const now = () => world.now() + options.clockOffsetMs;
   let regionOfDatabase = options.region;
   const credentials = new Credentials(
     credentialsProvider(options, () => world.defaultCredentials(options.profile, () => regionOfDatabase)),
-    world.now,
+    now,
     options.profile && `the profile "${options.profile}"`,
   );
-  const tokens = new Tokens(signToken, world, options.refreshBeforeExpiryMs);
+  const tokens = new Tokens(signToken, { now, random: world.random }, options.refreshBeforeExpiryMs);
   const loggedIn = new Set<string>();
   const rdsNames = new Set<string>();
   const withoutDriverTls: object = {};
@@ -112,7 +114,13 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
     const region = regionFor(endpoint.hostname);
     regionOfDatabase ??= region;
     const identity = await credentials.get({ forceRefresh });
-    const token = await world.sign({ ...endpoint, region, profile: options.profile, credentials: identity });
+    const token = await world.sign({
+      ...endpoint,
+      region,
+      profile: options.profile,
+      credentials: identity,
+      ...(options.clockOffsetMs !== 0 && { signingDate: new Date(now()) }),
+    });
     return { token, region: region ?? regionOfToken(token), credentialsExpiration: identity.expiration };
   }
 
@@ -160,7 +168,7 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
 
   async function certificates(ssl: DriverTls): Promise<CaCertificates> {
     const own = typeof ssl === 'object' ? (ssl.ca as CaCertificates | undefined) : undefined;
-    return own ?? options.ca ?? world.rdsRoots(world.now());
+    return own ?? options.ca ?? world.rdsRoots(now());
   }
 
   function session(options: ConnectionOptions, identity: string, port: number): PeerSession {
@@ -183,9 +191,11 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
     tls,
     identity: expectedIdentity,
     session,
-    dropToken: (at: Target, token: string) => tokens.drop(at, token),
-    loggedInBefore: (at: Target) => loggedIn.has(loginKey(at)),
-    rememberLogin: (at: Target) => void loggedIn.add(loginKey(at)),
+    dropToken(at: Target, token: string) {
+      if (tokens.drop(at, token)) credentials.doubt();
+    },
+    loggedInBefore: (at: Endpoint) => loggedIn.has(loginKey(at)),
+    rememberLogin: (at: Endpoint) => void loggedIn.add(loginKey(at)),
     clockSkewMs: async ({ region }: Target) => (region === undefined ? undefined : world.clockSkewMs(region)),
   };
 

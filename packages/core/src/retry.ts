@@ -25,11 +25,14 @@ export function nextDelayMs(failure: Failure, policy: RetryPolicy, random: numbe
 }
 
 /**
- * What history adds to a refusal. The servers use the same words for a wrong token and for too many logins; where the
- * same user logged in before, the configuration is right and the refusal will pass.
+ * What history adds to a failure. The servers use the same words for a wrong token and for too many logins; where the
+ * same user logged in before, the configuration is right and the refusal will pass. So will what could as well be a wrong
+ * option: a DNS that does not know the name or where it leads, a source of credentials that has none.
  */
 export function inLightOfHistory(classification: Classification, loggedInBefore: boolean): Classification {
-  return loggedInBefore && classification.hint === 'token-refused'
-    ? { ...classification, code: 'ERR_RDS_IAM_THROTTLED', retry: 'until-deadline' }
-    : classification;
+  const { hint, retry, code } = classification;
+  if (!loggedInBefore) return classification;
+  if (hint === 'token-refused') return { ...classification, code: 'ERR_RDS_IAM_THROTTLED', retry: 'until-deadline' };
+  const passes = retry === 'few-times' || code === 'ERR_RDS_IAM_CREDENTIALS' || code === 'ERR_RDS_IAM_REGION';
+  return passes ? { ...classification, retry: 'until-deadline' } : classification;
 }

@@ -7,10 +7,12 @@ export interface SigningRequest extends Endpoint {
   readonly region: string | undefined;
   readonly profile: string | undefined;
   readonly credentials: AwsCredentialIdentity;
+  /** As of when; absent: now, by this machine's clock. */
+  readonly signingDate?: Date | undefined;
 }
 
 /** Signs a token with AWS's own signer, loaded when it is first needed. */
-export async function signWithAwsSdk({ region, profile, ...request }: SigningRequest): Promise<string> {
+export async function signWithAwsSdk({ region, profile, signingDate, ...request }: SigningRequest): Promise<string> {
   const { Signer } = await import('@aws-sdk/rds-signer');
   const signer = new Signer({
     ...request,
@@ -27,7 +29,32 @@ export async function signWithAwsSdk({ region, profile, ...request }: SigningReq
   }
   // The signer takes an empty AWS_REGION at its word.
   if (regionOfToken(token) === '') throw noRegion(request.hostname);
-  return token;
+  return signingDate ? signAgain(token, request, signingDate) : token;
+}
+
+/**
+ * AWS's signer knows no clock but the machine's. What it has signed is signed again, as of another time, with that part of
+ * the AWS SDK that it signs with.
+ */
+async function signAgain(
+  token: string,
+  { hostname, port, credentials }: Pick<SigningRequest, 'hostname' | 'port' | 'credentials'>,
+  signingDate: Date,
+): Promise<string> {
+  const [{ SignatureV4 }, { Sha256 }, { buildQueryString }] = await Promise.all([
+    import('@smithy/signature-v4'),
+    import('@smithy/core/checksum'),
+    import('@smithy/core/protocols'),
+  ]);
+  const asked = new URLSearchParams(token.slice(token.indexOf('?')));
+  const query = { Action: asked.get('Action'), DBUser: asked.get('DBUser') };
+  const host = `${hostname}:${port}`;
+  const signer = new SignatureV4({ service: 'rds-db', region: regionOfToken(token), credentials, sha256: Sha256 });
+  const signed = await signer.presign(
+    { method: 'GET', protocol: 'https:', hostname, port, path: '/', query, headers: { host } },
+    { expiresIn: Number(asked.get('X-Amz-Expires')), signingDate },
+  );
+  return `${host}/?${buildQueryString(signed.query ?? {})}`;
 }
 
 function noRegion(hostname: string, options?: { readonly cause: unknown }): RdsIamError {

@@ -102,10 +102,12 @@ export class Tokens {
     return token;
   }
 
-  /** Forgets a token that a server refused; one that has replaced it meanwhile stays. */
-  drop(endpoint: Endpoint, token: string): void {
+  /** Forgets a token that a server refused, and says whether it did; one that has replaced it meanwhile stays. */
+  drop(endpoint: Endpoint, token: string): boolean {
     const entry = this.#entries.get(keyOf(endpoint));
-    if (entry?.token?.token === token) entry.token = undefined;
+    if (entry?.token?.token !== token) return false;
+    entry.token = undefined;
+    return true;
   }
 
   #entry(endpoint: Endpoint): Entry {

@@ -1,7 +1,9 @@
 import { expectNoSecrets, setAwsEnvironment, startSts } from '@rds-iam/test-servers';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { awsClockSkewMs } from '../src/clock.js';
-import { createRdsIam } from '../src/index.js';
+import { createRdsIam, type RdsIamOptions } from '../src/index.js';
+import { signWithAwsSdk } from '../src/signing.js';
+import { tokenExpiry } from '../src/tokens.js';
 
 const MINUTE = 60_000;
 const endpoint = { hostname: 'db.abc.eu-west-1.rds.amazonaws.com', port: 5432, username: 'app' };
@@ -75,9 +77,9 @@ describe("the difference of AWS's clock and ours", () => {
 });
 
 describe('a login that is refused', () => {
-  async function refusal() {
+  async function refusal(options: RdsIamOptions = {}) {
     const tokens: string[] = [];
-    const connecting = createRdsIam({ credentials, retry: false }).connect(endpoint, async ({ token }) => {
+    const connecting = createRdsIam({ credentials, retry: false, ...options }).connect(endpoint, async ({ token }) => {
       tokens.push(token);
       throw Object.assign(new Error('PAM authentication failed for user "app"'), { code: '28000' });
     });
@@ -92,9 +94,21 @@ describe('a login that is refused', () => {
   test.each([
     [10 * MINUTE, "clock is 10 minutes behind AWS's"],
     [-10 * MINUTE, "clock is 10 minutes ahead of AWS's"],
-  ])('says first that the clock is wrong when it is %d ms off', async (offsetMs, words) => {
+  ])('says first that the clock is wrong when it is %d ms off, and what would correct it', async (offsetMs, words) => {
     await clockOfAws(offsetMs);
-    expect((await refusal()).message).toMatch(new RegExp(`1\\. this machine's ${words}`));
+    const { message } = await refusal();
+    expect(message).toMatch(new RegExp(`1\\. this machine's ${words}`));
+    const [, suggested] = /give (-?\d+) as "clockOffsetMs"/.exec(message) ?? [];
+    expect(Number(suggested) - offsetMs).toBeGreaterThan(-3_000);
+    expect(Number(suggested) - offsetMs).toBeLessThanOrEqual(0);
+  });
+
+  test('does not blame a clock that is corrected, and does one that is wrongly so', async () => {
+    await clockOfAws(10 * MINUTE);
+    expect((await refusal({ clockOffsetMs: 10 * MINUTE })).message).not.toMatch(/minutes (?:behind|ahead)/);
+    const { message } = await refusal({ clockOffsetMs: -10 * MINUTE });
+    expect(message).toMatch(/1\. this machine's clock, corrected by "clockOffsetMs", is 20 minutes behind AWS's/);
+    expect(Number(/give (-?\d+) as "clockOffsetMs"/.exec(message)?.[1])).toBeGreaterThan(10 * MINUTE - 3_000);
   });
 
   test('does not blame a clock that is right, nor one that nobody knows', async () => {
@@ -102,5 +116,51 @@ describe('a login that is refused', () => {
     expect((await refusal()).message).not.toMatch(/minutes (?:behind|ahead)/);
     await sts.close();
     expect((await refusal()).message).not.toMatch(/minutes (?:behind|ahead)/);
+  });
+});
+
+describe('a clock that is corrected by "clockOffsetMs"', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  test.each([10 * MINUTE, -10 * MINUTE, -1_500])('by %d ms, has tokens signed as of the corrected time', async (ms) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-01-01T00:00:00Z') });
+    const { token, expiration } = await createRdsIam({ credentials, clockOffsetMs: ms }).getToken(endpoint);
+    expect(expiration.getTime()).toBe(Math.floor((Date.now() + ms) / 1_000) * 1_000 + 15 * MINUTE);
+    expect(expiration.getTime()).toBe(tokenExpiry(token));
+  });
+
+  test("signs what the AWS SDK's signer would, had the clock been right", async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-01-01T00:00:00Z') });
+    const request = {
+      hostname: endpoint.hostname,
+      port: 5432,
+      username: "o'brien+app ü~*",
+      region: 'eu-west-1',
+      profile: undefined,
+      credentials: { ...credentials, sessionToken: 'IQoJb3JpZ2lu/+='.repeat(30) },
+    };
+    const right = await signWithAwsSdk(request);
+    vi.setSystemTime(Date.now() - 10 * MINUTE);
+    expect(await signWithAwsSdk({ ...request, signingDate: new Date(Date.now() + 10 * MINUTE) })).toBe(right);
+  });
+
+  test('judges by the corrected time whether a token and credentials are still good', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-01-01T00:00:00Z') });
+    let asked = 0;
+    const provider = async () => {
+      asked++;
+      return { ...credentials, expiration: new Date(Date.now() + 10 * MINUTE + 60 * MINUTE) };
+    };
+    const iam = createRdsIam({ credentials: provider, clockOffsetMs: 10 * MINUTE });
+    const first = await iam.getToken(endpoint);
+    vi.setSystemTime(Date.now() + 15 * MINUTE - 2_000);
+    expect(await iam.getToken(endpoint)).toBe(first);
+    vi.setSystemTime(Date.now() + 2_000);
+    expect(await iam.getToken(endpoint)).not.toBe(first);
+    expect(asked).toBe(1);
+    const ended = async () => ({ ...credentials, expiration: new Date(Date.now() + 9 * MINUTE) });
+    await expect(
+      createRdsIam({ credentials: ended, clockOffsetMs: 10 * MINUTE }).getToken(endpoint),
+    ).rejects.toMatchObject({ code: 'ERR_RDS_IAM_CREDENTIALS', message: expect.stringContaining('"clockOffsetMs"') });
   });
 });

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import '../src/connect.js';
 import type { Login } from '../src/connect.js';
 import type { RdsIamEvents } from '../src/diagnostics.js';
-import type { RdsIamError } from '../src/errors.js';
+import { RdsIamError } from '../src/errors.js';
 import type { RdsIamOptions } from '../src/options.js';
 import { createRdsIamWith, type Effects } from '../src/rds-iam.js';
 import { settle, World } from './world.js';
@@ -215,6 +215,21 @@ describe('connect', () => {
     expect(warnings).toEqual([]);
   });
 
+  test('does not take a source of credentials that does not answer for a server that does not', async () => {
+    let hangs = true;
+    const provider = () => (hangs ? new Promise<never>(() => {}) : Promise.resolve(credentials));
+    const { iam, opener, world, logins } = setUp({ credentials: provider });
+    const given = await failureOf(world.runTimersUntil(iam.connect(endpoint, opener())));
+    expect(given).toMatchObject({ code: 'ERR_RDS_IAM_CREDENTIALS', attempts: 2, cause: { code: 'ETIMEDOUT' } });
+    expect(given.message).toContain('no AWS credentials: their source did not answer within 15000 ms');
+    expect(logins).toHaveLength(0);
+    const later = iam.connect(endpoint, opener());
+    world.time += 30_000;
+    hangs = false;
+    await world.runTimersUntil(later);
+    expect(logins).toHaveLength(1);
+  });
+
   test('asks for no token and dials nothing when there are no credentials', async () => {
     const provider = async () => Promise.reject(new Error('not logged in'));
     const { iam, logins, opener, world } = setUp({ credentials: provider });
@@ -261,10 +276,11 @@ describe('connect', () => {
       ),
     );
     failures = 100;
+    const other = { ...custom, username: 'other' };
     await expect(
       world.runTimersUntil(
         iam.connect(
-          custom,
+          other,
           opener(() => 1),
         ),
       ),
@@ -272,6 +288,140 @@ describe('connect', () => {
       code: 'ERR_RDS_IAM_ENDPOINT',
       cause: { code: 'ESERVFAIL' },
       attempts: 3,
+    });
+  });
+
+  describe('where the same user logged in before, waits until the deadline for', () => {
+    test('the DNS, whose failure to answer passes', async () => {
+      let failures = 0;
+      const resolveCname = async () => {
+        if (failures-- > 0) throw Object.assign(new Error('SERVFAIL'), { code: 'ESERVFAIL' });
+        return [endpoint.hostname];
+      };
+      const { iam, opener, world } = setUp({}, { resolveCname });
+      const custom = { ...endpoint, hostname: 'db.example.com' };
+      await iam.connect(custom, opener());
+      failures = 10;
+      await world.runTimersUntil(iam.connect(custom, opener()));
+      failures = 1_000;
+      const given = await failureOf(world.runTimersUntil(iam.connect(custom, opener())));
+      expect(given).toMatchObject({ code: 'ERR_RDS_IAM_ENDPOINT', cause: { code: 'ESERVFAIL' } });
+      expect(given.elapsedMs).toBeGreaterThan(20_000);
+    });
+
+    test('the DNS, which does not know the name for a moment', async () => {
+      const world = new World();
+      let failures = 0;
+      const resolveCname = async () => {
+        if (failures-- > 0) throw Object.assign(new Error('NXDOMAIN'), { code: 'ENOTFOUND' });
+        return [endpoint.hostname];
+      };
+      const sign: Effects['sign'] = async (request) => {
+        if (request.region === undefined) throw new RdsIamError('ERR_RDS_IAM_REGION', 'no region');
+        return world.effects.sign?.(request) ?? '';
+      };
+      const iam = createRdsIamWith({ ...world.effects, sign, resolveCname }, { credentials });
+      const custom = { ...endpoint, hostname: 'db.example.com' };
+      const dialled: string[] = [];
+      const open = async ({ hostname }: Login) => void dialled.push(hostname);
+      await iam.connect(custom, open);
+      failures = 5;
+      await world.runTimersUntil(iam.connect(custom, open));
+      expect(dialled).toEqual([endpoint.hostname, endpoint.hostname]);
+    });
+
+    test('the source of the credentials, and at no other time', async () => {
+      let failures = 0;
+      const provider = async () => {
+        if (failures-- > 0) throw new Error('the metadata service is away');
+        return { ...credentials, expiration: new Date(world.time + 20 * 60_000) };
+      };
+      const { iam, opener, world } = setUp({ credentials: provider });
+      failures = 1;
+      const first = await failureOf(world.runTimersUntil(iam.connect(endpoint, opener())));
+      expect(first).toMatchObject({ code: 'ERR_RDS_IAM_CREDENTIALS', attempts: 1 });
+      await iam.connect(endpoint, opener());
+      world.time += 30 * 60_000;
+      failures = 6;
+      await world.runTimersUntil(iam.connect(endpoint, opener()));
+      expect(failures).toBeLessThan(0);
+    });
+  });
+
+  describe('when a token is refused, for its credentials may have been revoked,', () => {
+    const dated = (expiresAt?: number) => (expiresAt === undefined ? {} : { expiration: new Date(expiresAt) });
+
+    test.each([
+      ['without an expiration', undefined],
+      ['of an hour', 60 * 60_000],
+    ])('credentials %s are asked for anew', async (_, lifeMs) => {
+      const asked: unknown[] = [];
+      let accessKeyId = 'AKIDOLD';
+      const provider = async (properties?: object) => {
+        asked.push(properties);
+        return { ...credentials, accessKeyId, ...dated(lifeMs && world.time + lifeMs) };
+      };
+      const { iam, world } = setUp({ credentials: provider });
+      const open = async () => {
+        if (world.signed.at(-1)?.accessKeyId !== accessKeyId) throw refused();
+      };
+      await iam.connect(endpoint, open);
+      world.time += 20_000;
+      accessKeyId = 'AKIDNEW';
+      // The token of the old key is still in memory, and refused.
+      let attempts = 0;
+      await world.runTimersUntil(
+        iam.connect(endpoint, () => {
+          attempts++;
+          return open();
+        }),
+      );
+      expect(attempts).toBe(2);
+      expect(asked).toEqual([{}, { forceRefresh: true }]);
+    });
+
+    test('no more often than every ten seconds, however many are refused', async () => {
+      const askedAt: number[] = [];
+      const provider = async () => {
+        askedAt.push(world.time);
+        return { ...credentials, expiration: new Date(world.time + 60 * 60_000) };
+      };
+      const { iam, world } = setUp({ credentials: provider });
+      let throttled = false;
+      const open = async () => {
+        if (throttled) throw refused();
+      };
+      await iam.connect(endpoint, open);
+      throttled = true;
+      const logins = Array.from({ length: 40 }, () => iam.connect(endpoint, open));
+      await world.runTimersUntil(Promise.allSettled(logins));
+      expect(askedAt.length).toBeGreaterThan(1);
+      expect(askedAt.length).toBeLessThanOrEqual(4);
+      askedAt.reduce((before, at) => {
+        expect(at - before).toBeGreaterThanOrEqual(10_000);
+        return at;
+      });
+    });
+
+    test('and those that are there are used on while their source is away', async () => {
+      let isAway = false;
+      let asked = 0;
+      const provider = async () => {
+        asked++;
+        if (isAway) throw new Error('the source is away');
+        return credentials;
+      };
+      const { iam, opener, world } = setUp({ credentials: provider });
+      await iam.connect(endpoint, opener());
+      world.time += 20_000;
+      isAway = true;
+      const given: number[] = [];
+      await world.runTimersUntil(
+        iam.connect(endpoint, async () => {
+          if (given.push(world.time) === 1) throw refused();
+        }),
+      );
+      expect({ given: given.length, asked, signed: world.signed.length }).toEqual({ given: 2, asked: 2, signed: 2 });
     });
   });
 

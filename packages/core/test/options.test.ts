@@ -20,6 +20,11 @@ describe('an option that is wrong is refused by name, with the kind of its value
       { refreshBeforeExpiryMs: -1 },
       /"refreshBeforeExpiryMs" must be a whole number from 0 to 840000, got the number -1/,
     ],
+    [
+      'clockOffsetMs',
+      { clockOffsetMs: 90_000_000 },
+      /"clockOffsetMs" must be a whole number from -86400000 to 86400000/,
+    ],
     ['refreshBeforeExpiryMs', { refreshBeforeExpiryMs: Number.NaN }, /"refreshBeforeExpiryMs".*NaN/],
     [
       'ca',
@@ -60,6 +65,7 @@ test('every option at its limits is taken', () => {
     region: 'us-gov-west-1',
     credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
     refreshBeforeExpiryMs: 840_000,
+    clockOffsetMs: -600_000,
     ca: [pem, Buffer.from(pem)],
     resolveCname: false,
     retry: { timeoutMs: 1, attemptTimeoutMs: 600_000, baseDelayMs: 0, maxDelayMs: 60_000, maxRefusals: 100 },

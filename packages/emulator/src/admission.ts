@@ -26,7 +26,9 @@ export function admit(
 ): Promise<void> {
   const { options, tokens, tokenPort: port, faults, rate } = shared;
   const nowMs = options.now() + (faults.clockOffsetMs ?? 0);
-  const { hostnames, region, accessKeys } = options;
+  const { hostnames, region } = options;
+  const accessKeys = new Map(options.accessKeys);
+  for (const accessKeyId of faults.revokedAccessKeys ?? []) accessKeys.delete(accessKeyId);
   const reason = checkToken(token, { username, hostnames, port, region, accessKeys, nowMs });
   if (reason) throw words.tokenRefused(reason);
 

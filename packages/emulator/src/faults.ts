@@ -1,5 +1,5 @@
 // What an emulator can be told to do wrong.
-import { fail, integer, object, oneOf, unknownNames } from './checks.js';
+import { fail, integer, names, object, oneOf, unknownNames } from './checks.js';
 
 /** A limit on logins with good tokens; refused tokens do not count. */
 export interface ThrottleFault {
@@ -42,17 +42,20 @@ export interface Faults {
    * before the greeting), after the startup message (MySQL: the client's answer to the greeting), or after the token.
    */
   readonly hang?: 'before-tls' | 'before-authentication' | 'after-password';
+  /** Ids of access keys whose tokens are refused from now on, as after a rotation. */
+  readonly revokedAccessKeys?: readonly string[];
 }
 
 /** Checks faults. @throws TypeError that names the fault */
 export function checkFaults(faults: Faults): void {
-  unknownNames('faults', object('faults', faults), ['throttle', 'clockOffsetMs', 'tls', 'hang']);
-  const { throttle, clockOffsetMs, tls, hang } = faults;
+  unknownNames('faults', object('faults', faults), ['throttle', 'clockOffsetMs', 'tls', 'hang', 'revokedAccessKeys']);
+  const { throttle, clockOffsetMs, tls, hang, revokedAccessKeys } = faults;
   if (clockOffsetMs !== undefined && !Number.isFinite(clockOffsetMs)) {
     fail('faults.clockOffsetMs', 'a number of milliseconds', clockOffsetMs);
   }
   oneOf('faults.tls', tls, ['off', 'wrong-name', 'other-ca', 'expired']);
   oneOf('faults.hang', hang, ['before-tls', 'before-authentication', 'after-password']);
+  if (revokedAccessKeys !== undefined) names('faults.revokedAccessKeys', revokedAccessKeys);
   if (throttle === undefined) return;
   unknownNames('faults.throttle', object('faults.throttle', throttle), [
     'connectionsPerSecond',

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { encodePassword } from '../src/postgres/protocol.js';
 import { RateWindow } from '../src/throttle.js';
-import { ask, client, failure, sign, start, until, Wire } from './harness.js';
+import { ask, client, failure, KEY, sign, start, until, Wire } from './harness.js';
 
 describe('throttle', () => {
   /** Emulator time starts anew at each second, so that real time plays no part. */
@@ -174,5 +174,24 @@ describe('hang', () => {
     await once(wire.socket.resume(), 'end');
     await until(() => emulator.stats.open === 0);
     expect(emulator.stats.refused.timeout).toBe(0);
+  });
+});
+
+describe('revokedAccessKeys', () => {
+  test('their tokens are refused until they are no longer revoked, and those of other keys are not', async () => {
+    const other = { accessKeyId: 'AKIDOTHER', secretAccessKey: 'other-secret' };
+    await using emulator = await start({ accessKeys: [KEY, other] });
+    emulator.setFaults({ revokedAccessKeys: [KEY.accessKeyId] });
+    expect((await failure(ask(emulator))).code).toBe('28000');
+    await ask(emulator, { password: await sign(emulator, { credentials: other }) });
+    expect(emulator.stats.refused['unknown-access-key']).toBe(1);
+    emulator.setFaults({});
+    await ask(emulator);
+  });
+
+  test('is refused unless it is a list of ids', async () => {
+    await using emulator = await start();
+    // @ts-expect-error: a list
+    expect(() => emulator.setFaults({ revokedAccessKeys: 'AKID' })).toThrow(/faults\.revokedAccessKeys/);
   });
 });

@@ -7,6 +7,8 @@ export {
   type SubjectSession,
 } from './contract.js';
 export { count, listen } from './events.js';
+export { JumpingClock } from './jumping-clock.js';
+export { Ledger } from './ledger.js';
 export { authSwitch, type MysqlManner, packet, startRecordingMysql } from './recording-mysql.js';
 export { type PostgresManner, startRecordingPostgres } from './recording-postgres.js';
 export { describeScenario } from './scenario.js';

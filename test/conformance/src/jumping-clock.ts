@@ -2,8 +2,8 @@ import type { RdsIam } from '@rds-iam/core';
 import { vi } from 'vitest';
 
 /**
- * The process's clock, which stands still but when it is told to jump. Nobody logs in meanwhile: no real clock jumps, and
- * the deadlines of logins count by it. Statements and transactions go on.
+ * The process's clock, which goes on as ever, as logins wait for their turn by it, and jumps when it is told to. Nobody logs
+ * in meanwhile: no real clock jumps, and the deadlines of logins count by it. Statements and transactions go on.
  */
 export class JumpingClock {
   readonly #startedAt = Date.now();
@@ -11,7 +11,7 @@ export class JumpingClock {
   #jumping: Promise<void> | undefined;
 
   constructor() {
-    vi.useFakeTimers({ toFake: ['Date'], now: this.#startedAt });
+    vi.useFakeTimers({ toFake: ['Date'], now: this.#startedAt, shouldAdvanceTime: true });
   }
 
   get passedMs(): number {

@@ -97,14 +97,15 @@ export function describeScenario(subject: Subject): void {
         passedMs / (TOKEN_LIFETIME_MS + LONGEST_PAUSE_MS),
       );
       expect(credentials.asked()).toBeGreaterThan(1);
-      expect(credentials.asked()).toBeLessThanOrEqual(1 + passedMs / CREDENTIALS_REUSED_MS);
+      // Those of a token that was refused may have been revoked.
+      expect(credentials.asked()).toBeLessThanOrEqual(1 + passedMs / CREDENTIALS_REUSED_MS + signings.refused);
 
       await pool.end();
       vi.useRealTimers();
       await vi.waitFor(async () => {
         expect({ open: emulator.stats.open, sessions: await stack.sessions() }).toEqual({ open: 0, sessions: 0 });
       });
-    });
+    }, 60_000);
   });
 }
 

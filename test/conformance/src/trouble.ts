@@ -92,7 +92,6 @@ export class Trouble {
   }
 }
 
-// The clock stands still within a phase: of its only second one login is let through.
 const throttle = { connectionsPerSecond: 1, counting: 'logins' } as const;
 
 export const PHASES: readonly (readonly [name: string, phase: Phase])[] = [

@@ -26,6 +26,8 @@ export interface MariadbServer extends AsyncDisposable {
   log(): string;
   /** Connects as root, over the Unix socket. The caller ends the connection. */
   connectAsSuperuser(database?: string): Promise<mysql.Connection>;
+  /** Stops the server, which breaks off its sessions, and starts it again on the same data and port. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -81,6 +83,7 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
     log: server.log,
     connectAsSuperuser: (database) =>
       mysql.createConnection({ socketPath, user: 'root', ...(database && { database }) }),
+    restart: server.restart,
     close: server.close,
     [Symbol.asyncDispose]: server.close,
   };

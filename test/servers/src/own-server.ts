@@ -30,6 +30,8 @@ export interface OwnServerOptions {
 export interface OwnServer {
   /** What the server has written to its log so far. */
   log(): string;
+  /** Stops the server as `close` does, and starts it again; waits until it answers. */
+  restart(): Promise<void>;
   /** Ends the server and removes its folder. */
   close(): Promise<void>;
 }
@@ -67,16 +69,23 @@ export async function runOwnServer({ name, ready, ...options }: OwnServerOptions
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   );
   let log = '';
-  const exited = once(supervisor, 'exit');
-  await new Promise<void>((resolve, reject) => {
-    const read = (chunk: Buffer) => {
+  let read = () => {};
+  for (const output of [supervisor.stdout, supervisor.stderr]) {
+    output.on('data', (chunk: Buffer) => {
       log += chunk.toString();
-      if (ready.test(log)) resolve();
-    };
-    supervisor.stdout.on('data', read);
-    supervisor.stderr.on('data', read);
-    void exited.then(() => reject(new Error(`${name} did not start:\n${log}`)));
-  });
+      read();
+    });
+  }
+  const exited = once(supervisor, 'exit');
+  /** @param from - where in the log the start begins */
+  const started = (from: number) =>
+    new Promise<void>((resolve, reject) => {
+      read = () => {
+        if (ready.test(log.slice(from))) resolve();
+      };
+      void exited.then(() => reject(new Error(`${name} did not start:\n${log}`)));
+    });
+  await started(0);
   // The server must not keep a finished test process alive.
   supervisor.unref();
   for (const stream of [supervisor.stdin, supervisor.stdout, supervisor.stderr]) {
@@ -84,6 +93,11 @@ export async function runOwnServer({ name, ready, ...options }: OwnServerOptions
   }
   return {
     log: () => log,
+    restart() {
+      const restarted = started(log.length);
+      supervisor.stdin.write('restart\n');
+      return restarted;
+    },
     async close() {
       supervisor.stdin.end();
       supervisor.ref();

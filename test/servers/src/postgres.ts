@@ -21,6 +21,8 @@ export interface PostgresServer extends AsyncDisposable {
   readonly log: () => string;
   /** Connects as the superuser, over the Unix socket. The caller ends the client. */
   connectAsSuperuser(database?: string): Promise<pg.Client>;
+  /** Stops the server, which breaks off its sessions, and starts it again on the same data and port. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -82,6 +84,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       await client.connect();
       return client;
     },
+    restart: server.restart,
     close: server.close,
     [Symbol.asyncDispose]: server.close,
   };

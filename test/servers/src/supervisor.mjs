@@ -1,14 +1,18 @@
 // Runs one server for a parent process, and takes it down when the parent goes, however it goes: the parent holds our
 // standard input open, and the kernel closes it even after a SIGKILL. Started in a session of its own, so that a Ctrl-C
-// at the terminal reaches the parent but not us.
+// at the terminal reaches the parent but not us. A line from the parent has us start the server anew.
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 
 const { prepare, serve, stopSignal, folder } = JSON.parse(process.argv[2]);
 let stopping = false;
+let restarting = false;
 let child;
 
-process.stdin.resume();
+process.stdin.on('data', () => {
+  restarting = true;
+  kill(stopSignal);
+});
 process.stdin.on('end', stop);
 process.stdin.on('error', stop);
 
@@ -17,7 +21,12 @@ for (const command of prepare) {
   const code = await run(command);
   if (code !== 0) finish(code);
 }
-finish(stopping ? 0 : await run(serve));
+let code = 0;
+do {
+  restarting = false;
+  if (!stopping) code = await run(serve);
+} while (restarting && !stopping);
+finish(code);
 
 /** Runs a command, in a process group of its own and with its files in our folder, to its end. */
 function run({ command, args, options }) {

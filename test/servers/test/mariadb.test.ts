@@ -25,6 +25,20 @@ test('a MariaDB or MySQL of its own starts, answers and ends', async () => {
   await expect(server.connectAsSuperuser()).rejects.toThrow();
 });
 
+test('starts again on the same port with the data that it had', async () => {
+  await using server = await startMariadb({ settings: { innodb_flush_log_at_trx_commit: '2' } });
+  const before = await server.connectAsSuperuser();
+  before.on('error', () => {});
+  await before.query('create database kept');
+  const ended = new Promise((resolve) => before.once('end', resolve));
+  await server.restart();
+  await ended;
+  const after = await mysql.createConnection({ host: server.hostname, port: server.port, user: 'root' });
+  const [rows] = await after.query<mysql.RowDataPacket[]>("show databases like 'kept'");
+  expect(rows).toHaveLength(1);
+  await after.end();
+});
+
 test('serves TLS with the given certificate', async () => {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],

@@ -12,6 +12,19 @@ test('a PostgreSQL of its own starts, answers and ends', async () => {
   await expect(server.connectAsSuperuser()).rejects.toThrow();
 });
 
+test('it starts again on the same port with the data that it had', async () => {
+  await using server = await startPostgres();
+  const before = await server.connectAsSuperuser();
+  const broken: Error[] = [];
+  before.on('error', (error) => broken.push(error));
+  await before.query('create table kept ()');
+  await server.restart();
+  expect(broken[0]).toMatchObject({ code: '57P01' });
+  const after = await server.connectAsSuperuser();
+  expect((await after.query("select to_regclass('kept') as kept")).rows).toEqual([{ kept: 'kept' }]);
+  await after.end();
+});
+
 test('nothing outlives a process that was killed', () => expectNothingLeft('startPostgres', 'SIGKILL', 'started'));
 test('nor one that was killed while the server started', () =>
   expectNothingLeft('startPostgres', 'SIGKILL', 'starting'));
