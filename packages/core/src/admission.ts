@@ -1,5 +1,5 @@
 import { publish } from './diagnostics.js';
-import { RdsIamError } from './errors.js';
+import { AttemptTimeout, RdsIamError } from './errors.js';
 import type { ConnectionLimiter } from './limiter.js';
 import { afterOpening, afterRefusal, type Pace, rateAt, UNHURRIED, waitMs } from './pace.js';
 import { SharedBudget } from './shared-budget.js';
@@ -31,7 +31,7 @@ export interface Leave {
   /** The server refused it because there are too many. */
   refused(): void;
   /** It broke off, which can be a way of refusing. */
-  brokenOff(): void;
+  brokenOff(error: unknown): void;
   failed(): void;
 }
 
@@ -58,6 +58,8 @@ export class Admission {
   #admittedAtMs: number[] = [];
   #pace: Pace = UNHURRIED;
   #callOff: (() => void) | undefined;
+  /** What the latest login that broke off ended with, until one succeeds. */
+  #brokenOff: { readonly error: unknown } | undefined;
 
   constructor(clock: Clock, options: AdmissionOptions) {
     this.#clock = clock;
@@ -75,6 +77,7 @@ export class Admission {
    * Waits for leave.
    *
    * @throws RdsIamError `ERR_RDS_IAM_ADMISSION` when too many wait, or `withinMs` is over
+   * @throws AttemptTimeout, or what others ended with, when it is over because of an outage
    * @throws the reason of the signal when it is aborted
    */
   leave(place: number, withinMs: number, signals: readonly (AbortSignal | undefined)[]): Promise<Leave> {
@@ -100,7 +103,7 @@ export class Admission {
         reject(reason);
       };
       const stop = () => giveUp(signals.find((signal) => signal?.aborted)?.reason);
-      const callOff = this.#clock.after(withinMs, () => giveUp(this.#notAdmitted(`its turn had not come in time`)));
+      const callOff = this.#clock.after(withinMs, () => giveUp(this.#outOfTime(withinMs)));
       for (const signal of signals) signal?.addEventListener('abort', stop, { once: true });
       this.#queue(waiter);
       if (signals.some((signal) => signal?.aborted)) stop();
@@ -138,26 +141,30 @@ export class Admission {
   }
 
   #newLeave(givenAtMs: number): Leave {
-    const ended = (what: () => void) => () => {
+    const end = (what?: () => void) => {
       this.#underWay--;
-      what();
+      what?.();
       this.#admit();
     };
     return {
-      succeeded: ended(() => {
-        this.#mostUnderWay++;
-        this.#admittedAtMs.push(this.#clock.now());
-        this.#forget();
-      }),
-      refused: ended(() => this.#slowDown(givenAtMs, this.#forget())),
-      brokenOff: ended(() => {
-        const admitted = this.#forget();
-        // While hardly anybody wants in, it is the network.
-        if (admitted.length >= LOGINS_AT_FIRST) this.#slowDown(givenAtMs, admitted);
-        // While nobody gets in, it is an outage, and whoever comes back should not be met by all at once.
-        else if (admitted.length === 0) this.#mostUnderWay = LOGINS_AT_FIRST;
-      }),
-      failed: ended(() => {}),
+      succeeded: () =>
+        end(() => {
+          this.#brokenOff = undefined;
+          this.#mostUnderWay++;
+          this.#admittedAtMs.push(this.#clock.now());
+          this.#forget();
+        }),
+      refused: () => end(() => this.#slowDown(givenAtMs, this.#forget())),
+      brokenOff: (error) =>
+        end(() => {
+          this.#brokenOff = { error };
+          const admitted = this.#forget();
+          // While hardly anybody wants in, it is the network.
+          if (admitted.length >= LOGINS_AT_FIRST) this.#slowDown(givenAtMs, admitted);
+          // While nobody gets in, it is an outage, and whoever comes back should not be met by all at once.
+          else if (admitted.length === 0) this.#mostUnderWay = LOGINS_AT_FIRST;
+        }),
+      failed: () => end(),
     };
   }
 
@@ -181,6 +188,13 @@ export class Admission {
     const since = this.#clock.now() - LATELY_MS;
     this.#admittedAtMs = this.#admittedAtMs.filter((at) => at > since);
     return this.#admittedAtMs;
+  }
+
+  /** In an outage, what is wrong is what becomes of those that have leave, and not that others wait behind them. */
+  #outOfTime(withinMs: number): unknown {
+    if (this.#brokenOff) return this.#brokenOff.error;
+    if (this.#underWay >= this.#mostUnderWay) return new AttemptTimeout(withinMs, undefined);
+    return this.#notAdmitted('its turn had not come in time');
   }
 
   #notAdmitted(why: string): RdsIamError {

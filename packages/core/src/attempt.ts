@@ -89,8 +89,13 @@ function admissionTo(context: ConnectContext, { hostname, port }: Target, engine
 }
 
 /** Whether an attempt ended for want of time: it says less of what is wrong than the one before it. */
-export function ranOutOfTime({ cutShort }: Attempt, error: unknown): boolean {
-  return cutShort === true || (isRdsIamError(error) && error.code === 'ERR_RDS_IAM_ADMISSION');
+export function ranOutOfTime({ cutShort, target, leave }: Attempt, error: unknown): boolean {
+  const waitedForLeave = target !== undefined && leave === undefined;
+  return cutShort === true || (waitedForLeave && (error instanceof AttemptTimeout || isNotAdmitted(error)));
+}
+
+function isNotAdmitted(error: unknown): boolean {
+  return isRdsIamError(error) && error.code === 'ERR_RDS_IAM_ADMISSION';
 }
 
 /** Does a part of an attempt within its time and the deadline; the signal that the work gets is aborted when that is over. */

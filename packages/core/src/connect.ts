@@ -158,7 +158,7 @@ function judge(
   if (isRefusal && token !== undefined) context.dropToken(target, token);
   const judged = inLightOfHistory(classification, context.loggedInBefore(isRefusal ? target : endpoint));
   if (judged.code === 'ERR_RDS_IAM_THROTTLED') leave?.refused();
-  else if (judged.code === 'ERR_RDS_IAM_UNREACHABLE') leave?.brokenOff();
+  else if (judged.code === 'ERR_RDS_IAM_UNREACHABLE') leave?.brokenOff(error);
   else leave?.failed();
   return judged;
 }

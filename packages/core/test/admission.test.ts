@@ -268,6 +268,24 @@ test('an outage is not taken for a limit: when it is over, all get in at once', 
   expect(world.time - startedAt).toBeLessThan(3_000 + 5_000);
 });
 
+test('a server that resets everybody is what the error tells of, also to those that had no turn', async () => {
+  const { world, iam } = setUp({ retry: { timeoutMs: 300, baseDelayMs: 1, maxDelayMs: 5 } }, 0);
+  const all = times(30, () => failureOf(iam.connect(endpoint, () => Promise.reject(reset()))));
+  for (const error of await world.runTimersUntil(Promise.all(all))) {
+    expect(error).toMatchObject({ code: 'ERR_RDS_IAM_UNREACHABLE', cause: { code: 'ECONNRESET' } });
+  }
+});
+
+test('a server that hangs is what the error tells of, and not that others were first', async () => {
+  const { world, iam } = setUp({ retry: { timeoutMs: 1_000 } }, 0);
+  const hang = ({ signal }: { readonly signal: AbortSignal }) =>
+    new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  const all = times(30, () => failureOf(iam.connect(endpoint, hang)));
+  for (const error of await world.runTimersUntil(Promise.all(all))) {
+    expect(error).toMatchObject({ code: 'ERR_RDS_IAM_UNREACHABLE', cause: { code: 'ETIMEDOUT' } });
+  }
+});
+
 test('a clock that stands still, or is set back, holds nobody up', async () => {
   const world = new World();
   const server = new Server(world, 10_000);

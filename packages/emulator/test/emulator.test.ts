@@ -78,7 +78,7 @@ describe('options', () => {
     ['"now" must be a function that returns milliseconds, got number', { ...good, now: 5 }],
     ['"onLogin" must be a function of a login, got true', { ...good, onLogin: true }],
     [
-      '"faults" must be an object of throttle, clockOffsetMs, tls, hang, got "thorttle"',
+      '"faults" must be an object of throttle, clockOffsetMs, tls, hang, revokedAccessKeys, got "thorttle"',
       { ...good, faults: { thorttle: {} } },
     ],
     [

@@ -148,7 +148,7 @@ describe('a login that cannot succeed', () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     let fails = false;
     const credentials = () => (fails ? failing() : Promise.resolve(CREDENTIALS));
-    const pool = new Pool({ ...stack.config, iam: { ...stack.iam, credentials } });
+    const pool = new Pool({ ...stack.config, iam: { ...stack.iam, credentials, retry: false } });
     const session = await pool.connect();
     fails = true;
     vi.setSystemTime(Date.now() + 14 * 60_000);
