@@ -6,6 +6,7 @@ export { configError, isRdsIamError, RdsIamError, type RdsIamErrorCode, type Rds
 export type { ConnectionLimiter } from './limiter.js';
 export type { RdsIamOptions, RetryOptions } from './options.js';
 export { createRdsIam, isRdsIam, type RdsIam, rdsIamOf } from './rds-iam.js';
+export { type StartedTls, startTls } from './start-tls.js';
 export { assertVerifiedPeer, type CaCertificates, checkDriverTls, type DriverTls, type PeerSession } from './tls.js';
 export type { AuthToken } from './tokens.js';
 export type { WithIam } from './with-iam.js';

@@ -1,8 +1,6 @@
-import { once } from 'node:events';
-import { isIP } from 'node:net';
 import { Duplex } from 'node:stream';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { assertVerifiedPeer, type Login, RdsIamError } from '@rds-iam/core';
+import type { TLSSocket } from 'node:tls';
+import { assertVerifiedPeer, type Login, RdsIamError, startTls } from '@rds-iam/core';
 import {
   clearPassword,
   driverError,
@@ -72,8 +70,7 @@ export async function logIn(login: Login, driver: Driver): Promise<LoggedIn> {
     const { request, response } = overTls(answer);
     inClear.release();
     raw.write(request);
-    const resumed = login.session.latest;
-    const secure = await upgrade(raw, login, resumed);
+    const { socket: secure, resumed } = await startTls(raw, login);
     socket = secure;
     const reader = new PacketReader(secure);
     secure.write(response);
@@ -113,21 +110,6 @@ export async function logIn(login: Login, driver: Driver): Promise<LoggedIn> {
     throw login.signal.aborted ? login.signal.reason : error;
   } finally {
     login.signal.removeEventListener('abort', close);
-  }
-}
-
-async function upgrade(raw: Duplex, login: Login, session: Buffer | undefined): Promise<TLSSocket> {
-  const { tls, identity, signal } = login;
-  const servername = isIP(identity) === 0 ? identity : '';
-  const secure = connectTls({ ...tls, socket: raw, host: identity, servername, ...(session && { session }) });
-  secure.on('error', ignore);
-  try {
-    // A raw socket that is closed under it, by the signal, can leave a TLS socket without a word.
-    await once(secure, 'secureConnect', { signal });
-    return secure;
-  } catch (error) {
-    secure.destroy();
-    throw error;
   }
 }
 

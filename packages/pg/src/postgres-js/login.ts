@@ -1,8 +1,6 @@
-import { once } from 'node:events';
-import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { assertVerifiedPeer, type Login, RdsIamError } from '@rds-iam/core';
+import type { TLSSocket } from 'node:tls';
+import { assertVerifiedPeer, type Login, RdsIamError, startTls } from '@rds-iam/core';
 import { storedPasswordWanted } from '../stored-password.js';
 import {
   AUTHENTICATION,
@@ -103,10 +101,9 @@ async function overTls(
   try {
     login.signal.throwIfAborted();
     if (!driver.directTls) await requestTls(raw);
-    const resumed = login.session.latest;
-    const secure = await upgrade(raw, login, driver, resumed);
-    socket = secure;
-    return await open(secure, resumed);
+    const started = await startTls(raw, login, driver.directTls ? 'postgresql' : undefined);
+    socket = started.socket;
+    return await open(started.socket, started.resumed);
   } catch (error) {
     close();
     // That we closed the socket ourselves is not what went wrong.
@@ -126,32 +123,6 @@ async function requestTls(raw: Duplex): Promise<void> {
   // Bytes in clear behind its answer would be taken for what the server says over TLS.
   if (answer !== 'S' || reader.release().length > 0) {
     throw new RdsIamError('ERR_RDS_IAM_TLS', 'the server does not answer the request for TLS as PostgreSQL does');
-  }
-}
-
-async function upgrade(
-  raw: Duplex,
-  { tls, identity, signal }: Login,
-  { directTls }: Driver,
-  session: Buffer | undefined,
-): Promise<TLSSocket> {
-  const servername = isIP(identity) === 0 ? identity : '';
-  const secure = connectTls({
-    ...tls,
-    socket: raw,
-    host: identity,
-    servername,
-    ...(directTls && { ALPNProtocols: ['postgresql'] }),
-    ...(session && { session }),
-  });
-  secure.on('error', ignore);
-  try {
-    // A raw socket that is closed under it, by the signal, can leave a TLS socket without a word.
-    await once(secure, 'secureConnect', { signal });
-    return secure;
-  } catch (error) {
-    secure.destroy();
-    throw error;
   }
 }
 
