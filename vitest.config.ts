@@ -58,6 +58,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     globalSetup: ['./test/servers/src/vitest-setup.ts'],
+    // The tests wait for servers more than they compute: two files at a time, also where there are two cores.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Nothing in a test may reach AWS or read the developer's own AWS settings; port 9 answers nobody.

@@ -19,13 +19,12 @@ const PAUSE_MS = 1_000;
 const LATE_MS = 20;
 /** What a refusal leaves of the rate that the server was seen to admit. */
 const AFTER_REFUSAL = 0.9;
-/** What is added each second after a cut: this share of it, or at least that many. */
+/** What is added for each second after a cut, and again for its square: slowly about the limit, and soon back where it was. */
 const CREEP_SHARE = 0.05;
-const CREEP_LEAST = 2;
 /** A cut is forgotten after so long. */
 const FORGOTTEN_AFTER_MS = 60_000;
 /** A limit below this is not believed: it is somebody else's load, or an outage, for which there is the backoff. */
-const LEAST_RATE = 5;
+const LEAST_RATE = 10;
 
 export interface Pace {
   /** The rate that the last refusal left, from then on creeping up; infinite while nothing was refused. */
@@ -48,7 +47,9 @@ export const UNHURRIED: Pace = {
 export function rateAt({ slowedTo, slowedAtMs }: Pace, limit: number, nowMs: number): number {
   const seconds = (nowMs - slowedAtMs) / 1_000;
   const crept =
-    nowMs - slowedAtMs > FORGOTTEN_AFTER_MS ? Number.POSITIVE_INFINITY : slowedTo + seconds * creep(slowedTo);
+    nowMs - slowedAtMs > FORGOTTEN_AFTER_MS
+      ? Number.POSITIVE_INFINITY
+      : slowedTo * (1 + CREEP_SHARE * (seconds + seconds ** 2));
   return Math.min(limit * OF_KNOWN_LIMIT, crept);
 }
 
@@ -81,10 +82,6 @@ export function afterRefusal(pace: Pace, limit: number, admittedAtMs: readonly n
   // What was admitted within the last second is used up until that second is over.
   const usedUpMs = (admittedAtMs[0] ?? nowMs) + admittedAtMs.length * spacingMs(slowedTo);
   return { slowedTo, slowedAtMs: nowMs, dueMs: Math.max(nowMs + spacingMs(slowedTo), usedUpMs), atOnce: 0 };
-}
-
-function creep(slowedTo: number): number {
-  return Math.max(CREEP_LEAST, slowedTo * CREEP_SHARE);
 }
 
 function spacingMs(rate: number): number {

@@ -2,8 +2,8 @@ import type { RdsIam } from '@rds-iam/core';
 import { vi } from 'vitest';
 
 /**
- * The process's clock, which goes on as ever, as logins wait for their turn by it, and jumps when it is told to. Nobody logs
- * in meanwhile: no real clock jumps, and the deadlines of logins count by it. Statements and transactions go on.
+ * The process's clock, which stands still but when it is told to jump. Nobody logs in meanwhile: no real clock jumps, and
+ * the deadlines of logins count by it. Statements and transactions go on.
  */
 export class JumpingClock {
   readonly #startedAt = Date.now();
@@ -11,7 +11,7 @@ export class JumpingClock {
   #jumping: Promise<void> | undefined;
 
   constructor() {
-    vi.useFakeTimers({ toFake: ['Date'], now: this.#startedAt, shouldAdvanceTime: true });
+    vi.useFakeTimers({ toFake: ['Date'], now: this.#startedAt });
   }
 
   get passedMs(): number {
@@ -34,11 +34,16 @@ export class JumpingClock {
     };
   }
 
+  /** Whether nobody is logging in. */
+  isQuiet(): boolean {
+    return this.#loggingIn === 0;
+  }
+
   /** @param wait - waits until something has come about */
   async jump(ms: number, wait: (condition: () => boolean) => Promise<void>): Promise<void> {
     const { promise, resolve } = withResolvers();
     this.#jumping = promise;
-    await wait(() => this.#loggingIn === 0);
+    await wait(() => this.isQuiet());
     vi.setSystemTime(Date.now() + ms);
     this.#jumping = undefined;
     resolve();

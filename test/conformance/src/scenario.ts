@@ -100,6 +100,8 @@ export function describeScenario(subject: Subject): void {
       // Those of a token that was refused may have been revoked.
       expect(credentials.asked()).toBeLessThanOrEqual(1 + passedMs / CREDENTIALS_REUSED_MS + signings.refused);
 
+      // Sequelize's close() neither waits for a login under way nor ends it.
+      await vi.waitFor(() => expect(clock.isQuiet()).toBe(true), { timeout: 10_000 });
       await pool.end();
       vi.useRealTimers();
       await vi.waitFor(async () => {

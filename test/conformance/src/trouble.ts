@@ -5,7 +5,7 @@ import type { Ledger } from './ledger.js';
 
 const MINUTE = 60_000;
 /** How many connections a pool has. */
-export const CONNECTIONS = 8;
+export const CONNECTIONS = 4;
 /** How many logins are refused before a fault ends: one has had more than the three that a new user would be given. */
 const REFUSALS = 3 * CONNECTIONS + 1;
 /** In real time: what a phase waits for takes a fraction of a second. */
