@@ -4,7 +4,7 @@ import { createRdsIam, type RdsIam } from '@rds-iam/core';
 import { createCertificateAuthority } from '@rds-iam/emulator';
 import { startMariadb, startPostgres } from '@rds-iam/test-servers';
 import pg from 'pg';
-import { CREDENTIALS, REGION } from './login.js';
+import { CREDENTIALS, REGION, UNLIMITED } from './login.js';
 
 /** A database that takes a token of ours as a static password, so that both ways to it send the same bytes. */
 export interface BenchDatabase extends AsyncDisposable {
@@ -64,7 +64,7 @@ export async function startMysqlDatabase(): Promise<BenchDatabase> {
   });
   const [{ port, ca }] = (await once(emulator, 'message')) as [{ port: number; ca: string }];
   const host = '127.0.0.1';
-  const iam = createRdsIam({ region: REGION, credentials: CREDENTIALS, ca });
+  const iam = createRdsIam({ region: REGION, credentials: CREDENTIALS, ca, maxConnectionsPerSecond: UNLIMITED });
   const { token: password } = await iam.getToken({ hostname: host, port, username: 'app' });
   return {
     engine: 'mysql',

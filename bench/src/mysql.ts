@@ -5,7 +5,7 @@ import { createCertificateAuthority } from '@rds-iam/emulator';
 import { createPool } from '@rds-iam/mysql2/promise';
 import { startMariadb } from '@rds-iam/test-servers';
 import mysql2, { type Pool } from 'mysql2/promise';
-import { CREDENTIALS, REGION } from './login.js';
+import { CREDENTIALS, REGION, UNLIMITED } from './login.js';
 
 /** A MariaDB, the emulator in front of it in a process of its own, and three ways to it. */
 export interface MysqlBench extends AsyncDisposable {
@@ -37,7 +37,7 @@ export async function startMysqlBench(poolSize: number): Promise<MysqlBench> {
     accessKeys: [CREDENTIALS],
   });
   const { port, ca } = await answer<{ port: number; ca: string }>();
-  const iam = createRdsIam({ region: REGION, credentials: CREDENTIALS, ca });
+  const iam = createRdsIam({ region: REGION, credentials: CREDENTIALS, ca, maxConnectionsPerSecond: UNLIMITED });
   const { token } = await iam.getToken({ hostname: '127.0.0.1', port, username: 'app' });
 
   const config = { host: '127.0.0.1', user: 'app', database: 'shop', connectionLimit: poolSize };
