@@ -1,6 +1,7 @@
 // Builds the package in the current folder with plain tsc: CommonJS, and declarations for both module formats. The ES
 // module of each entry point only names what the CommonJS one exports: a process that uses both formats, as many do
-// without knowing, then has one copy, and Node.js loads one module in place of a dozen.
+// without knowing, then has one copy, and Node.js loads one module in place of a dozen. A command line tool has no entry
+// points, and so no ES modules and no declarations.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,14 +9,14 @@ import { dirname, join, relative, resolve } from 'node:path';
 
 rmSync('dist', { recursive: true, force: true });
 const tsc = (...args) => execFileSync('tsc', ['-p', 'tsconfig.build.json', ...args], { stdio: 'inherit' });
-tsc('--module', 'CommonJS', '--outDir', 'dist/cjs');
+const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
+const entries = Object.values(exports).filter((entry) => typeof entry !== 'string');
+tsc('--module', 'CommonJS', '--outDir', 'dist/cjs', '--declaration', String(entries.length > 0));
 writeFileSync('dist/cjs/package.json', '{"type":"commonjs"}\n');
-tsc('--emitDeclarationOnly', '--outDir', 'dist/esm');
+if (entries.length > 0) tsc('--emitDeclarationOnly', '--outDir', 'dist/esm');
 
 const require = createRequire(resolve('package.json'));
-const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
-for (const entry of Object.values(exports)) {
-  if (typeof entry === 'string') continue;
+for (const entry of entries) {
   const names = Object.keys(require(resolve(entry.require.default))).filter((name) => name !== '__esModule');
   const from = relative(dirname(entry.import.default), entry.require.default);
   mkdirSync(dirname(entry.import.default), { recursive: true });
