@@ -46,7 +46,7 @@ const inProcess = (owner: string) =>
 
 const mysqlSetup = './test/servers/src/vitest-mysql.ts';
 const mysqlTests = [
-  'packages/{mysql2,typeorm,knex,sequelize,redis}/test/**/*.test.ts',
+  'packages/{mysql2,typeorm,knex,sequelize,redis,cli}/test/**/*.test.ts',
   'packages/emulator/test/mysql/**/*.test.ts',
   'test/recipes/test/**/*.test.ts',
   'test/faults/test/**/*.test.ts',

@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import { EXIT, UsageError } from './exit-code.js';
+import { type EnvironmentRequest, loginEnvironment } from './login-environment.js';
+import type { Settings } from './settings.js';
+import { sign } from './sign.js';
+import { tell } from './terminal.js';
+
+const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+/** A terminal sends these to all that run in it, the command too. */
+const SENT_BY_TERMINAL: readonly string[] = ['SIGINT', 'SIGQUIT'];
+
+/** Runs a program with a login in its environment. @returns its exit code, or 128 and the number of the signal that ended it */
+export async function exec(
+  settings: Settings,
+  command: readonly string[],
+  request: Omit<EnvironmentRequest, 'program'>,
+): Promise<number> {
+  const [program, ...args] = command;
+  if (program === undefined) throw new UsageError('there is no command: give it behind --, as in rds-iam exec -- psql');
+  const signed = await sign(settings);
+  const environment = await loginEnvironment(signed, settings, { program, ...request });
+  const { [Symbol.dispose]: dispose, variables } = environment;
+  try {
+    return await run(program, args, variables);
+  } finally {
+    dispose();
+  }
+}
+
+async function run(
+  program: string,
+  args: readonly string[],
+  variables: Readonly<Record<string, string | undefined>>,
+): Promise<number> {
+  const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...variables } });
+  const inTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
+  const passOn = (signal: NodeJS.Signals) => {
+    if (!(inTerminal && SENT_BY_TERMINAL.includes(signal))) child.kill(signal);
+  };
+  for (const signal of PASSED_ON) process.on(signal, passOn);
+  try {
+    const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+    return code ?? 128 + constants.signals[signal ?? 'SIGTERM'];
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    tell(
+      `${program} cannot be run: ${code === 'ENOENT' ? 'there is no such program' : (error as Error).message}`,
+      'error',
+    );
+    return code === 'ENOENT' ? EXIT.notFound : EXIT.notExecutable;
+  } finally {
+    for (const signal of PASSED_ON) process.off(signal, passOn);
+  }
+}

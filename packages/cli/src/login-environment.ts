@@ -1,0 +1,128 @@
+// What `exec` puts into the environment of a command, and the files that it names.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { rdsRoots } from '@rds-iam/core';
+import { UsageError } from './exit-code.js';
+import { rootFor } from './root-certificate.js';
+import { DEFAULT_PORTS, type Engine, readCa, type Settings } from './settings.js';
+import type { SignedLogin } from './sign.js';
+
+export interface LoginEnvironment extends Disposable {
+  /** Variables by name; one that is undefined is taken away. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
+}
+
+/** What the environment is for. */
+export interface EnvironmentRequest {
+  /** The program that will find it. */
+  readonly program: string;
+  /** The variable that gets the URL. */
+  readonly urlVariable: string;
+  /** Whether the URL is for Prisma's own engine, whose parameters are others. */
+  readonly prisma: boolean;
+}
+
+/** Neither of the files holds a secret. They go when this is disposed of. */
+export async function loginEnvironment(
+  signed: SignedLogin,
+  settings: Settings,
+  { program, urlVariable, prisma }: EnvironmentRequest,
+): Promise<LoginEnvironment> {
+  const engine = settings.engine ?? engineOfPort(signed.port);
+  if (prisma && engine === 'mysql') {
+    throw new UsageError(
+      "--prisma is for PostgreSQL: Prisma's own engine cannot send a token to MySQL, see the README of @rds-iam/prisma",
+    );
+  }
+  const certificates = settings.ca === undefined ? await rdsRoots(Date.now()) : [readCa(settings.ca)];
+  const folder = mkdtempSync(join(tmpdir(), 'rds-iam-'));
+  try {
+    const ca = write(folder, 'ca.pem', certificates.join('\n'));
+    const parameters = prisma
+      ? {
+          sslmode: 'require',
+          sslaccept: 'strict',
+          sslcert: write(folder, 'root.pem', rootFor(signed.hostname, certificates)),
+        }
+      : { sslmode: 'verify-full', sslrootcert: ca };
+    const url = loginUrl(engine, signed, settings.database, engine === 'postgres' ? parameters : {});
+    return {
+      variables: {
+        ...(engine === 'postgres'
+          ? postgresVariables(signed, settings.database, ca)
+          : mysqlVariables(signed, folder, ca, program)),
+        RDS_IAM_CA_FILE: ca,
+        [urlVariable]: url,
+      },
+      [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+    };
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function engineOfPort(port: number): Engine {
+  if (port === DEFAULT_PORTS.postgres) return 'postgres';
+  if (port === DEFAULT_PORTS.mysql) return 'mysql';
+  throw new UsageError(`port ${port} does not tell which database it is: give --engine, or a URL`);
+}
+
+function write(folder: string, name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text, { mode: 0o600 });
+  return path;
+}
+
+function postgresVariables({ hostname, port, username, token }: SignedLogin, database: string | undefined, ca: string) {
+  return {
+    PGHOST: hostname,
+    PGPORT: String(port),
+    PGUSER: username,
+    PGPASSWORD: token,
+    ...(database !== undefined && { PGDATABASE: database }),
+    PGSSLMODE: 'verify-full',
+    PGSSLROOTCERT: ca,
+    // Encryption by Kerberos would come before TLS, and verifies nobody's certificate.
+    PGGSSENCMODE: 'disable',
+    // Both lead elsewhere than PGHOST.
+    PGHOSTADDR: undefined,
+    PGSERVICE: undefined,
+  };
+}
+
+/** The clients of MySQL and MariaDB take an address and a password from variables, but TLS from a file only. */
+function mysqlVariables({ hostname, port, username, token }: SignedLogin, folder: string, ca: string, program: string) {
+  // The outermost quotes only are taken off, and a backslash has a meaning within them.
+  const quoted = (value: string) =>
+    `"${value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r')}"`;
+  const lines = [
+    ...['[client]', `host=${quoted(hostname)}`, `port=${port}`, `user=${quoted(username)}`, 'protocol=tcp'],
+    `ssl-ca=${quoted(ca)}`,
+    // MySQL's name for the check of the host name, of which MariaDB's clients warn; a group that only MySQL's read there is none.
+    ...(basename(program).startsWith('mariadb') ? [] : ['loose-ssl-mode=VERIFY_IDENTITY']),
+    ...['[client-mariadb]', 'ssl-verify-server-cert'],
+  ];
+  write(folder, 'my.cnf', `${lines.join('\n')}\n`);
+  return {
+    MYSQL_HOST: hostname,
+    MYSQL_TCP_PORT: String(port),
+    MYSQL_PWD: token,
+    MYSQL_HOME: folder,
+    LIBMYSQL_ENABLE_CLEARTEXT_PLUGIN: '1',
+  };
+}
+
+function loginUrl(
+  engine: Engine,
+  { hostname, port, username, token }: SignedLogin,
+  database: string | undefined,
+  parameters: Readonly<Record<string, string>>,
+): string {
+  const host = hostname.includes(':') ? `[${hostname}]` : hostname;
+  const login = `${encodeURIComponent(username)}:${encodeURIComponent(token)}@${host}:${port}`;
+  const path = database === undefined ? '' : `/${encodeURIComponent(database)}`;
+  const query = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return `${engine === 'postgres' ? 'postgresql' : 'mysql'}://${login}${path}${query.length > 0 ? `?${query.join('&')}` : ''}`;
+}

@@ -1,0 +1,190 @@
+import { Command, CommanderError, Option } from 'commander';
+import { EXIT, exitCodeOf, UsageError } from './exit-code.js';
+import type { Flags } from './settings.js';
+import { tell } from './terminal.js';
+import { VERSION } from './version.js';
+
+interface JsonFlag {
+  readonly json?: boolean;
+}
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 failed, 2 a flag or setting is missing or wrong, 3 no AWS credentials.
+`;
+
+/** Runs one command line. @returns the exit code of the process */
+export async function main(argv: readonly string[]): Promise<number> {
+  const separator = argv.indexOf('--');
+  const own = separator === -1 ? argv : argv.slice(0, separator);
+  const behind = separator === -1 ? undefined : argv.slice(separator + 1);
+  let exitCode: number = EXIT.ok;
+  const program = commands(behind, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(own, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has said what is wrong.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    tell(error instanceof Error ? error.message : String(error), 'error');
+    return exitCodeOf(error);
+  }
+}
+
+/** What a command does is loaded when it is run: help and a token should not wait for the rest. */
+function commands(behind: readonly string[] | undefined, done: (exitCode: number) => void): Command {
+  const program = new Command('rds-iam')
+    .description('IAM database authentication for Amazon RDS and Aurora.')
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ outputError: (text) => tell(text.replace(/^error: /, '').trimEnd(), 'error') })
+    .showSuggestionAfterError()
+    .addHelpText(
+      'after',
+      `
+Settings come from flags, else from the URL, DATABASE_URL, or PGHOST, PGPORT, PGUSER and PGDATABASE; AWS credentials
+and the region from where the AWS SDK finds them.
+
+Example:
+  $ PGPASSWORD=$(rds-iam token --hostname mydb.abc123.eu-west-1.rds.amazonaws.com --port 5432 --username app) psql …
+${EXIT_CODES}`,
+    );
+
+  const add = (name: string, description: string, example: string) =>
+    program
+      .command(name)
+      .summary(description.split('\n', 1)[0] ?? '')
+      .description(description)
+      .addHelpText('after', `\nExample:\n${example.replace(/^/gm, '  ')}\n${EXIT_CODES}`);
+  const login = (command: Command) =>
+    command
+      .argument('[url]', 'postgresql://user@host:port/database, or mysql://…')
+      .option('--hostname <name>', 'the RDS endpoint, or a CNAME of it')
+      .option('--port <number>', "the engine's own if left out")
+      .option('--username <name>', 'the database user')
+      .option('--database <name>', 'the database')
+      .option('--engine <name>', 'postgres or mysql (which is MariaDB, too); as AWS calls them, too')
+      .option('--region <name>', 'if neither the host name nor the environment tells it')
+      .option('--profile <name>', 'of the shared AWS configuration')
+      .option('--ca <file>', 'CA certificates (PEM) in place of the RDS roots');
+  const settings = async (url: string | undefined, flags: Flags) => {
+    const { readSettings } = await import('./settings.js');
+    return readSettings({ ...flags, ...(url !== undefined && { url }) }, process.env);
+  };
+  const nothingBehind = () => {
+    if (behind !== undefined) throw new UsageError('only exec takes a command behind --');
+  };
+
+  login(
+    add(
+      'token',
+      'Prints a token, which is a password for fifteen minutes.',
+      '$ PGPASSWORD=$(rds-iam token --hostname mydb.abc123.eu-west-1.rds.amazonaws.com --port 5432 --username app) \\\n    psql "host=mydb.abc123.eu-west-1.rds.amazonaws.com user=app dbname=shop sslmode=verify-full sslrootcert=rds.pem"',
+    ),
+  )
+    .option('--json', 'with expiration and endpoint')
+    .action(async (url: string | undefined, flags: Flags & JsonFlag) => {
+      nothingBehind();
+      const { token } = await import('./token.js');
+      done(await token(await settings(url, flags), flags));
+    });
+
+  login(
+    add(
+      'exec',
+      [
+        'Runs a command with a fresh token in its environment.',
+        "That is PG* for PostgreSQL, MYSQL_* for MySQL and MariaDB, DATABASE_URL, and the CA's file in RDS_IAM_CA_FILE.",
+        "Ends with the command's exit code: 128 and the signal's number if a signal ended it, 126 if it cannot be run, 127 if there is none.",
+      ].join('\n\n'),
+      '$ rds-iam exec postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop -- psql -c "select 1"',
+    ),
+  )
+    .usage('[options] [url] -- COMMAND [arguments]')
+    .option('--url-env <name>', 'the variable that gets the URL', 'DATABASE_URL')
+    .option('--prisma', "makes the URL one for prisma migrate and prisma db, whose engine's parameters are others")
+    .action(async (url: string | undefined, flags: Flags & { readonly urlEnv: string; readonly prisma?: boolean }) => {
+      const { exec } = await import('./exec.js');
+      const request = { urlVariable: flags.urlEnv, prisma: flags.prisma ?? false };
+      done(await exec(await settings(url, flags), behind ?? [], request));
+    });
+
+  add(
+    'policy',
+    'Prints the IAM policy that permits the login of these users to these databases, and nothing else.',
+    '$ rds-iam policy --account-id 123456789012 --region eu-west-1 --resource-id db-ABCDEFGHIJKL0123456789 --username app',
+  )
+    .option('--username <name...>', 'the database users')
+    .option('--resource-id <id...>', 'db-… of instances, cluster-… of Aurora clusters, prx-… of proxies')
+    .option('--account-id <digits>', 'the AWS account of the databases')
+    .addOption(new Option('--region <name>', 'the region of the databases').env('AWS_REGION'))
+    .option('--wildcards', 'takes * and ? in users and resource ids as they are meant in a policy')
+    .option('--json', 'changes nothing: a policy is JSON')
+    .action(async (flags: PolicyFlags) => {
+      nothingBehind();
+      const { policy } = await import('./policy.js');
+      const { username = [], resourceId = [], region = '', accountId = '', wildcards } = flags;
+      done(policy({ usernames: username, resourceIds: resourceId, region, accountId, wildcards }));
+    });
+
+  add(
+    'sql',
+    'Prints the statements that make a database user who logs in with IAM.',
+    '$ rds-iam sql --engine postgres --username app --database shop --grant write | psql …',
+  )
+    .argument('[url]', 'postgresql://user@host:port/database, or mysql://…')
+    .option('--engine <name>', 'postgres or mysql (which is MariaDB, too)')
+    .option('--username <name>', 'the database user')
+    .option('--database <name>', 'the database that the user may connect to')
+    .addOption(new Option('--grant <rights>', 'the rights on its tables').choices(['connect', 'read', 'write']))
+    .option('--schema <name>', 'PostgreSQL: the schema of the tables', 'public')
+    .option('--json', 'as a list')
+    .action(async (url: string | undefined, flags: SqlFlags) => {
+      nothingBehind();
+      const { sql } = await import('./sql.js');
+      const { engine, username, database } = await settings(url, flags);
+      if (engine === undefined)
+        throw new UsageError('the engine is missing: give --engine postgres or mysql, or a URL');
+      if (username === undefined) throw new UsageError('--username is missing: give the database user to be made');
+      done(sql({ engine, username, database, access: flags.grant, schema: flags.schema }, flags));
+    });
+
+  add(
+    'emulate',
+    [
+      "Serves RDS's IAM login on this machine, in front of a database of yours, until Ctrl-C.",
+      'A user in the URL is who all logins become in the database; its password may be in the URL, PGPASSWORD or MYSQL_PWD.',
+      'Prints how to connect, and a line for each login.',
+    ].join('\n\n'),
+    '$ PGPASSWORD=secret rds-iam emulate postgresql://postgres@127.0.0.1:5432/shop',
+  )
+    .argument('[url]', 'the database: postgresql://user@host:port/database, or mysql://…')
+    .option('--hostname <name>', "the database's host")
+    .option('--port <number>', "the database's port; the engine's own if left out")
+    .option('--username <name>', 'who all logins become in the database; themselves if left out')
+    .option('--database <name>', 'the database')
+    .option('--engine <name>', 'postgres or mysql (which is MariaDB, too)')
+    .option('--region <name>', 'that tokens must be for: else AWS_REGION, else eu-west-1')
+    .option('--listen-port <number>', 'to listen on, on loopback; 0 is a free one', '0')
+    .option('--json', 'the connection settings as one line of JSON')
+    .action(async (url: string | undefined, flags: Flags & JsonFlag & { readonly listenPort: string }) => {
+      nothingBehind();
+      const { emulate } = await import('./emulate.js');
+      done(await emulate(await settings(url, flags), flags, process.env));
+    });
+  return program;
+}
+
+interface PolicyFlags {
+  readonly username?: string[];
+  readonly resourceId?: string[];
+  readonly accountId?: string;
+  readonly region?: string;
+  readonly wildcards?: boolean;
+}
+
+interface SqlFlags extends Flags, JsonFlag {
+  readonly grant?: 'connect' | 'read' | 'write';
+  readonly schema: string;
+}

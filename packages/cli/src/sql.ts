@@ -1,0 +1,89 @@
+import { UsageError } from './exit-code.js';
+import type { Engine } from './settings.js';
+import { print } from './terminal.js';
+
+type Access = 'connect' | 'read' | 'write';
+
+export interface Account {
+  readonly engine: Engine;
+  readonly username: string;
+  /** With it, rights on this database. */
+  readonly database?: string | undefined;
+  /** @defaultValue `connect` */
+  readonly access?: Access | undefined;
+  /** PostgreSQL: where the tables are. */
+  readonly schema: string;
+}
+
+const TABLE_RIGHTS = { read: 'SELECT', write: 'SELECT, INSERT, UPDATE, DELETE' } as const;
+/** PostgreSQL cuts off what is longer, and so would name somebody else. */
+const LONGEST_POSTGRES_NAME_BYTES = 63;
+
+export function sql(account: Account, { json = false }: { readonly json?: boolean }): number {
+  const made = statements(account);
+  print(
+    json ? JSON.stringify({ engine: account.engine, statements: made }) : made.map((each) => `${each};`).join('\n'),
+  );
+  return 0;
+}
+
+/** The statements, without semicolons, that make an account which logs in with IAM. */
+export function statements({ engine, username, database, access = 'connect', schema }: Account): string[] {
+  if (database === undefined && access !== 'connect') throw new UsageError('--grant needs the --database to grant on');
+  return engine === 'postgres'
+    ? postgresStatements(username, database, access, schema)
+    : mysqlStatements(username, database, access);
+}
+
+function postgresStatements(username: string, database: string | undefined, access: Access, schemaName: string) {
+  const user = postgresName(username, '--username');
+  const made = [`CREATE USER ${user} WITH LOGIN`, `GRANT rds_iam TO ${user}`];
+  if (database === undefined) return made;
+  made.push(`GRANT CONNECT ON DATABASE ${postgresName(database, '--database')} TO ${user}`);
+  if (access === 'connect') return made;
+  const schema = postgresName(schemaName, '--schema');
+  const rights = TABLE_RIGHTS[access];
+  made.push(
+    `GRANT USAGE ON SCHEMA ${schema} TO ${user}`,
+    `GRANT ${rights} ON ALL TABLES IN SCHEMA ${schema} TO ${user}`,
+    `ALTER DEFAULT PRIVILEGES IN SCHEMA ${schema} GRANT ${rights} ON TABLES TO ${user}`,
+  );
+  if (access === 'write') {
+    made.push(
+      `GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${schema} TO ${user}`,
+      `ALTER DEFAULT PRIVILEGES IN SCHEMA ${schema} GRANT USAGE ON SEQUENCES TO ${user}`,
+    );
+  }
+  return made;
+}
+
+function mysqlStatements(username: string, database: string | undefined, access: Access) {
+  const user = `${mysqlName(username, '--username')}@'%'`;
+  const made = [
+    `CREATE USER ${user} IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'`,
+    `ALTER USER ${user} REQUIRE SSL`,
+  ];
+  if (database === undefined || access === 'connect') return made;
+  // In a grant, _ and % of a database's name stand for others.
+  const pattern = mysqlName(database, '--database').replace(/[\\_%]/g, '\\$&');
+  return [...made, `GRANT ${TABLE_RIGHTS[access]} ON ${pattern}.* TO ${user}`];
+}
+
+function postgresName(name: string, flag: string): string {
+  checkName(name, flag);
+  if (Buffer.byteLength(name) > LONGEST_POSTGRES_NAME_BYTES) {
+    throw new UsageError(`${flag} is longer than the ${LONGEST_POSTGRES_NAME_BYTES} bytes of a PostgreSQL name`);
+  }
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** In backticks, in which no setting of the server's gives a backslash a meaning, as it has in quotes. */
+function mysqlName(name: string, flag: string): string {
+  checkName(name, flag);
+  return `\`${name.replaceAll('`', '``')}\``;
+}
+
+function checkName(name: string, flag: string): void {
+  // A line break could end a comment or a client's command, and no account of ours needs one.
+  if (name === '' || /\p{Cc}|\p{Cs}/u.test(name)) throw new UsageError(`${flag} is empty or has a control character`);
+}

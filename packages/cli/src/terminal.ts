@@ -1,0 +1,14 @@
+import { styleText } from 'node:util';
+
+/** Data, for a program or a pipe. */
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Talk, for whoever looks on: with a red label if something went wrong. Colours only where the terminal has them. */
+export function tell(text: string, label?: 'error' | 'warning'): void {
+  // hasColors() heeds NO_COLOR, and is there on terminals only.
+  const coloured = process.stderr.isTTY === true && process.stderr.hasColors();
+  const paint = (word: string) => (coloured ? styleText(word === 'error' ? 'red' : 'yellow', word) : word);
+  process.stderr.write(`rds-iam: ${label ? `${paint(label)}: ` : ''}${text}\n`);
+}

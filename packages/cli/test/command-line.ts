@@ -1,0 +1,90 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const bin = fileURLToPath(new URL('../src/bin.ts', import.meta.url));
+
+export const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
+export const KEYS = {
+  AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+  AWS_SESSION_TOKEN: undefined,
+};
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+export interface Outcome {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A command that runs, and what it has said so far. */
+export interface Running {
+  readonly child: ChildProcessWithoutNullStreams;
+  /** Resolves once what it has said on either stream matches; rejects if it ends before. */
+  said(pattern: RegExp): Promise<RegExpExecArray>;
+  readonly outcome: Promise<Outcome>;
+}
+
+/** The arguments of Node.js that are the command line tool, from its sources. */
+export const tool = (...args: string[]) => ['--conditions=@rds-iam/source', '--import', 'tsx', bin, ...args];
+
+/** Starts a program as a shell does, in an environment with nothing of the developer's databases and AWS in it. */
+export function start(program: string, args: readonly string[], variables: Variables = {}): Running {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(PG|MYSQL|DATABASE_URL|FORCE_COLOR)/.test(name));
+  const settings = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true', ...variables };
+  const child = spawn(program, args, { cwd: root, env: { ...Object.fromEntries(inherited), ...settings } });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const closed = once(child, 'close');
+  return {
+    child,
+    said: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const found = pattern.exec(`${stdout}${stderr}`);
+          if (found) resolve(found);
+          return found;
+        };
+        if (look()) return;
+        child.stdout.on('data', look);
+        child.stderr.on('data', look);
+        child.once('close', () => look() ?? reject(new Error(`ended without ${pattern}: ${stdout}${stderr}`)));
+      }),
+    outcome: closed.then(([exitCode]) => ({ exitCode, stdout, stderr })),
+  };
+}
+
+export async function rdsIam(args: readonly string[], variables: Variables = {}): Promise<Outcome> {
+  const { child, outcome } = start(process.execPath, tool(...args), variables);
+  child.stdin.end();
+  return outcome;
+}
+
+/** For NODE_OPTIONS: has a process ask this DNS server, `host:port`. */
+export function askingDns(address: string): string {
+  const preload = `import dns from 'node:dns/promises'; dns.setServers(['${address}'])`;
+  return `--import=data:text/javascript,${encodeURIComponent(preload)}`;
+}
+
+/** Whether this machine has a program. */
+export const has = (program: string) =>
+  (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+
+/** Whether there are pseudo-terminals to be had, of util-linux. */
+export const hasTerminal = process.platform === 'linux' && has('script');
+
+/** Starts the command line tool in a pseudo-terminal, whose keys are its stdin. Both its streams are on stdout then. */
+export function startInTerminal(args: readonly string[], variables: Variables = {}): Running {
+  const quoted = [process.execPath, ...tool(...args)].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  return start('script', ['-qec', quoted.join(' '), '/dev/null'], { TERM: 'xterm-256color', ...variables });
+}

@@ -1,0 +1,272 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Emulator, startEmulator } from '@rds-iam/emulator';
+import { type MariadbServer, type PostgresServer, startDns, startMariadb, startPostgres } from '@rds-iam/test-servers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  askingDns,
+  CREDENTIALS,
+  has,
+  hasTerminal,
+  KEYS,
+  rdsIam,
+  start,
+  startInTerminal,
+  tool,
+} from './command-line.js';
+
+const require = createRequire(import.meta.url);
+const thisFile = fileURLToPath(import.meta.url);
+/** Of which an option file could make something else. */
+const ODD_NAME = `o'b"r\\sien# [x]`;
+const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
+const URL_OF_RDS = `postgres://app@${HOST}:5432/shop`;
+/** Where the tool makes the files that a command gets. */
+const scratch = mkdtempSync(join(tmpdir(), 'rds-iam-exec-'));
+/** tsx, which runs the sources, has a folder there, too. */
+const filesLeft = () => readdirSync(scratch).filter((name) => name.startsWith('rds-iam-'));
+const variables = { ...KEYS, AWS_REGION: 'eu-west-1', TMPDIR: scratch };
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+const exec = (args: readonly string[], more: Readonly<Record<string, string | undefined>> = {}) =>
+  rdsIam(['exec', ...args], { ...variables, ...more });
+const node = (code: string) => ['--', process.execPath, '-e', code];
+const show = (...names: string[]) =>
+  node(`process.stdout.write(JSON.stringify(${JSON.stringify(names)}.map((name) => process.env[name])))`);
+
+describe('exec and the process', () => {
+  test("the command's output and exit code are its own, and the files are gone behind it", async () => {
+    const files = `require('node:fs').readFileSync(process.env.PGSSLROOTCERT, 'utf8').includes('BEGIN CERTIFICATE')`;
+    const outcome = await exec([URL_OF_RDS, ...node(`console.log(${files}); console.error('talk'); process.exit(42)`)]);
+    expect(outcome).toEqual({ exitCode: 42, stdout: 'true\n', stderr: 'talk\n' });
+    expect(filesLeft()).toEqual([]);
+  });
+
+  test("what is behind -- is the command's, flags and another -- too", async () => {
+    const { stdout } = await exec([URL_OF_RDS, ...node('console.log(process.argv.slice(1))'), '--', '--help', '--ca']);
+    expect(stdout).toBe("[ '--help', '--ca' ]\n");
+  });
+
+  test.each([
+    ['no program of that name', ['--', 'rds-iam-there-is-no-such-program'], 127, 'there is no such program'],
+    ['a file that is no program', ['--', thisFile], 126, 'cannot be run'],
+    ['no command', [], 2, 'give it behind --'],
+    ['a CA file that is not there', ['--ca', '/nonexistent/ca.pem', '--', 'true'], 2, '--ca cannot be read'],
+    ['a CA file that holds none', ['--ca', thisFile, '--', 'true'], 2, 'no certificate'],
+  ])('%s', async (_, args, code, message) => {
+    const { exitCode, stderr } = await exec([URL_OF_RDS, ...args]);
+    expect(stderr).toContain(message);
+    expect(exitCode).toBe(code);
+    expect(filesLeft()).toEqual([]);
+  });
+
+  const waits = (signal: string) =>
+    `process.on('${signal}', () => { console.log('got ${signal}'); process.exit(7); }); console.log('ready'); setInterval(() => {}, 1000)`;
+
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const)('%s reaches the command', async (signal) => {
+    const running = start(process.execPath, tool('exec', URL_OF_RDS, ...node(waits(signal))), variables);
+    await running.said(/ready/);
+    running.child.kill(signal);
+    expect(await running.outcome).toEqual({ exitCode: 7, stdout: `ready\ngot ${signal}\n`, stderr: '' });
+    expect(filesLeft()).toEqual([]);
+  });
+
+  test('a command that a signal ends', async () => {
+    const { exitCode } = await exec([URL_OF_RDS, ...node('process.kill(process.pid, "SIGKILL")')]);
+    expect(exitCode).toBe(128 + constants.signals.SIGKILL);
+    expect(filesLeft()).toEqual([]);
+  });
+
+  test.skipIf(!hasTerminal)('Ctrl-C reaches the command, once', async () => {
+    const running = startInTerminal(['exec', URL_OF_RDS, ...node(waits('SIGINT'))], variables);
+    await running.said(/ready/);
+    running.child.stdin.write('\x03');
+    const { exitCode, stdout } = await running.outcome;
+    expect(stdout.match(/got SIGINT/g)).toHaveLength(1);
+    expect(exitCode).toBe(7);
+    expect(filesLeft()).toEqual([]);
+  });
+
+  test('neither the command line nor what is said has the token', async () => {
+    const line = `require('node:fs').readFileSync('/proc/' + process.ppid + '/cmdline', 'latin1')`;
+    const code = `console.log(process.platform === 'linux' ? ${line} : '', process.argv)`;
+    const { stdout, stderr } = await exec([URL_OF_RDS, ...node(code)]);
+    expect(stdout).toContain('exec');
+    expect(stdout + stderr).not.toMatch(/X-Amz-Signature=/);
+  });
+});
+
+describe('exec and the environment', () => {
+  test('of PostgreSQL', async () => {
+    const names = ['PGHOST', 'PGPORT', 'PGUSER', 'PGDATABASE', 'PGSSLMODE', 'PGHOSTADDR', 'PGSERVICE', 'MYSQL_PWD'];
+    const { stdout } = await exec([URL_OF_RDS, ...show(...names)], { PGHOSTADDR: '192.0.2.1', PGSERVICE: 'other' });
+    expect(JSON.parse(stdout)).toEqual([HOST, '5432', 'app', 'shop', 'verify-full', null, null, null]);
+  });
+
+  test('a CNAME is followed: the host is the one that token and certificate are for', async () => {
+    await using dns = await startDns();
+    dns.cname('db.example.org', HOST);
+    const { stdout } = await exec(['postgres://app@db.example.org/shop', ...show('PGHOST', 'DATABASE_URL')], {
+      NODE_OPTIONS: askingDns(dns.address),
+    });
+    const [host, url] = JSON.parse(stdout);
+    expect([host, new URL(url).hostname]).toEqual([HOST, HOST]);
+  });
+
+  test('a URL with the token, percent-encoded, in the variable that is asked for', async () => {
+    const { stdout } = await exec([
+      URL_OF_RDS,
+      '--url-env',
+      'SHOP_URL',
+      ...show('SHOP_URL', 'PGPASSWORD', 'DATABASE_URL'),
+    ]);
+    const [text, token, other] = JSON.parse(stdout);
+    const url = new URL(text);
+    expect(decodeURIComponent(url.password)).toBe(token);
+    expect(token).toContain(`${HOST}:5432/?Action=connect`);
+    expect(`${url.username}@${url.host}${url.pathname}`).toBe(`app@${HOST}:5432/shop`);
+    expect(url.searchParams.get('sslmode')).toBe('verify-full');
+    expect(other).toBeNull();
+  });
+
+  test("Prisma's URL, with the one root that its engine reads", async () => {
+    const code = `
+      const url = new URL(process.env.DATABASE_URL);
+      const pem = require('node:fs').readFileSync(url.searchParams.get('sslcert'), 'utf8');
+      const { subject } = new (require('node:crypto').X509Certificate)(pem);
+      console.log(JSON.stringify([url.searchParams.get('sslmode'), url.searchParams.get('sslaccept'), pem.match(/BEGIN/g).length, subject]));`;
+    const { stdout } = await exec([URL_OF_RDS, '--prisma', ...node(code)]);
+    const [mode, accept, count, subject] = JSON.parse(stdout);
+    expect([mode, accept, count]).toEqual(['require', 'strict', 1]);
+    expect(subject).toContain('CN=Amazon RDS eu-west-1 Root CA RSA2048 G1');
+  });
+
+  test("Prisma's engine cannot log in to MySQL with a token", async () => {
+    const { exitCode, stderr } = await exec([`mysql://app@${HOST}`, '--prisma', '--', 'true']);
+    expect(stderr).toContain('--prisma is for PostgreSQL');
+    expect(exitCode).toBe(2);
+  });
+
+  test('of MySQL', async () => {
+    const names = [
+      'MYSQL_HOST',
+      'MYSQL_TCP_PORT',
+      'LIBMYSQL_ENABLE_CLEARTEXT_PLUGIN',
+      'DATABASE_URL',
+      'MYSQL_PWD',
+      'PGHOST',
+    ];
+    const { stdout } = await exec([`mysql://app@${HOST}/shop`, ...show(...names)]);
+    const [host, port, clearText, url, token, pgHost] = JSON.parse(stdout);
+    expect([host, port, clearText, pgHost]).toEqual([HOST, '3306', '1', null]);
+    expect(url).toBe(`mysql://app:${encodeURIComponent(token)}@${HOST}:3306/shop`);
+  });
+});
+
+describe('exec on PostgreSQL', () => {
+  let server: PostgresServer;
+  let emulator: Emulator;
+  const ca = join(scratch, '..', `rds-iam-exec-ca-${process.pid}.pem`);
+  beforeAll(async () => {
+    server = await startPostgres();
+    const admin = await server.connectAsSuperuser();
+    await admin.query('create role app login');
+    await admin.query('create database shop owner app');
+    await admin.end();
+    const upstream = { hostname: server.hostname, port: server.port };
+    emulator = await startEmulator({ upstream, region: 'eu-west-1', accessKeys: [CREDENTIALS] });
+    writeFileSync(ca, emulator.ca);
+  });
+  afterAll(async () => {
+    await emulator?.close();
+    await server?.close();
+    rmSync(ca, { force: true });
+  });
+  const at = () => ['--ca', ca, `postgres://app@localhost:${emulator.port}/shop`];
+  const query = "select current_user || ' in ' || current_database()";
+
+  test.skipIf(!has('psql'))('psql, by its variables and by the URL', async () => {
+    for (const command of [
+      ['psql', '-Atc', query],
+      ['sh', '-c', `psql "$DATABASE_URL" -Atc "${query}"`],
+    ]) {
+      expect(await exec([...at(), '--', ...command])).toEqual({ exitCode: 0, stdout: 'app in shop\n', stderr: '' });
+    }
+  });
+
+  test.skipIf(!has('psql'))('psql sends no token to a server that another CA vouches for', async () => {
+    const refused = emulator.stats.refused;
+    const { exitCode, stderr } = await exec([...at().slice(2), '--', 'psql', '-Atc', query]);
+    expect(stderr).toContain('certificate verify failed');
+    expect(exitCode).toBe(2);
+    expect(emulator.stats.refused).toEqual(refused);
+  });
+
+  test('a Node.js program, by the URL', async () => {
+    const code = `
+      const { Client } = require(${JSON.stringify(require.resolve('pg'))});
+      (async () => {
+        const client = new Client({ connectionString: process.env.DATABASE_URL });
+        await client.connect();
+        console.log((await client.query("${query} as who")).rows[0].who);
+        await client.end();
+      })();`;
+    expect(await exec([...at(), ...node(code)])).toMatchObject({ exitCode: 0, stdout: 'app in shop\n' });
+  });
+});
+
+describe('exec on MySQL and MariaDB', () => {
+  let server: MariadbServer;
+  let emulator: Emulator;
+  const ca = join(scratch, '..', `rds-iam-exec-mysql-ca-${process.pid}.pem`);
+  beforeAll(async () => {
+    server = await startMariadb();
+    const admin = await server.connectAsSuperuser();
+    await admin.query("create user app@'%' identified by ''");
+    await admin.query('create user ?@? identified by ?', [ODD_NAME, '%', '']);
+    await admin.query('create database shop');
+    await admin.query("grant all on shop.* to app@'%'");
+    await admin.end();
+    const upstream = { hostname: server.hostname, port: server.port };
+    emulator = await startEmulator({ engine: 'mysql', upstream, region: 'eu-west-1', accessKeys: [CREDENTIALS] });
+    writeFileSync(ca, emulator.ca);
+  });
+  afterAll(async () => {
+    await emulator?.close();
+    await server?.close();
+    rmSync(ca, { force: true });
+  });
+  const at = () => ['--ca', ca, `mysql://app@localhost:${emulator.port}/shop`];
+
+  test.skipIf(!has('mariadb'))('the mariadb client', async () => {
+    const outcome = await exec([...at(), '--', 'mariadb', '-Ne', 'select current_user()', 'shop']);
+    expect(outcome).toEqual({ exitCode: 0, stdout: 'app@%\n', stderr: '' });
+  });
+
+  test.skipIf(!has('mariadb'))(
+    'the mariadb client sends no token to a server that another CA vouches for',
+    async () => {
+      const { refused, accepted } = emulator.stats;
+      const { exitCode, stderr } = await exec([...at().slice(2), '--', 'mariadb', '-e', 'select 1']);
+      expect(stderr).toMatch(/TLS\/SSL error/);
+      expect(exitCode).toBe(1);
+      expect(emulator.stats).toMatchObject({ refused, accepted });
+    },
+  );
+
+  test('a Node.js program', async () => {
+    const code = `
+      const mysql = require(${JSON.stringify(require.resolve('mysql2/promise'))});
+      (async () => {
+        const ca = require('node:fs').readFileSync(process.env.RDS_IAM_CA_FILE, 'utf8');
+        const ssl = { ca, verifyIdentity: true };
+        const connection = await mysql.createConnection({ uri: process.env.DATABASE_URL, ssl, enableCleartextPlugin: true });
+        console.log((await connection.query('select current_user() as who'))[0][0].who);
+        await connection.end();
+      })();`;
+    expect(await exec([...at(), ...node(code)])).toEqual({ exitCode: 0, stdout: 'app@%\n', stderr: '' });
+  });
+});

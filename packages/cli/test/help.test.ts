@@ -1,0 +1,61 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { KEYS, rdsIam } from './command-line.js';
+
+const COMMANDS = ['token', 'exec', 'policy', 'sql', 'emulate'];
+
+/** What of ours and of AWS's a command line loads. */
+async function loadedBy(args: readonly string[]): Promise<string[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'rds-iam-loaded-'));
+  try {
+    await rdsIam(args, { ...KEYS, NODE_V8_COVERAGE: folder });
+    const reports = readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
+    const urls: string[] = reports.flatMap(({ result }) => result.map(({ url }: { url: string }) => url));
+    const owners = urls.map((url) => /\/packages\/(\w+)\/src\/|node_modules\/(@aws-sdk\/[\w-]+)\//.exec(url));
+    return [...new Set(owners.map((owner) => owner?.[1] ?? owner?.[2] ?? ''))].filter(Boolean).sort();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test('help names every command, and loads nothing that a command needs', async () => {
+  const { exitCode, stdout, stderr } = await rdsIam(['--help']);
+  expect(exitCode).toBe(0);
+  expect(stderr).toBe('');
+  for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
+  expect(await loadedBy(['--help'])).toEqual(['cli']);
+});
+
+test('a token loads the signer, and not the emulator', async () => {
+  const loaded = await loadedBy(['token', 'postgres://app@mydb.abc123.eu-west-1.rds.amazonaws.com']);
+  expect(loaded).toEqual(expect.arrayContaining(['@aws-sdk/rds-signer', 'cli', 'core']));
+  expect(loaded).not.toContain('emulator');
+});
+
+test.each(COMMANDS)('%s --help has an example and the exit codes', async (command) => {
+  const { exitCode, stdout, stderr } = await rdsIam([command, '--help']);
+  expect(exitCode).toBe(0);
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/Example:\n {2}\$ .*rds-iam /);
+  expect(stdout).toContain('Exit codes: 0 ');
+});
+
+test('--version is that of the package', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  expect(await rdsIam(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+});
+
+test.each([
+  [['tokn'], "unknown command 'tokn'"],
+  [['token', '--hostnam', 'x'], "unknown option '--hostnam'"],
+  [['token', '--', 'psql'], 'only exec takes a command'],
+  [['sql', '--grant', 'all'], "'all' is invalid"],
+])('%j is a wrong use: code 2, said on stderr', async (args, message) => {
+  const { exitCode, stdout, stderr } = await rdsIam(args);
+  expect(exitCode).toBe(2);
+  expect(stdout).toBe('');
+  expect(stderr).toContain(`rds-iam: error: `);
+  expect(stderr).toContain(message);
+});
