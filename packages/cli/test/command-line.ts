@@ -33,9 +33,11 @@ export interface Running {
 /** The arguments of Node.js that are the command line tool, from its sources. */
 export const tool = (...args: string[]) => ['--conditions=@rds-iam/source', '--import', 'tsx', bin, ...args];
 
-/** Starts a program as a shell does, in an environment with nothing of the developer's databases and AWS in it. */
+/** Starts a program as a person does, in an environment with nothing of the developer’s databases, AWS and CI in it. */
 export function start(program: string, args: readonly string[], variables: Variables = {}): Running {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(PG|MYSQL|DATABASE_URL|FORCE_COLOR)/.test(name));
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(?:PG|MYSQL|DATABASE_URL|(?:FORCE_COLOR|NO_COLOR|CI)$)/.test(name),
+  );
   const settings = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true', ...variables };
   const child = spawn(program, args, { cwd: root, env: { ...Object.fromEntries(inherited), ...settings } });
   let [stdout, stderr] = ['', ''];
