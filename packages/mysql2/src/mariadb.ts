@@ -111,7 +111,14 @@ async function open(
 ): Promise<mariadb.Connection> {
   const { keepAliveDelay, stream: ownStream } = config;
   // A server's wish to be redirected would be followed without a token, and without TLS.
-  const options = { ...config, port: endpoint.port, connectTimeout: 0, permitRedirect: false, ssl: false };
+  const options = {
+    ...config,
+    ...withoutFirstStatement(config),
+    port: endpoint.port,
+    connectTimeout: 0,
+    permitRedirect: false,
+    ssl: false,
+  };
   const driver: Driver = {
     async dial({ hostname: host, port }) {
       const own = ownStream && (await streamOf(ownStream, { ...config, host, port }));
@@ -149,6 +156,15 @@ async function open(
     stream.destroy();
     throw isRdsIamError(failure) ? failure : error;
   }
+}
+
+/**
+ * The connector before 3.5 leaves a rejection unhandled, which ends the process, where a connection breaks off in the
+ * `SET NAMES` that follows the login. With a collation there is none: this is mysql2's own, and says the same of the charset.
+ */
+function withoutFirstStatement({ collation, charset }: mariadb.ConnectionConfig): { readonly collation?: string } {
+  const isOld = /^3\.[0-4]\./.test(mariadb.version);
+  return isOld && collation === undefined && charset === undefined ? { collation: 'UTF8MB4_UNICODE_CI' } : {};
 }
 
 /** What the connector's `stream` option gives: by callback or as the result, for the options that are its `this`. */

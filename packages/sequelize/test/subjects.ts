@@ -5,6 +5,7 @@ import { MariaDbDialect } from '@sequelize/mariadb';
 import { MySqlDialect } from '@sequelize/mysql';
 import { PostgresDialect } from '@sequelize/postgres';
 import { QueryTypes, Sequelize, type Transaction } from 'sequelize';
+import { expect, vi } from 'vitest';
 import { isRdsIamError, type SequelizeOptions, type SequelizeOptionsBesideUrl, withRdsIam } from '../src/index.js';
 import { withRdsIam as withRdsIam7 } from '../src/v7.js';
 
@@ -74,7 +75,10 @@ function poolOf6(sequelize: Sequelize): SubjectPool {
       };
     },
     transaction: (work) => sequelize.transaction((transaction) => work((sql) => query(sql, transaction))),
-    end: () => sequelize.close(),
+    async end() {
+      await nothingIsBeingOpened((sequelize.connectionManager as unknown as { readonly pool: Pool }).pool);
+      await sequelize.close();
+    },
   };
 }
 
@@ -113,8 +117,23 @@ function poolOf7(sequelize: Sequelize7): SubjectPool {
       };
     },
     transaction: (work) => sequelize.transaction((transaction) => work((sql) => query(sql, { transaction }))),
-    end: () => sequelize.close(),
+    async end() {
+      await nothingIsBeingOpened(sequelize.pool.write);
+      await sequelize.close();
+    },
   };
+}
+
+/** A pool of Sequelize's. */
+interface Pool {
+  readonly size: number;
+  readonly available: number;
+  readonly using: number;
+}
+
+/** Sequelize's close() forgets a connection that is being opened for somebody who has been given another meanwhile. */
+async function nothingIsBeingOpened(pool: Pool): Promise<void> {
+  await vi.waitFor(() => expect(pool.size).toBe(pool.available + pool.using), { timeout: 10_000, interval: 1 });
 }
 
 /**
