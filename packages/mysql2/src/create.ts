@@ -2,7 +2,7 @@ import { type RdsIam, type RdsIamOptions, rdsIamOf } from '@rds-iam/core';
 import * as mysql2 from 'mysql2';
 import { checkConfig, type Given } from './config.js';
 import { Failures } from './failures.js';
-import { withIamStream } from './hook.js';
+import { type Answers, withIamStream } from './hook.js';
 import type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './options.js';
 
 /**
@@ -14,6 +14,18 @@ import type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './optio
  */
 export function createConnection(options: string | ConnectionOptions): mysql2.Connection {
   return mysql2.createConnection(driverOptions<mysql2.ConnectionOptions>(options as Given<mysql2.ConnectionOptions>));
+}
+
+/** {@link createConnection} for one that makes many with the same configuration, as the pools of frameworks do. */
+export function createConnectionSharing(options: object, answers: Answers): mysql2.Connection {
+  return mysql2.createConnection(
+    driverOptions<mysql2.ConnectionOptions>(
+      options as Given<mysql2.ConnectionOptions>,
+      new Failures(),
+      undefined,
+      answers,
+    ),
+  );
 }
 
 /**
@@ -74,8 +86,9 @@ function driverOptions<Config extends mysql2.ConnectionOptions>(
   given: Given<Config>,
   failures = new Failures(),
   shared?: RdsIam,
+  answers?: Answers,
 ): Config {
   const checked = checkConfig<Config>(given, shared);
   // mysql2 takes a URI in place of options; its types tell the two apart.
-  return checked.iam ? withIamStream(checked, failures) : (checked.config as Config);
+  return checked.iam ? withIamStream(checked, failures, answers) : (checked.config as Config);
 }

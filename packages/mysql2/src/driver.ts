@@ -1,6 +1,7 @@
 import type { RdsIam } from '@rds-iam/core';
 import * as mysql2 from 'mysql2';
-import { createConnection, createPool, createPoolCluster } from './create.js';
+import { createConnectionSharing, createPool, createPoolCluster } from './create.js';
+import type { Answers } from './hook.js';
 
 type Options = string | object;
 
@@ -9,9 +10,10 @@ type Options = string | object;
  * as an option: it then gives its own configuration to them as to mysql2's.
  */
 export function mysql2Driver(iam: RdsIam): typeof mysql2 {
+  const answers: Answers = new Map();
   const driver = {
     ...mysql2,
-    createConnection: (options: Options) => createConnection(withIam(options, iam)),
+    createConnection: (options: Options) => createConnectionSharing(withIam(options, iam), answers),
     createPool: (options: Options) => createPool(withIam(options, iam)),
     createPoolCluster: (options: object) => createPoolCluster(withIam(options, iam)),
   };

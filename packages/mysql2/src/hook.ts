@@ -17,8 +17,14 @@ interface StreamArgument {
     readonly enableKeepAlive: boolean;
     readonly keepAliveInitialDelay?: number | undefined;
     readonly pool?: mysql2.Pool | undefined;
+    readonly clientFlags: unknown;
+    readonly charsetNumber: unknown;
+    readonly connectAttributes: unknown;
   };
 }
+
+/** How a driver has answered greetings, by its configuration. */
+export type Answers = Map<string, Driver['answers']>;
 
 type MakeStream = (argument: StreamArgument) => Duplex;
 
@@ -29,6 +35,7 @@ type MakeStream = (argument: StreamArgument) => Duplex;
 export function withIamStream<Config extends mysql2.ConnectionOptions>(
   { iam, config, ssl, timeoutMs }: Extract<Checked<Config>, { readonly endpoint: unknown }>,
   failures: Failures,
+  answers: Answers = new Map(),
 ): Config {
   const {
     enableCleartextPlugin: _,
@@ -43,9 +50,9 @@ export function withIamStream<Config extends mysql2.ConnectionOptions>(
     authPlugins: { ...fields.authPlugins, mysql_clear_password: answerChangeUser },
   };
   let stopRetrying: AbortSignal | undefined;
-  const answers = new Map<string, Driver['answers']>();
-  const answersOf = (...account: readonly (string | undefined)[]) => {
-    const key = JSON.stringify(account);
+  // By all of the configuration that is in an answer.
+  const answersOf = (...answered: readonly unknown[]) => {
+    const key = JSON.stringify(answered);
     const known = answers.get(key) ?? new Map();
     answers.set(key, known);
     return known;
@@ -53,9 +60,10 @@ export function withIamStream<Config extends mysql2.ConnectionOptions>(
 
   const stream: MakeStream = ({ config }) => {
     const { host: hostname, port, user: username, database, pool } = config;
+    const { clientFlags, charsetNumber, connectAttributes } = config;
     if (pool) stopRetrying ??= signalOfEnd(pool);
     const driver: Driver = {
-      answers: answersOf(username, database),
+      answers: answersOf(username, database, clientFlags, charsetNumber, connectAttributes),
       dial: (login) =>
         ownStream?.({ config: { ...config, host: login.hostname, port: login.port } }) ??
         connect({
