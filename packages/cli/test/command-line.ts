@@ -88,5 +88,6 @@ export const hasTerminal = process.platform === 'linux' && has('script');
 /** Starts the command line tool in a pseudo-terminal, whose keys are its stdin. Both its streams are on stdout then. */
 export function startInTerminal(args: readonly string[], variables: Variables = {}): Running {
   const quoted = [process.execPath, ...tool(...args)].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
-  return start('script', ['-qec', quoted.join(' '), '/dev/null'], { TERM: 'xterm-256color', ...variables });
+  // A shell that stays in between would take the Ctrl-C as well.
+  return start('script', ['-qec', `exec ${quoted.join(' ')}`, '/dev/null'], { TERM: 'xterm-256color', ...variables });
 }
