@@ -1,3 +1,4 @@
+import type { Clock } from './clock.js';
 import { publish } from './diagnostics.js';
 import { AttemptTimeout, RdsIamError } from './errors.js';
 import type { ConnectionLimiter } from './limiter.js';
@@ -8,12 +9,6 @@ import { SharedBudget } from './shared-budget.js';
 const LOGINS_AT_FIRST = 10;
 /** In this time the server was asked lately: how many it admitted is what it admits. */
 const LATELY_MS = 1_000;
-
-/** The world that admission waits in. */
-export interface Clock {
-  now(): number;
-  after(delayMs: number, callback: () => void): () => void;
-}
 
 export interface AdmissionOptions {
   readonly hostname: string;

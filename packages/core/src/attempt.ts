@@ -1,9 +1,9 @@
 import { abortable } from './abortable.js';
 import { Admission, type Leave } from './admission.js';
-import type { ConnectContext, ConnectOptions, Engine, Login, Target } from './connect.js';
 import { publish } from './diagnostics.js';
 import type { Endpoint } from './endpoint.js';
 import { AttemptTimeout, configError, isRdsIamError, RdsIamError } from './errors.js';
+import type { ConnectContext, ConnectOptions, Engine, Login, Target } from './login.js';
 
 /** One attempt to open a physical connection, and what is known of it so far. */
 export interface Attempt {

@@ -1,43 +1,6 @@
-import { partitionOf } from './endpoint.js';
-
-const DNS_SUFFIXES: Readonly<Record<string, string>> = {
-  'aws-cn': 'amazonaws.com.cn',
-  'aws-iso': 'c2s.ic.gov',
-  'aws-iso-b': 'sc2s.sgov.gov',
-  'aws-iso-e': 'cloud.adc-e.uk',
-  'aws-iso-f': 'csp.hci.ic.gov',
-  'aws-eusc': 'amazonaws.eu',
-};
-
-/**
- * AWS's clock minus ours in milliseconds, to the second, read from the `Date` of an unsigned answer of the security token
- * service: the one thing that tells a refused token of a machine with a wrong clock from any other. Undefined where AWS
- * does not answer within `timeoutMs`; never rejects. Only asked when a login is given up on.
- */
-export async function awsClockSkewMs(region: string, timeoutMs: number): Promise<number | undefined> {
-  const url =
-    process.env['AWS_ENDPOINT_URL_STS'] ||
-    process.env['AWS_ENDPOINT_URL'] ||
-    `https://sts.${region}.${DNS_SUFFIXES[partitionOf(region)] ?? 'amazonaws.com'}`;
-  try {
-    const { date } = await dateHeader(url, timeoutMs);
-    const theirs = Date.parse(date ?? '');
-    return Number.isNaN(theirs) ? undefined : theirs - Date.now();
-  } catch {
-    return undefined;
-  }
-}
-
-async function dateHeader(url: string, timeoutMs: number): Promise<{ readonly date?: string | undefined }> {
-  const { request } = url.startsWith('http:') ? await import('node:http') : await import('node:https');
-  return new Promise((resolve, reject) => {
-    const asked = request(url, { method: 'HEAD', agent: false }, (answer) => {
-      answer.destroy();
-      resolve(answer.headers);
-    });
-    const timer = setTimeout(() => asked.destroy(new Error('no answer in time')), timeoutMs);
-    asked.on('close', () => clearTimeout(timer));
-    asked.on('error', reject);
-    asked.end();
-  });
+/** Time, as what waits needs it. In milliseconds. */
+export interface Clock {
+  now(): number;
+  /** Calls back after a time; returns how to call it off. */
+  after(delayMs: number, callback: () => void): () => void;
 }

@@ -1,9 +1,9 @@
-export type { ConnectOptions, Login } from './connect.js';
 export type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from './credentials.js';
 export type { RdsIamEvents } from './diagnostics.js';
 export { checkEndpoint, type Endpoint, isRegion, parseRdsHostname, partitionOf, type RdsHostname } from './endpoint.js';
 export { configError, isRdsIamError, RdsIamError, type RdsIamErrorCode, type RdsIamErrorDetails } from './errors.js';
 export type { ConnectionLimiter } from './limiter.js';
+export type { ConnectOptions, Login } from './login.js';
 export type { RdsIamOptions, RetryOptions } from './options.js';
 export { createRdsIam, isRdsIam, type RdsIam, rdsIamOf } from './rds-iam.js';
 export { type StartedTls, startTls } from './start-tls.js';

@@ -2,7 +2,6 @@ import type { ConnectionOptions } from 'node:tls';
 import { abortable } from './abortable.js';
 import type { Admission } from './admission.js';
 import { resolveCname } from './builtins.js';
-import type { ConnectContext, ConnectOptions, Login, Target } from './connect.js';
 import { type AwsCredentialIdentityProvider, Credentials, defaultCredentials } from './credentials.js';
 import {
   checkEndpoint,
@@ -13,6 +12,7 @@ import {
   rdsName,
 } from './endpoint.js';
 import { configError, errorAt, isRdsIamError, RdsIamError } from './errors.js';
+import type { ConnectContext, ConnectOptions, Login, Target } from './login.js';
 import { checkOptions, type RdsIamOptions } from './options.js';
 import { regionOfToken, type SigningRequest, signWithAwsSdk } from './signing.js';
 import { type CaCertificates, type DriverTls, expectedIdentity, PeerSession, rdsRoots, tlsOptions } from './tls.js';
@@ -75,7 +75,7 @@ const system: Effects = {
   defaultCredentials,
   resolveCname,
   async clockSkewMs(region) {
-    const { awsClockSkewMs } = await import('./clock.js');
+    const { awsClockSkewMs } = await import('./aws-clock.js');
     return awsClockSkewMs(region, CLOCK_QUESTION_TIMEOUT_MS);
   },
   rdsRoots,

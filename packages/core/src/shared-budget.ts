@@ -1,4 +1,4 @@
-import type { Clock } from './admission.js';
+import type { Clock } from './clock.js';
 import { publish } from './diagnostics.js';
 import { withoutSecrets } from './errors.js';
 import type { ConnectionLimiter } from './limiter.js';

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { connectTls, isIP, once } from './builtins.js';
-import type { Login } from './connect.js';
+import type { Login } from './login.js';
 
 /** A TLS socket over one that is connected, and the session that it was told to resume. */
 export interface StartedTls {

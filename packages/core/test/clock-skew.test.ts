@@ -1,6 +1,6 @@
 import { expectNoSecrets, setAwsEnvironment, startSts } from '@rds-iam/test-servers';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { awsClockSkewMs } from '../src/clock.js';
+import { awsClockSkewMs } from '../src/aws-clock.js';
 import { createRdsIam, type RdsIamOptions } from '../src/index.js';
 import { signWithAwsSdk } from '../src/signing.js';
 import { tokenExpiry } from '../src/tokens.js';

@@ -3,9 +3,9 @@ import { inspect } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 // Loaded here, as it is loaded late: nothing but the test's own clock should take time.
 import '../src/connect.js';
-import type { Login } from '../src/connect.js';
 import type { RdsIamEvents } from '../src/diagnostics.js';
 import { RdsIamError } from '../src/errors.js';
+import type { Login } from '../src/login.js';
 import type { RdsIamOptions } from '../src/options.js';
 import { createRdsIamWith, type Effects } from '../src/rds-iam.js';
 import { settle, World } from './world.js';

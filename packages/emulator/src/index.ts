@@ -1,3 +1,4 @@
+export type { AccessKey } from './access-key.js';
 export {
   type CertificateAuthority,
   type CertificateOptions,
@@ -7,5 +8,5 @@ export {
 export { type Emulator, type EmulatorStats, startEmulator } from './emulator.js';
 export type { Faults, ThrottleFault } from './faults.js';
 export type { LoginEvent } from './login-event.js';
-export type { AccessKey, EmulatorOptions, Engine, UpstreamOptions } from './options.js';
+export type { EmulatorOptions, Engine, UpstreamOptions } from './options.js';
 export type { RefusalReason } from './refusal.js';

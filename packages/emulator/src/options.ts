@@ -1,22 +1,10 @@
 // What the user tells the emulator, and the checks of it.
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
+import type { AccessKey } from './access-key.js';
 import { fail, integer, names, object, oneOf, text, unknownNames } from './checks.js';
 import { checkFaults, type Faults } from './faults.js';
 import type { LoginEvent } from './login-event.js';
-
-/** An access key that may sign tokens. Make one up: nothing here talks to AWS. */
-export interface AccessKey {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  /** With it, only tokens of a session that carry exactly this are good; without it, only tokens that carry none. */
-  readonly sessionToken?: string;
-  /**
-   * The database users that its `rds-db:connect` policy permits.
-   * @defaultValue every user
-   */
-  readonly usernames?: readonly string[];
-}
 
 /** Whose protocol an emulator speaks, to clients and to the upstream. */
 export type Engine = 'postgres' | 'mysql';

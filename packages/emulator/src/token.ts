@@ -1,6 +1,6 @@
 // Whether an IAM authentication token lets a user in, and if not, why not.
 import { timingSafeEqual } from 'node:crypto';
-import type { AccessKey } from './options.js';
+import type { AccessKey } from './access-key.js';
 import { ALGORITHM, sha256Hex, signature, uriEncode } from './sigv4.js';
 
 /** Why a token was refused. RDS writes it to its log; the client never learns it. */

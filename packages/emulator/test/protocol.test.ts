@@ -2,9 +2,9 @@ import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteReader, ConnectionEnded } from '../src/bytes.js';
+import { encodeMessage } from '../src/postgres/message.js';
 import {
   encodeAuthentication,
-  encodeMessage,
   encodePassword,
   encodeSaslInitial,
   encodeSslRequest,

@@ -4,7 +4,8 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import pg from 'pg';
 import { describe, expect, inject, test } from 'vitest';
 import type { Emulator } from '../src/index.js';
-import { encodeAuthentication, encodeMessage, encodePassword, encodeSslRequest } from '../src/postgres/protocol.js';
+import { encodeMessage } from '../src/postgres/message.js';
+import { encodeAuthentication, encodePassword, encodeSslRequest } from '../src/postgres/protocol.js';
 import { client, failure, sign, start, until, Wire } from './harness.js';
 
 const query = (sql: string) => encodeMessage('Q', Buffer.from(`${sql}\0`));

@@ -1,7 +1,7 @@
 import { Signer } from '@aws-sdk/rds-signer';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
-import type { AccessKey } from '../src/options.js';
+import type { AccessKey } from '../src/access-key.js';
 import { checkToken, type TokenExpectation, tokenExpirationMs } from '../src/token.js';
 import { KEY, REGION, sign, type TokenOptions } from './harness.js';
 

@@ -4,7 +4,8 @@ import { type PostgresServer, startPostgres } from '@rds-iam/test-servers';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createCertificateAuthority } from '../src/index.js';
-import { encodeAuthentication, encodeMessage } from '../src/postgres/protocol.js';
+import { encodeMessage } from '../src/postgres/message.js';
+import { encodeAuthentication } from '../src/postgres/protocol.js';
 import { ask, failure, sign, start } from './harness.js';
 
 const PASSWORD = 'pässwörd with  spaces';

@@ -5,7 +5,8 @@ import { type PostgresServer, startPostgres } from '@rds-iam/test-servers';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCertificateAuthority, type Emulator } from '../src/index.js';
-import { encodeMessage, encodePassword, encodeSslRequest, encodeStartup } from '../src/postgres/protocol.js';
+import { encodeMessage } from '../src/postgres/message.js';
+import { encodePassword, encodeSslRequest, encodeStartup } from '../src/postgres/protocol.js';
 import { ask, closed, fields, sign, start, until, Wire } from './harness.js';
 
 const code = (number: number, extra: Buffer = Buffer.alloc(0)) => {

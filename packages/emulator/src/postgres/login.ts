@@ -7,6 +7,7 @@ import type { Faults } from '../faults.js';
 import { join } from '../join.js';
 import { hangIfTold, type Login, type Shared } from '../serve.js';
 import { closed } from '../sockets.js';
+import { sqlState } from './error-response.js';
 import { open } from './opening.js';
 import {
   Authentication,
@@ -16,7 +17,6 @@ import {
   parsePassword,
   parseSaslInitial,
   type Startup,
-  sqlState,
 } from './protocol.js';
 import { readMessage } from './reader.js';
 import {

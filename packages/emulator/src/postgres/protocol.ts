@@ -1,6 +1,7 @@
 // The part of PostgreSQL's wire protocol that logging in takes: https://www.postgresql.org/docs/current/protocol-message-formats.html
 import { isUtf8 } from 'node:buffer';
-import { badFraming, badPassword, badStartup, type ErrorReport } from './refusals.js';
+import { encodeMessage, withLength } from './message.js';
+import { badFraming, badPassword, badStartup } from './refusals.js';
 
 /** MAX_STARTUP_PACKET_LENGTH in PostgreSQL; the four bytes of the length come on top. */
 export const MAX_STARTUP_BYTES = 10_000;
@@ -136,38 +137,4 @@ export function parseSaslInitial(body: Buffer): { mechanism: string; data: strin
   const data = body.subarray(end + 5);
   if (body.readInt32BE(end + 1) !== data.length) return undefined;
   return { mechanism: body.toString('utf8', 0, end), data: data.toString('utf8') };
-}
-
-/** An ErrorResponse of severity FATAL, its fields in PostgreSQL's order. */
-export function encodeError(report: ErrorReport): Buffer {
-  const fields = [
-    'SFATAL',
-    'VFATAL',
-    `C${report.code}`,
-    `M${report.message}`,
-    ...(report.detail === undefined ? [] : [`D${report.detail}`]),
-    `F${report.file}`,
-    `L${report.line}`,
-    `R${report.routine}`,
-  ];
-  return encodeMessage('E', Buffer.from(`${fields.join('\0')}\0\0`));
-}
-
-/** The SQLSTATE of an ErrorResponse's body. */
-export function sqlState(body: Buffer): string | undefined {
-  return body
-    .toString('latin1')
-    .split('\0')
-    .find((field) => field.startsWith('C'))
-    ?.slice(1);
-}
-
-export function encodeMessage(type: string, body: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(type, 'latin1'), withLength(body)]);
-}
-
-function withLength(body: Buffer): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(body.length + 4);
-  return Buffer.concat([length, body]);
 }

@@ -1,16 +1,6 @@
 // How PostgreSQL refuses a login, in its words and RDS's own.
 import { internalErrorMessage, Refusal, type RefusalReason } from '../refusal.js';
-import { encodeError } from './protocol.js';
-
-/** The fields of an ErrorResponse of severity FATAL. */
-export interface ErrorReport {
-  readonly code: string;
-  readonly message: string;
-  readonly detail?: string;
-  readonly file: string;
-  readonly line: number;
-  readonly routine: string;
-}
+import { type ErrorReport, encodeError } from './error-response.js';
 
 const refusal = (reason: RefusalReason, report: ErrorReport): Refusal => new Refusal(reason, encodeError(report));
 
