@@ -15,12 +15,16 @@ const SENT_BY_TERMINAL: readonly string[] = ['SIGINT', 'SIGQUIT'];
 export async function exec(
   settings: Settings,
   command: readonly string[],
-  request: Omit<EnvironmentRequest, 'program'>,
+  request: Pick<EnvironmentRequest, 'urlVariable' | 'urlFor'>,
 ): Promise<number> {
   const [program, ...args] = command;
   if (program === undefined) throw new UsageError('there is no command: give it behind --, as in rds-iam exec -- psql');
   const signed = await sign(settings);
-  const environment = await loginEnvironment(signed, settings, { program, ...request });
+  const environment = await loginEnvironment(signed, settings, {
+    program,
+    nodeExtraCa: process.env['NODE_EXTRA_CA_CERTS'],
+    ...request,
+  });
   const { [Symbol.dispose]: dispose, variables } = environment;
   try {
     return await run(program, args, variables);

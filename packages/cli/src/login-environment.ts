@@ -1,5 +1,5 @@
 // What `exec` puts into the environment of a command, and the files that it names.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { rdsRoots } from '@rds-iam/core';
@@ -19,41 +19,43 @@ export interface EnvironmentRequest {
   readonly program: string;
   /** The variable that gets the URL. */
   readonly urlVariable: string;
-  /** Whether the URL is for Prisma's own engine, whose parameters are others. */
-  readonly prisma: boolean;
+  /** Whose parameters for TLS the URL has, where it is not what its engine's URLs usually have. */
+  readonly urlFor: 'prisma' | 'mysql2' | undefined;
+  /** The CA certificates that the environment has for Node.js already: the path of a file. */
+  readonly nodeExtraCa: string | undefined;
 }
 
 /** Neither of the files holds a secret. They go when this is disposed of. */
 export async function loginEnvironment(
   signed: SignedLogin,
   settings: Settings,
-  { program, urlVariable, prisma }: EnvironmentRequest,
+  { program, urlVariable, urlFor, nodeExtraCa }: EnvironmentRequest,
 ): Promise<LoginEnvironment> {
   const engine = settings.engine ?? engineOfPort(signed.port);
-  if (prisma && engine === 'mysql') {
+  if (urlFor === 'prisma' && engine === 'mysql') {
     throw new UsageError(
       "--prisma is for PostgreSQL: Prisma's own engine cannot send a token to MySQL, see the README of @rds-iam/prisma",
     );
+  }
+  if (urlFor === 'mysql2' && engine === 'postgres') {
+    throw new UsageError('--mysql2 is for MySQL and MariaDB, and this is PostgreSQL: remove it');
   }
   const certificates = settings.ca === undefined ? await rdsRoots(Date.now()) : [readCa(settings.ca)];
   const folder = mkdtempSync(join(tmpdir(), 'rds-iam-'));
   try {
     const ca = write(folder, 'ca.pem', certificates.join('\n'));
-    const parameters = prisma
-      ? {
-          sslmode: 'require',
-          sslaccept: 'strict',
-          sslcert: write(folder, 'root.pem', rootFor(signed.hostname, certificates)),
-        }
-      : { sslmode: 'verify-full', sslrootcert: ca };
-    const url = loginUrl(engine, signed, settings.database, engine === 'postgres' ? parameters : {});
+    const parameters = urlParameters(engine, urlFor, {
+      ca,
+      writeRoot: () => write(folder, 'root.pem', rootFor(signed.hostname, certificates)),
+    });
     return {
       variables: {
         ...(engine === 'postgres'
           ? postgresVariables(signed, settings.database, ca)
           : mysqlVariables(signed, folder, ca, program)),
         RDS_IAM_CA_FILE: ca,
-        [urlVariable]: url,
+        NODE_EXTRA_CA_CERTS: withNodeExtraCa(folder, ca, certificates, nodeExtraCa),
+        [urlVariable]: loginUrl(engine, signed, settings.database, parameters),
       },
       [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
     };
@@ -112,6 +114,35 @@ function mysqlVariables({ hostname, port, username, token }: SignedLogin, folder
     MYSQL_HOME: folder,
     LIBMYSQL_ENABLE_CLEARTEXT_PLUGIN: '1',
   };
+}
+
+/** For Node.js, whose drivers take a mode of TLS from the environment, but no CA. Those that it had stay. */
+function withNodeExtraCa(
+  folder: string,
+  ca: string,
+  certificates: readonly string[],
+  nodeExtraCa: string | undefined,
+): string {
+  if (!nodeExtraCa) return ca;
+  try {
+    return write(folder, 'node-ca.pem', [...certificates, readFileSync(nodeExtraCa, 'utf8')].join('\n'));
+  } catch {
+    // Node.js goes without a file that it cannot read.
+    return ca;
+  }
+}
+
+function urlParameters(
+  engine: Engine,
+  urlFor: EnvironmentRequest['urlFor'],
+  { ca, writeRoot }: { readonly ca: string; readonly writeRoot: () => string },
+): Readonly<Record<string, string>> {
+  if (urlFor === 'prisma') return { sslmode: 'require', sslaccept: 'strict', sslcert: writeRoot() };
+  if (urlFor === 'mysql2') {
+    // The CA would have to be in the URL itself: it comes from NODE_EXTRA_CA_CERTS.
+    return { ssl: JSON.stringify({ verifyIdentity: true }), enableCleartextPlugin: 'true' };
+  }
+  return engine === 'postgres' ? { sslmode: 'verify-full', sslrootcert: ca } : {};
 }
 
 function loginUrl(

@@ -95,7 +95,7 @@ ${EXIT_CODES}`,
       'exec',
       [
         'Runs a command with a fresh token in its environment.',
-        "That is PG* for PostgreSQL, MYSQL_* for MySQL and MariaDB, DATABASE_URL, and the CA's file in RDS_IAM_CA_FILE.",
+        "That is PG* for PostgreSQL, MYSQL_* for MySQL and MariaDB, DATABASE_URL, and the CA's file in RDS_IAM_CA_FILE and NODE_EXTRA_CA_CERTS.",
         "Ends with the command's exit code: 128 and the signal's number if a signal ended it, 126 if it cannot be run, 127 if there is none.",
       ].join('\n\n'),
       '$ rds-iam exec postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop -- psql -c "select 1"',
@@ -103,11 +103,17 @@ ${EXIT_CODES}`,
   )
     .usage('[options] [url] -- COMMAND [arguments]')
     .option('--url-env <name>', 'the variable that gets the URL', 'DATABASE_URL')
-    .option('--prisma', "makes the URL one for prisma migrate and prisma db, whose engine's parameters are others")
-    .action(async (url: string | undefined, flags: Flags & { readonly urlEnv: string; readonly prisma?: boolean }) => {
+    .addOption(
+      new Option(
+        '--prisma',
+        "makes the URL one for prisma migrate and prisma db, whose engine's parameters are others",
+      ).conflicts('mysql2'),
+    )
+    .option('--mysql2', 'makes the URL one for mysql2, and Knex with it, that turns on TLS and its verification')
+    .action(async (url: string | undefined, flags: Flags & ExecFlags) => {
       const { exec } = await import('./exec.js');
-      const request = { urlVariable: flags.urlEnv, prisma: flags.prisma ?? false };
-      done(await exec(await settings(url, flags), behind ?? [], request));
+      const urlFor = flags.prisma ? 'prisma' : flags.mysql2 ? 'mysql2' : undefined;
+      done(await exec(await settings(url, flags), behind ?? [], { urlVariable: flags.urlEnv, urlFor }));
     });
 
   add(
@@ -174,6 +180,12 @@ ${EXIT_CODES}`,
       done(await emulate(await settings(url, flags), flags, process.env));
     });
   return program;
+}
+
+interface ExecFlags {
+  readonly urlEnv: string;
+  readonly prisma?: boolean;
+  readonly mysql2?: boolean;
 }
 
 interface PolicyFlags {

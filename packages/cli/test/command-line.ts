@@ -34,12 +34,12 @@ export interface Running {
 export const tool = (...args: string[]) => ['--conditions=@rds-iam/source', '--import', 'tsx', bin, ...args];
 
 /** Starts a program as a person does, in an environment with nothing of the developer’s databases, AWS and CI in it. */
-export function start(program: string, args: readonly string[], variables: Variables = {}): Running {
+export function start(program: string, args: readonly string[], variables: Variables = {}, cwd = root): Running {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(?:PG|MYSQL|DATABASE_URL|(?:FORCE_COLOR|NO_COLOR|CI)$)/.test(name),
   );
   const settings = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true', ...variables };
-  const child = spawn(program, args, { cwd: root, env: { ...Object.fromEntries(inherited), ...settings } });
+  const child = spawn(program, args, { cwd, env: { ...Object.fromEntries(inherited), ...settings } });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => {
     stdout += chunk;
@@ -66,8 +66,8 @@ export function start(program: string, args: readonly string[], variables: Varia
   };
 }
 
-export async function rdsIam(args: readonly string[], variables: Variables = {}): Promise<Outcome> {
-  const { child, outcome } = start(process.execPath, tool(...args), variables);
+export async function rdsIam(args: readonly string[], variables: Variables = {}, cwd = root): Promise<Outcome> {
+  const { child, outcome } = start(process.execPath, tool(...args), variables, cwd);
   child.stdin.end();
   return outcome;
 }

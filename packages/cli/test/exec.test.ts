@@ -19,7 +19,8 @@ import {
 } from './command-line.js';
 
 const require = createRequire(import.meta.url);
-const thisFile = fileURLToPath(import.meta.url);
+/** Neither a program nor a certificate. */
+const manifest = fileURLToPath(new URL('../package.json', import.meta.url));
 /** Of which an option file could make something else. */
 const ODD_NAME = `o'b"r\\sien# [x]`;
 const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
@@ -52,10 +53,10 @@ describe('exec and the process', () => {
 
   test.each([
     ['no program of that name', ['--', 'rds-iam-there-is-no-such-program'], 127, 'there is no such program'],
-    ['a file that is no program', ['--', thisFile], 126, 'cannot be run'],
+    ['a file that is no program', ['--', manifest], 126, 'cannot be run'],
     ['no command', [], 2, 'give it behind --'],
     ['a CA file that is not there', ['--ca', '/nonexistent/ca.pem', '--', 'true'], 2, '--ca cannot be read'],
-    ['a CA file that holds none', ['--ca', thisFile, '--', 'true'], 2, 'no certificate'],
+    ['a CA file that holds none', ['--ca', manifest, '--', 'true'], 2, 'no certificate'],
   ])('%s', async (_, args, code, message) => {
     const { exitCode, stderr } = await exec([URL_OF_RDS, ...args]);
     expect(stderr).toContain(message);
@@ -147,6 +148,41 @@ describe('exec and the environment', () => {
   test("Prisma's engine cannot log in to MySQL with a token", async () => {
     const { exitCode, stderr } = await exec([`mysql://app@${HOST}`, '--prisma', '--', 'true']);
     expect(stderr).toContain('--prisma is for PostgreSQL');
+    expect(exitCode).toBe(2);
+  });
+
+  test('the CA certificates that the environment has for Node.js stay, beside ours', async () => {
+    const names = ['NODE_EXTRA_CA_CERTS', 'RDS_IAM_CA_FILE'];
+    const code = (more: string) =>
+      node(`const { readFileSync } = require('node:fs');
+        const [extra, ours] = ${JSON.stringify(names)}.map((name) => readFileSync(process.env[name], 'utf8'));
+        console.log(extra.startsWith(ours), extra.slice(ours.length).includes(${JSON.stringify(more)}))`);
+    const own = join(scratch, 'own.pem');
+    writeFileSync(own, `-----BEGIN CERTIFICATE-----\n${'A'.repeat(64)}\n-----END CERTIFICATE-----\n`);
+    const kept = await exec([URL_OF_RDS, ...code('A'.repeat(64))], { NODE_EXTRA_CA_CERTS: own });
+    expect(kept).toMatchObject({ exitCode: 0, stdout: 'true true\n' });
+    for (const path of [undefined, '', '/nonexistent/ca.pem']) {
+      const { stdout } = await exec([URL_OF_RDS, ...show(...names)], { NODE_EXTRA_CA_CERTS: path });
+      const [extra, ours] = JSON.parse(stdout);
+      expect(extra).toBe(ours);
+    }
+  });
+
+  test("mysql2's URL, that turns on TLS and its verification", async () => {
+    const { stdout } = await exec([`mysql://app@${HOST}/shop`, '--mysql2', ...show('DATABASE_URL')]);
+    const { searchParams } = new URL(JSON.parse(stdout)[0]);
+    expect([...searchParams]).toEqual([
+      ['ssl', '{"verifyIdentity":true}'],
+      ['enableCleartextPlugin', 'true'],
+    ]);
+  });
+
+  test.each([
+    [['--mysql2'], '--mysql2 is for MySQL and MariaDB'],
+    [['--mysql2', '--prisma'], "'--prisma' cannot be used with option '--mysql2'"],
+  ])('%j is not for PostgreSQL', async (flags, message) => {
+    const { exitCode, stderr } = await exec([URL_OF_RDS, ...flags, '--', 'true']);
+    expect(stderr).toContain(message);
     expect(exitCode).toBe(2);
   });
 

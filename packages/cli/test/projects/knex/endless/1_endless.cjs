@@ -1,0 +1,5 @@
+exports.up = () => {
+  process.stdout.write('migrating\n');
+  return new Promise((resolve) => setTimeout(resolve, 60_000));
+};
+exports.down = () => {};

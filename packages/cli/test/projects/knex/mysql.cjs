@@ -1,0 +1,1 @@
+module.exports = { client: 'mysql2', connection: process.env['DATABASE_URL'] };
