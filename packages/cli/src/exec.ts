@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
+import { isatty } from 'node:tty';
 import { EXIT, UsageError } from './exit-code.js';
 import { type EnvironmentRequest, loginEnvironment } from './login-environment.js';
 import type { Settings } from './settings.js';
@@ -39,7 +40,8 @@ async function run(
   variables: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
   const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...variables } });
-  const inTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
+  // process.stdout and its like would make a pipe one that does not block, for the command too, which then loses output.
+  const inTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
   const passOn = (signal: NodeJS.Signals) => {
     if (!(inTerminal && SENT_BY_TERMINAL.includes(signal))) child.kill(signal);
   };

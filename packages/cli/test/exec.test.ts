@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { constants as fileConstants, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,6 +89,14 @@ describe('exec and the process', () => {
     expect(stdout.match(/got SIGINT/g)).toHaveLength(1);
     expect(exitCode).toBe(7);
     expect(filesLeft()).toEqual([]);
+  });
+
+  test.skipIf(process.platform !== 'linux')("the command's output is not lost where its reader is slow", async () => {
+    // A pipe that does not block takes what it has room for, and most programs take that for an error or do not notice.
+    const flags = [0, 1, 2].map((descriptor) => `/proc/self/fdinfo/${descriptor}`);
+    const { stdout } = await exec([URL_OF_RDS, '--', 'grep', '-h', '^flags', ...flags]);
+    const values = [...stdout.matchAll(/^flags:\s+(\d+)$/gm)].map(([, octal]) => Number.parseInt(octal ?? '', 8));
+    expect(values.map((value) => value & fileConstants.O_NONBLOCK)).toEqual([0, 0, 0]);
   });
 
   test('neither the command line nor what is said has the token', async () => {
