@@ -75,6 +75,7 @@ function checkTool(tarballs) {
   if (!token.startsWith(`${hostname}:5432/?Action=connect`)) throw new Error('npx rds-iam token prints no token');
   const ran = npx('exec', `postgres://app@${hostname}`, '--', process.execPath, '-p', 'process.env.PGHOST');
   if (ran.trim() !== hostname) throw new Error('npx rds-iam exec does not run a program');
+  if (npx('--help') !== npx('help')) throw new Error('npx rds-iam --help is not what the parser says');
   if (!npx('emulate', '--help').includes('--listen-port')) throw new Error('npx rds-iam emulate has no help');
 }
 

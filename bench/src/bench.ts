@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cachedToken } from './cached-token.js';
 import { coldStart } from './cold-start.js';
+import { commandLine } from './command-line.js';
 import { type Figure, isMet } from './figure.js';
 import { firstCalls } from './first-calls.js';
 import { frameworks } from './frameworks.js';
@@ -20,6 +21,7 @@ const MEASURES = [
   firstCalls,
   physicalConnections,
   coldStart,
+  commandLine,
   memory,
   mysqlFigures,
   frameworks,

@@ -27,6 +27,30 @@ export async function ratioOfRates(
   };
 }
 
+/** The same of two things that take a time, in milliseconds. */
+export async function ratioOfTimes(
+  pairs: number,
+  ours: () => Promise<number>,
+  other: () => Promise<number>,
+): Promise<Pick<Figure, 'measured' | 'unit' | 'beside'>> {
+  const [oursMs, otherMs]: [number[], number[]] = [[], []];
+  // The first time of each brings its files into the system's cache.
+  await ours();
+  await other();
+  for (let pair = 0; pair < pairs; pair++) {
+    if (pair % 2 === 0) oursMs.push(await ours());
+    otherMs.push(await other());
+    if (pair % 2 === 1) oursMs.push(await ours());
+  }
+  const ratios = pairRatios(oursMs, otherMs);
+  const [low, high] = [quantile(ratios, 0.25), quantile(ratios, 0.75)].map(formatNumber);
+  return {
+    measured: median(ratios),
+    unit: '×',
+    beside: `${formatNumber(median(oursMs))} ms to ${formatNumber(median(otherMs))} ms; middle half of ${pairs} pairs ${low} to ${high}`,
+  };
+}
+
 /** How often something is done per second, when it is done so many times. */
 export async function perSecond(times: number, work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();

@@ -1,6 +1,16 @@
 #!/usr/bin/env node
-import { main } from './main.js';
+import { HELP } from './help.js';
+import { write } from './terminal.js';
 
-void main(process.argv.slice(2)).then((exitCode) => {
-  process.exitCode = exitCode;
-});
+const argv = process.argv.slice(2);
+const [first, ...more] = argv;
+
+if (HELP !== undefined && first === '--help' && more.length === 0) {
+  write(HELP);
+} else {
+  void import('./main.js')
+    .then(({ main }) => main(argv))
+    .then((exitCode) => {
+      process.exitCode = exitCode;
+    });
+}

@@ -1,12 +1,14 @@
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT, exitCodeOf, UsageError } from './exit-code.js';
 import type { Flags } from './settings.js';
-import { tell } from './terminal.js';
+import { tell, write } from './terminal.js';
 import { VERSION } from './version.js';
 
 interface JsonFlag {
   readonly json?: boolean;
 }
+
+const HELP_WIDTH = 80;
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 a flag or setting is missing or wrong, 3 no AWS credentials.
@@ -38,7 +40,12 @@ function commands(behind: readonly string[] | undefined, done: (exitCode: number
     .description('IAM database authentication for Amazon RDS and Aurora.')
     .version(VERSION)
     .exitOverride()
-    .configureOutput({ outputError: (text) => tell(text.replace(/^error: /, '').trimEnd(), 'error') })
+    .configureOutput({
+      // As wide as the help that the package is built with, wherever that fits.
+      getOutHelpWidth: () => Math.min(process.stdout.columns ?? HELP_WIDTH, HELP_WIDTH),
+      writeOut: write,
+      outputError: (text) => tell(text.replace(/^error: /, '').trimEnd(), 'error'),
+    })
     .showSuggestionAfterError()
     .addHelpText(
       'after',

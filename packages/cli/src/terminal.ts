@@ -2,7 +2,19 @@ import { styleText } from 'node:util';
 
 /** Data, for a program or a pipe. */
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  write(`${text}\n`);
+}
+
+/** The same as it is, without an end of line. */
+export function write(text: string): void {
+  if (!process.stdout.listeners('error').includes(endWithReader)) process.stdout.on('error', endWithReader);
+  process.stdout.write(text);
+}
+
+/** Whoever reads our output may have read enough of it, as `head` does. */
+function endWithReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
 }
 
 /** Talk, for whoever looks on: with a red label if something went wrong. Colours only where the terminal has them. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hasTerminal, rdsIam, startInTerminal } from './command-line.js';
+import { hasTerminal, rdsIam, start, startInTerminal, tool } from './command-line.js';
 
 const RED = '\x1b[31m';
 
@@ -20,4 +20,11 @@ describe.skipIf(!hasTerminal)('colours', () => {
     expect(stderr).toContain('rds-iam: error: ');
     expect(stderr).not.toContain('\x1b');
   });
+});
+
+test('a reader who has had enough is no error', async () => {
+  // The shell's colon reads nothing. What it does not read comes too late for it.
+  const script = '{ "$@"; echo "ended with $?" >&2; } | :';
+  const { stderr } = await start('sh', ['-c', script, 'sh', process.execPath, ...tool('--help')]).outcome;
+  expect(stderr).toBe('ended with 0\n');
 });

@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Figure } from './figure.js';
+import { CREDENTIALS, ENDPOINT, REGION } from './login.js';
+import { ratioOfTimes } from './rounds.js';
+
+const run = promisify(execFile);
+const PAIRS = 41;
+const BARE_SIGNER = fileURLToPath(new URL('./cold-start/bare.mjs', import.meta.url));
+
+/** Whole runs of the command line tool, from the start of a process to its end. */
+export async function commandLine(): Promise<Figure[]> {
+  const manifest = createRequire(import.meta.url).resolve('rds-iam/package.json');
+  const { bin } = createRequire(import.meta.url)(manifest) as { readonly bin: Readonly<Record<string, string>> };
+  const tool = join(dirname(manifest), bin['rds-iam'] ?? '');
+  const { hostname, port, username } = ENDPOINT;
+  return [
+    {
+      figure: 'rds-iam --help, whole runs, to node -e 0',
+      wanted: { below: 1.5 },
+      ...(await ratioOfTimes(
+        PAIRS,
+        () => msOf([tool, '--help'], /Usage: rds-iam/),
+        () => msOf(['-e', '0'], /^$/),
+      )),
+    },
+    {
+      figure: 'rds-iam token, whole runs, to the bare signer',
+      wanted: { below: 1.3 },
+      ...(await ratioOfTimes(
+        PAIRS,
+        () =>
+          msOf(
+            [tool, 'token', ...['--hostname', hostname, '--port', String(port), '--username', username]],
+            /X-Amz-Signature=/,
+          ),
+        () => msOf([BARE_SIGNER], /X-Amz-Signature=/),
+      )),
+    },
+  ];
+}
+
+/** How long a process takes that has to say something on stdout. */
+async function msOf(args: readonly string[], said: RegExp): Promise<number> {
+  const startedAt = performance.now();
+  const { stdout } = await run(process.execPath, args, {
+    // Nothing of this process's environment: neither its Node options nor AWS settings of the machine.
+    env: {
+      AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+      AWS_REGION: REGION,
+      BENCH_HOSTNAME: ENDPOINT.hostname,
+    },
+  });
+  const ms = performance.now() - startedAt;
+  if (!said.test(stdout)) throw new Error(`node ${args.join(' ')} did not say ${said}`);
+  return ms;
+}
