@@ -2,7 +2,7 @@ export { setAwsEnvironment } from './aws-environment.js';
 export { MissingServer } from './binaries.js';
 export { type ContainerCredentials, startContainerCredentials } from './container-credentials.js';
 export { type DnsFailure, type DnsQuery, type DnsServer, startDns } from './dns.js';
-export type { HttpStandIn, IssuedCredentials, ReceivedRequest } from './http-stand-in.js';
+export { type HttpStandIn, type IssuedCredentials, type ReceivedRequest, startHttpStandIn } from './http-stand-in.js';
 export { type InstanceMetadata, startInstanceMetadata } from './instance-metadata.js';
 export { type MariadbOptions, type MariadbServer, type MysqlFlavour, startMariadb } from './mariadb.js';
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.js';
