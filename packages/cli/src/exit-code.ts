@@ -1,17 +1,41 @@
 // What a process ends with, and the errors that say so.
 
-/** Exit codes of every command; `exec` ends with its command's own. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, credentials: 3, notExecutable: 126, notFound: 127 } as const;
+/** Exit codes of every command; `exec` ends with its command's own. A signal's is 128 and its number. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  credentials: 3,
+  notExecutable: 126,
+  notFound: 127,
+  interrupted: 130,
+} as const;
 
-/** A flag, an argument or a setting is missing or wrong; the message names it and the fix. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
+/** An error that knows what the process ends with. */
+export abstract class CliError extends Error {
+  /** Stable, for `--json`. */
+  abstract readonly code: string;
+  abstract readonly exitCode: number;
 }
 
-/** The code for an error of ours, of core's or of anybody's. */
+/** A flag, an argument or a setting is missing or wrong; the message names it and the fix. */
+export class UsageError extends CliError {
+  override readonly name = 'UsageError';
+  override readonly code = 'ERR_RDS_IAM_USAGE';
+  override readonly exitCode = EXIT.usage;
+}
+
+/** It did not come to what was asked for; the message says why. */
+export class FailedError extends CliError {
+  override readonly name = 'FailedError';
+  override readonly code = 'ERR_RDS_IAM_FAILED';
+  override readonly exitCode = EXIT.failed;
+}
+
+/** The exit code for an error of ours, of core's or of anybody's. */
 export function exitCodeOf(error: unknown): number {
-  if (error instanceof UsageError) return EXIT.usage;
-  switch ((error as { readonly code?: unknown } | null)?.code) {
+  if (error instanceof CliError) return error.exitCode;
+  switch (codeOf(error)) {
     case 'ERR_RDS_IAM_CONFIG':
     case 'ERR_RDS_IAM_REGION':
       return EXIT.usage;
@@ -20,4 +44,10 @@ export function exitCodeOf(error: unknown): number {
     default:
       return EXIT.failed;
   }
+}
+
+/** The stable code of an error: ours, core's, or the system's, as `EADDRINUSE`. */
+export function codeOf(error: unknown): string {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : 'ERR_RDS_IAM_FAILED';
 }

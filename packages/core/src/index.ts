@@ -1,6 +1,14 @@
 export type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from './credentials.js';
 export type { RdsIamEvents } from './diagnostics.js';
-export { checkEndpoint, type Endpoint, isRegion, parseRdsHostname, partitionOf, type RdsHostname } from './endpoint.js';
+export {
+  checkEndpoint,
+  type Endpoint,
+  followCnames,
+  isRegion,
+  parseRdsHostname,
+  partitionOf,
+  type RdsHostname,
+} from './endpoint.js';
 export { configError, isRdsIamError, RdsIamError, type RdsIamErrorCode, type RdsIamErrorDetails } from './errors.js';
 export type { ConnectionLimiter } from './limiter.js';
 export type { ConnectOptions, Login } from './login.js';
