@@ -32,6 +32,11 @@ export class AwsError extends CliError {
   readonly action: string;
   readonly awsCode: string | undefined;
 
+  /** The same in other words. */
+  with(message: string): AwsError {
+    return new AwsError(this.code, message, { cause: this.cause, action: this.action, awsCode: this.awsCode });
+  }
+
   override get exitCode(): number {
     return this.code === 'ERR_RDS_IAM_CREDENTIALS' ? EXIT.credentials : EXIT.failed;
   }

@@ -5,13 +5,16 @@ import { followCnames, isRegion, parseRdsHostname } from '@rds-iam/core';
 import { type AwsCallOptions, AwsError, callAws } from './aws-call.js';
 import { FailedError, UsageError } from './exit-code.js';
 
-export type DatabaseKind = 'instance' | 'cluster' | 'proxy';
+type DatabaseKind = 'instance' | 'cluster' | 'proxy';
 
 /** A database by its name in RDS's API. */
 export interface DatabaseName {
   readonly kind: DatabaseKind;
   readonly identifier: string;
 }
+
+/** Which database is meant: by its name in RDS's API, or by its endpoint or a CNAME of that. */
+export type DatabaseTarget = DatabaseName | { readonly hostname: string };
 
 /** A database of RDS, as its API describes it. */
 export interface Database extends DatabaseName {
@@ -66,6 +69,15 @@ export function readEndpoint(hostname: string): NamedByEndpoint | undefined {
   return { kind: 'instance', identifier };
 }
 
+/** Follows CNAMEs to an endpoint of RDS. */
+async function endpointOf(hostname: string): Promise<string> {
+  const endpoint = await followCnames(hostname, (name) => dns.resolveCname(name));
+  if (readEndpoint(endpoint) !== undefined) return endpoint;
+  throw new UsageError(
+    `${hostname} is no endpoint of RDS and leads to none: give one, as mydb.abc123.eu-west-1.rds.amazonaws.com`,
+  );
+}
+
 /** Asks RDS. Its clients are loaded with the first one that is made. */
 export class DatabaseLookup {
   readonly #client: RDSClient;
@@ -91,20 +103,15 @@ export class DatabaseLookup {
     return new DatabaseLookup(client, callOptions);
   }
 
-  /** Finds what an endpoint belongs to, where CNAMEs may lead to it. */
-  static async byHostname(hostname: string, options: LookupOptions): Promise<Database> {
-    const endpoint = await followCnames(hostname, (name) => dns.resolveCname(name));
+  /** For a database by its name, or by its endpoint, where CNAMEs may lead to it. */
+  static async of(target: DatabaseTarget, options: LookupOptions): Promise<DatabaseLookup> {
+    if (!('hostname' in target)) return DatabaseLookup.in(options);
+    const endpoint = await endpointOf(target.hostname);
     const region = parseRdsHostname(endpoint)?.region;
-    if (region === undefined) {
-      throw new UsageError(
-        `${hostname} is no endpoint of RDS and leads to none: give one, as mydb.abc123.eu-west-1.rds.amazonaws.com`,
-      );
-    }
     if (options.region !== undefined && options.region !== region) {
       throw new UsageError(`--region is ${options.region}, but ${endpoint} is in ${region}: leave --region out`);
     }
-    const lookup = await DatabaseLookup.in({ ...options, region });
-    return lookup.byEndpoint(endpoint);
+    return DatabaseLookup.in({ ...options, region });
   }
 
   private constructor(client: RDSClient, options: AwsCallOptions) {
@@ -112,12 +119,14 @@ export class DatabaseLookup {
     this.#options = options;
   }
 
-  /** @param endpoint - an RDS name, not a CNAME */
-  async byEndpoint(endpoint: string): Promise<Database> {
-    const hostname = endpoint.toLowerCase().replace(/\.$/, '');
-    const named = readEndpoint(hostname);
-    if (named === undefined) throw new UsageError(`${endpoint} is no endpoint of RDS`);
-    const { kind, identifier } = named;
+  async find(target: DatabaseTarget): Promise<Database> {
+    return 'hostname' in target ? this.byEndpoint(target.hostname) : this.byName(target);
+  }
+
+  /** @param name - an endpoint, or a CNAME of one */
+  async byEndpoint(name: string): Promise<Database> {
+    const hostname = (await endpointOf(name)).toLowerCase().replace(/\.$/, '');
+    const { kind, identifier } = readEndpoint(hostname) ?? { kind: 'instance', identifier: hostname };
     switch (kind) {
       case 'instance': {
         const instance = await this.#instance(identifier);

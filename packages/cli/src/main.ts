@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
-import { EXIT, exitCodeOf, UsageError } from './exit-code.js';
+import { codeOf, EXIT, exitCodeOf, UsageError } from './exit-code.js';
 import type { Flags } from './settings.js';
-import { tell, write } from './terminal.js';
+import { tell, tellJsonError, write } from './terminal.js';
 import { VERSION } from './version.js';
 
 interface JsonFlag {
@@ -11,7 +11,7 @@ interface JsonFlag {
 const HELP_WIDTH = 80;
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 failed, 2 a flag or setting is missing or wrong, 3 no AWS credentials.
+Exit codes: 0 done, 1 failed, 2 a flag or setting is missing or wrong, 3 no AWS credentials, 130 Ctrl-C.
 `;
 
 /** Runs one command line. @returns the exit code of the process */
@@ -19,8 +19,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   const separator = argv.indexOf('--');
   const own = separator === -1 ? argv : argv.slice(0, separator);
   const behind = separator === -1 ? undefined : argv.slice(separator + 1);
+  // Also where the command line is too wrong to be read.
+  const json = own.includes('--json');
   let exitCode: number = EXIT.ok;
-  const program = commands(behind, (code) => {
+  const program = commands(behind, json, (code) => {
     exitCode = code;
   });
   try {
@@ -29,13 +31,20 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has said what is wrong.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    tell(error instanceof Error ? error.message : String(error), 'error');
+    const message = error instanceof Error ? error.message : String(error);
+    if (json) tellJsonError(codeOf(error), message);
+    else tell(message, 'error');
     return exitCodeOf(error);
   }
 }
 
 /** What a command does is loaded when it is run: help and a token should not wait for the rest. */
-function commands(behind: readonly string[] | undefined, done: (exitCode: number) => void): Command {
+function commands(behind: readonly string[] | undefined, json: boolean, done: (exitCode: number) => void): Command {
+  const outputError = (text: string) => {
+    const message = text.replace(/^error: /, '').trimEnd();
+    if (json) tellJsonError(new UsageError(message).code, message);
+    else tell(message, 'error');
+  };
   const program = new Command('rds-iam')
     .description('IAM database authentication for Amazon RDS and Aurora.')
     .version(VERSION)
@@ -44,7 +53,7 @@ function commands(behind: readonly string[] | undefined, done: (exitCode: number
       // As wide as the help that the package is built with, wherever that fits.
       getOutHelpWidth: () => Math.min(process.stdout.columns ?? HELP_WIDTH, HELP_WIDTH),
       writeOut: write,
-      outputError: (text) => tell(text.replace(/^error: /, '').trimEnd(), 'error'),
+      outputError,
     })
     .showSuggestionAfterError()
     .addHelpText(
@@ -125,20 +134,35 @@ ${EXIT_CODES}`,
 
   add(
     'policy',
-    'Prints the IAM policy that permits the login of these users to these databases, and nothing else.',
-    '$ rds-iam policy --account-id 123456789012 --region eu-west-1 --resource-id db-ABCDEFGHIJKL0123456789 --username app',
+    [
+      'Prints the IAM policy that permits the login of these users to these databases, and nothing else.',
+      "The database's id and account are looked up in RDS, with rds:DescribeDBInstances, DescribeDBClusters, or DescribeDBProxies permitted; with --resource-id, AWS is not asked.",
+    ].join('\n\n'),
+    '$ rds-iam policy postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop\n$ rds-iam policy --account-id 123456789012 --region eu-west-1 --resource-id db-ABCDEFGHIJKL0123456789 --username app',
   )
-    .option('--username <name...>', 'the database users')
+    .argument('[url]', 'postgresql://user@host:port/database, or mysql://…')
+    .option('--hostname <name>', 'the RDS endpoint, or a CNAME of it')
+    .option('--username <name...>', "the database users; the URL's if left out")
     .option('--resource-id <id...>', 'db-… of instances, cluster-… of Aurora clusters, prx-… of proxies')
     .option('--account-id <digits>', 'the AWS account of the databases')
-    .addOption(new Option('--region <name>', 'the region of the databases').env('AWS_REGION'))
+    .option('--region <name>', 'the region of the databases; AWS_REGION if left out')
+    .option('--profile <name>', 'of the shared AWS configuration')
     .option('--wildcards', 'takes * and ? in users and resource ids as they are meant in a policy')
-    .option('--json', 'changes nothing: a policy is JSON')
-    .action(async (flags: PolicyFlags) => {
+    .option('--json', 'for errors; a policy is JSON anyway')
+    .action(async (url: string | undefined, flags: PolicyFlags) => {
       nothingBehind();
       const { policy } = await import('./policy.js');
-      const { username = [], resourceId = [], region = '', accountId = '', wildcards } = flags;
-      done(policy({ usernames: username, resourceIds: resourceId, region, accountId, wildcards }));
+      const { username, resourceId = [], region, accountId, profile, wildcards, hostname } = flags;
+      // An endpoint of the environment's is not what flags with ids are about.
+      const named = resourceId.length > 0 ? undefined : await settings(url, hostname === undefined ? {} : { hostname });
+      done(
+        await policy({
+          ...{ resourceIds: resourceId, region, accountId, profile, wildcards },
+          usernames: username ?? (named?.username === undefined ? [] : [named.username]),
+          hostname: named?.hostname,
+          regionOfEnvironment: process.env['AWS_REGION'],
+        }),
+      );
     });
 
   add(
@@ -162,6 +186,55 @@ ${EXIT_CODES}`,
       if (username === undefined) throw new UsageError('--username is missing: give the database user to be made');
       done(sql({ engine, username, database, access: flags.grant, schema: flags.schema }, flags));
     });
+
+  for (const enable of [true, false]) {
+    const [name, onOff] = enable ? (['enable', 'on'] as const) : (['disable', 'off'] as const);
+    add(
+      name,
+      [
+        `Turns IAM authentication ${onOff} for an instance or cluster of RDS.`,
+        'Says what it will change, asks, and waits until RDS has applied it. An instance of a cluster is changed at its cluster.',
+        'Permissions: rds:DescribeDBInstances, rds:DescribeDBClusters, and rds:ModifyDBInstance or rds:ModifyDBCluster.',
+      ].join('\n\n'),
+      `$ rds-iam ${name} postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop\n$ rds-iam ${name} --cluster shop --region eu-west-1 --yes`,
+    )
+      .argument('[url]', 'the database: postgresql://user@host:port/database, or mysql://…')
+      .option('--instance <id>', 'the name of the instance, in place of an endpoint')
+      .option('--cluster <id>', 'the name of the cluster, in place of an endpoint')
+      .option('--hostname <name>', 'the RDS endpoint, or a CNAME of it')
+      .option('--region <name>', 'if neither the host name nor the environment tells it')
+      .option('--profile <name>', 'of the shared AWS configuration')
+      .option('--yes', 'goes ahead without asking')
+      .option('--dry-run', 'says what it would change, and changes nothing')
+      .option('--apply-immediately', 'also where that applies other changes that wait for the maintenance window')
+      .option('--no-apply-immediately', 'in the next maintenance window, which is not waited for')
+      .option('--no-wait', 'does not wait until it is applied')
+      .option('--timeout <seconds>', 'how long to wait for that', '900')
+      .option('--poll-interval <seconds>', 'how long from one look to the next', '5')
+      .option('--json', 'the outcome as one line of JSON')
+      .action(async (url: string | undefined, flags: SwitchFlags) => {
+        nothingBehind();
+        const [{ switchIam }, { databaseTarget, secondsOf }] = await Promise.all([
+          import('./switch-iam.js'),
+          import('./settings.js'),
+        ]);
+        done(
+          await switchIam({
+            enable,
+            target: databaseTarget({ ...flags, ...(url !== undefined && { url }) }, process.env),
+            region: flags.region,
+            profile: flags.profile,
+            yes: flags.yes ?? false,
+            dryRun: flags.dryRun ?? false,
+            applyImmediately: flags.applyImmediately,
+            wait: flags.wait,
+            timeoutMs: secondsOf('--timeout', flags.timeout, 86_400) * 1000,
+            pollIntervalMs: secondsOf('--poll-interval', flags.pollInterval, 300) * 1000,
+            json,
+          }),
+        );
+      });
+  }
 
   add(
     'emulate',
@@ -195,12 +268,28 @@ interface ExecFlags {
   readonly mysql2?: boolean;
 }
 
-interface PolicyFlags {
+interface PolicyFlags extends JsonFlag {
+  readonly hostname?: string;
+  readonly profile?: string;
   readonly username?: string[];
   readonly resourceId?: string[];
   readonly accountId?: string;
   readonly region?: string;
   readonly wildcards?: boolean;
+}
+
+interface SwitchFlags extends JsonFlag {
+  readonly instance?: string;
+  readonly cluster?: string;
+  readonly hostname?: string;
+  readonly region?: string;
+  readonly profile?: string;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly applyImmediately?: boolean;
+  readonly wait: boolean;
+  readonly timeout: string;
+  readonly pollInterval: string;
 }
 
 interface SqlFlags extends Flags, JsonFlag {

@@ -1,5 +1,6 @@
 // Where to log in and as whom: from flags, then a URL argument or DATABASE_URL, then libpq's variables.
 import { readFileSync } from 'node:fs';
+import type { DatabaseTarget } from './database-lookup.js';
 import { UsageError } from './exit-code.js';
 import { tell } from './terminal.js';
 
@@ -58,6 +59,29 @@ export function portOf(name: string, text: string, lowest = 1): number {
     throw new UsageError(`${name} must be a whole number from ${lowest} to 65535`);
   }
   return port;
+}
+
+/** A length of time in seconds, of which there may be parts. */
+export function secondsOf(name: string, text: string, longest: number): number {
+  const seconds = Number(text);
+  if (!/^\d*\.?\d+$/.test(text) || seconds <= 0 || seconds > longest) {
+    throw new UsageError(`${name} must be a number of seconds above 0, up to ${longest}`);
+  }
+  return seconds;
+}
+
+/** Which database a command of RDS's API is about: `--instance` or `--cluster`, else an endpoint. */
+export function databaseTarget(
+  { instance, cluster, ...flags }: Flags & { readonly instance?: string; readonly cluster?: string },
+  environment: Environment,
+): DatabaseTarget {
+  const named = [instance, cluster, flags.hostname, flags.url].filter((each) => each !== undefined);
+  if (named.length > 1) throw new UsageError('give one of --instance, --cluster, --hostname and a URL');
+  if (instance !== undefined) return { kind: 'instance', identifier: instance };
+  if (cluster !== undefined) return { kind: 'cluster', identifier: cluster };
+  const { hostname } = readSettings(flags, environment);
+  if (hostname !== undefined) return { hostname };
+  throw new UsageError('the database is missing: give --instance, --cluster, or its endpoint as --hostname or a URL');
 }
 
 /** What the flags, the URL and the environment say, in that order. */

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { type HttpStandIn, type ReceivedRequest, startHttpStandIn } from '@rds-iam/test-servers';
 import { CREDENTIALS } from './command-line.js';
@@ -42,6 +43,8 @@ export interface Aws extends HttpStandIn {
   readonly calls: readonly AwsCall[];
   /** `rds:DescribeDBInstances` and so on, in order. */
   readonly actions: readonly string[];
+  /** Resolves once there was a call of this action, `rds:DescribeDBInstances`. */
+  asked(action: string): Promise<void>;
   /** Puts handlers in the place of those for the same actions. */
   answer(handlers: AwsHandlers): void;
   /** How far the `Date` of the answers is ahead of this machine's clock, in milliseconds. */
@@ -72,6 +75,7 @@ function awsVariables(url: string, region = 'eu-west-1'): Readonly<Record<string
 export async function startAws(given: AwsHandlers = {}, { region = 'eu-west-1' } = {}): Promise<Aws> {
   const calls: AwsCall[] = [];
   const settings = { dateOffsetMs: 0 };
+  const heard = new EventEmitter();
   const handlers = new Map<string, AwsHandler<string>>();
   const answer = (more: AwsHandlers) => {
     // Each handler is given calls of its own service only, so that which value its parameters have does not matter here.
@@ -89,6 +93,7 @@ export async function startAws(given: AwsHandlers = {}, { region = 'eu-west-1' }
     const wrong = signatureFault(call, region);
     if (wrong) return wrong.send(call, response);
     calls.push(call);
+    heard.emit('call');
     const handler = handlers.get(nameOf(call)) ?? denied();
     (typeof handler === 'function' ? await handler(call as AwsCall<string>) : handler).send(call, response);
   });
@@ -96,6 +101,9 @@ export async function startAws(given: AwsHandlers = {}, { region = 'eu-west-1' }
     ...server,
     variables: awsVariables(server.url, region),
     calls,
+    async asked(action) {
+      while (!calls.some((call) => nameOf(call) === action)) await once(heard, 'call');
+    },
     answer,
     get actions() {
       return calls.map(nameOf);

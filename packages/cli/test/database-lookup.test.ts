@@ -29,7 +29,8 @@ async function awsWith(handlers: AwsHandlers): Promise<Aws> {
   return aws;
 }
 
-const find = (hostname: string, options: LookupOptions = {}) => DatabaseLookup.byHostname(hostname, options);
+const find = async (hostname: string, options: LookupOptions = {}) =>
+  (await DatabaseLookup.of({ hostname }, options)).find({ hostname });
 
 test.each([
   [INSTANCE, 'instance', 'mydb'],

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { KEYS, rdsIam } from './command-line.js';
 
-const COMMANDS = ['token', 'exec', 'policy', 'sql', 'emulate'];
+const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
+const COMMANDS = ['token', 'exec', 'policy', 'sql', 'enable', 'disable', 'emulate'];
 
 /** What of ours and of AWS's a command line loads. */
 async function loadedBy(args: readonly string[]): Promise<string[]> {
@@ -42,6 +43,11 @@ test.each(COMMANDS)('%s --help has an example and the exit codes', async (comman
   expect(stdout).toContain('Exit codes: 0 ');
 });
 
+test('the ids of a policy load no client of AWS', async () => {
+  const ids = ['--resource-id', 'db-ABC', '--account-id', '123456789012', '--region', 'eu-west-1'];
+  expect(await loadedBy(['policy', '--username', 'app', ...ids])).toEqual(['cli', 'core']);
+});
+
 test('--version is that of the package', async () => {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   expect(await rdsIam(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
@@ -58,4 +64,20 @@ test.each([
   expect(stdout).toBe('');
   expect(stderr).toContain(`rds-iam: error: `);
   expect(stderr).toContain(message);
+});
+
+test.each([
+  [['tokn', '--json'], 'ERR_RDS_IAM_USAGE', "unknown command 'tokn'", 2],
+  [['token', '--json', '--hostnam', 'x'], 'ERR_RDS_IAM_USAGE', "unknown option '--hostnam'", 2],
+  [['token', '--json', `postgres://app@${HOST}`], 'ERR_RDS_IAM_CREDENTIALS', 'no AWS credentials', 3],
+  [['token', '--json', `postgres://app@${HOST}`, '--region', 'Ireland'], 'ERR_RDS_IAM_CONFIG', '"region" must be', 2],
+  [['enable', '--json'], 'ERR_RDS_IAM_USAGE', 'the database is missing', 2],
+  [['emulate', '--json'], 'ERR_RDS_IAM_USAGE', 'the database is missing', 2],
+])('%j: the error is one line of JSON', async (args, code, message, exitCode) => {
+  const outcome = await rdsIam(args);
+  expect(outcome.stderr.split('\n')).toHaveLength(2);
+  const { error, ...rest } = JSON.parse(outcome.stderr);
+  expect(rest).toEqual({});
+  expect(error).toEqual({ code, message: expect.stringContaining(message) });
+  expect(outcome).toMatchObject({ stdout: '', exitCode });
 });

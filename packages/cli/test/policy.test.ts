@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { leastPolicy, type PolicyRequest } from '../src/policy.js';
-import { rdsIam } from './command-line.js';
+import { type AwsAnswer, denied, silence, startAws } from './aws-stand-in.js';
+import { hasTerminal, rdsIam, startInTerminal } from './command-line.js';
+import { cluster, instance, proxy } from './rds-answers.js';
 
 const REQUEST: PolicyRequest = {
   usernames: ['app'],
@@ -69,5 +71,82 @@ describe('policy', () => {
   test('wildcards where they are asked for', () => {
     const policy = leastPolicy({ ...REQUEST, usernames: ['*'], resourceIds: ['db-*'], wildcards: true });
     expect(JSON.stringify(policy)).toContain(':dbuser:db-*/*"');
+  });
+});
+
+describe('policy looks ids up', () => {
+  const SUFFIX = 'abc123.eu-west-1.rds.amazonaws.com';
+  const ON = { IAMDatabaseAuthenticationEnabled: true };
+
+  test.each<[string, Record<string, AwsAnswer>, string, string]>([
+    ['an instance', { DescribeDBInstances: instance(ON) }, `mydb.${SUFFIX}`, 'db-ABCDEFGHIJKL'],
+    ['the reader of a cluster', { DescribeDBClusters: cluster(ON) }, `shop.cluster-ro-${SUFFIX}`, 'cluster-ABCDEFGH'],
+    ['a proxy', { DescribeDBProxies: proxy() }, `pool.proxy-${SUFFIX}`, 'prx-0abc'],
+  ])('of %s', async (_, rds, hostname, id) => {
+    await using aws = await startAws({ rds });
+    const { exitCode, stdout, stderr } = await rdsIam(['policy', `postgresql://app@${hostname}:5432/shop`], {
+      ...aws.variables,
+      AWS_REGION: 'us-east-1',
+    });
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)['Statement'][0]['Resource']).toEqual([
+      `arn:aws:rds-db:eu-west-1:123456789012:dbuser:${id}/app`,
+    ]);
+    expect(exitCode).toBe(0);
+  });
+
+  test('for other users than the one of the URL, and says that IAM authentication is off', async () => {
+    await using aws = await startAws({ rds: { DescribeDBInstances: instance() } });
+    const { stdout, stderr } = await rdsIam(['policy', '--username', 'a', 'b', '--hostname', `mydb.${SUFFIX}`], {
+      ...aws.variables,
+      PGUSER: 'c',
+    });
+    expect(JSON.parse(stdout)['Statement'][0]['Resource']).toEqual([
+      expect.stringMatching(/\/a$/),
+      expect.stringMatching(/\/b$/),
+    ]);
+    expect(stderr).toContain(
+      'warning: IAM authentication is off for the instance mydb: rds-iam enable --instance mydb',
+    );
+  });
+
+  test('not with flags that have them', async () => {
+    await using aws = await startAws();
+    const args = ['--resource-id', 'db-ABC', '--account-id', '123456789012', '--username', 'app'];
+    const { stdout } = await rdsIam(['policy', ...args], {
+      ...aws.variables,
+      DATABASE_URL: `postgres://bob@mydb.${SUFFIX}`,
+    });
+    expect(stdout).toContain('"arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-ABC/app"');
+    expect(aws.requests).toEqual([]);
+  });
+
+  test('not without permission: the error names it, and the flags that need none', async () => {
+    await using aws = await startAws({ rds: { DescribeDBInstances: denied() } });
+    const { exitCode, stdout, stderr } = await rdsIam(['policy', `postgres://app@mydb.${SUFFIX}`], aws.variables);
+    expect(stderr).toMatch(
+      /may not rds:DescribeDBInstances.*Without AWS: give --resource-id, --account-id and --region/,
+    );
+    expect(stdout).toBe('');
+    expect(exitCode).toBe(1);
+  });
+
+  test.each([
+    ['no user', ['--hostname', `mydb.${SUFFIX}`], '--username is missing'],
+    ['no endpoint and no id', ['--username', 'app'], 'or the URL or --hostname'],
+    ['another account', ['--account-id', '210987654321', `postgres://app@mydb.${SUFFIX}`], 'is of 123456789012'],
+  ])('%s: code 2', async (_, args, message) => {
+    await using aws = await startAws({ rds: { DescribeDBInstances: instance() } });
+    const { exitCode, stderr } = await rdsIam(['policy', ...args], aws.variables);
+    expect(stderr).toContain(message);
+    expect(exitCode).toBe(2);
+  });
+
+  test.skipIf(!hasTerminal)('until Ctrl-C', async () => {
+    await using aws = await startAws({ rds: { DescribeDBInstances: silence() } });
+    const running = startInTerminal(['policy', `postgres://app@mydb.${SUFFIX}`], aws.variables);
+    await aws.asked('rds:DescribeDBInstances');
+    running.child.stdin.write('\x03');
+    expect((await running.outcome).exitCode).toBe(130);
   });
 });
