@@ -1,4 +1,4 @@
-// The emulator's own end at the database behind it: a TCP connection, and TLS over it.
+// The emulator's own end at the database behind it: a connection, and TLS over it.
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { ConnectionEnded } from './bytes.js';
@@ -8,8 +8,12 @@ import type { UpstreamOptions } from './options.js';
 export type Track = (socket: Socket) => void;
 
 /** Connects to the upstream. @throws Error as the socket gave it */
-export async function dialTcp({ hostname, port }: UpstreamOptions, track: Track): Promise<Socket> {
-  const socket = connect({ host: hostname, port, allowHalfOpen: true, noDelay: true });
+export async function dialPlain({ hostname, port }: UpstreamOptions, track: Track): Promise<Socket> {
+  // As libpq has it, a path is the folder of PostgreSQL's Unix socket.
+  const to = hostname.startsWith('/')
+    ? { path: `${hostname}/.s.PGSQL.${port}` }
+    : { host: hostname, port, noDelay: true };
+  const socket = connect({ ...to, allowHalfOpen: true });
   track(socket);
   await opened(socket, 'connect');
   return socket;

@@ -11,6 +11,7 @@ export type Engine = 'postgres' | 'mysql';
 
 /** The database behind the emulator. */
 export interface UpstreamOptions {
+  /** PostgreSQL: a path is the folder of its Unix socket, as in `/var/run/postgresql`. */
   readonly hostname: string;
   /** 1 to 65535. */
   readonly port: number;
@@ -140,7 +141,7 @@ export function checkOptions(options: EmulatorOptions): CheckedOptions {
   }
   return {
     engine,
-    upstream: checkUpstream(options.upstream),
+    upstream: checkUpstream(options.upstream, engine),
     region: options.region,
     accessKeys: checkAccessKeys(options.accessKeys),
     hostnames: checkHostnames(options.hostnames ?? ['localhost', '127.0.0.1']),
@@ -161,13 +162,16 @@ export function checkOptions(options: EmulatorOptions): CheckedOptions {
   };
 }
 
-function checkUpstream(upstream: UpstreamOptions): UpstreamOptions {
+function checkUpstream(upstream: UpstreamOptions, engine: Engine): UpstreamOptions {
   unknownNames('upstream', object('upstream', upstream), ['hostname', 'port', 'username', 'password', 'tls']);
   const { hostname, port, username, password, tls } = upstream;
   if (password !== undefined && typeof password !== 'string' && typeof password !== 'function') {
     fail('upstream.password', 'a string or a function of the user name', password, true);
   }
   if (tls !== undefined) object('upstream.tls', tls);
+  if (engine === 'mysql' && String(hostname).startsWith('/')) {
+    fail('upstream.hostname', 'a host name; a Unix socket is for the engine "postgres"', hostname);
+  }
   return {
     hostname: text('upstream.hostname', hostname),
     port: integer('upstream.port', port, 1, 65_535),

@@ -27,6 +27,10 @@ describe('options', () => {
       '"upstream.hostname" must be a string that is not empty, got an empty string',
       { ...good, upstream: { port: 1, hostname: '' } },
     ],
+    [
+      '"upstream.hostname" must be a host name; a Unix socket is for the engine "postgres", got',
+      { ...good, engine: 'mysql', upstream: { ...upstream, hostname: '/run' } },
+    ],
     ['"upstream.port" must be a whole number from 1 to 65535, got 0', { ...good, upstream: { ...upstream, port: 0 } }],
     [
       '"upstream.password" must be a string or a function of the user name, got number',

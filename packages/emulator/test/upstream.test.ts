@@ -20,6 +20,7 @@ beforeAll(async () => {
     tls: await authority.issue({ hostnames: ['localhost', '127.0.0.1'] }),
     settings: { max_connections: '20', superuser_reserved_connections: '1', reserved_connections: '0' },
     hba: [
+      'local all all trust',
       'host all trusted 127.0.0.1/32 trust',
       'host all clear 127.0.0.1/32 password',
       'host all md5ed 127.0.0.1/32 md5',
@@ -48,6 +49,16 @@ describe('after a good token the emulator logs in', () => {
     await using emulator = await start({ upstream: upstream() });
     expect(await ask(emulator, { user }, WHO)).toEqual([{ who: user }]);
     expect(emulator.stats.accepted).toBe(1);
+  });
+
+  test('over the Unix socket', async () => {
+    const superuser = await server.connectAsSuperuser();
+    const { rows } = await superuser.query('show unix_socket_directories');
+    await superuser.end();
+    const hostname = rows[0].unix_socket_directories;
+    await using emulator = await start({ upstream: { hostname, port: server.port } });
+    const sockets = 'select client_addr from pg_stat_activity where pid = pg_backend_pid()';
+    expect(await ask(emulator, { user: 'scram' }, sockets)).toEqual([{ client_addr: null }]);
   });
 
   test('over TLS', async () => {

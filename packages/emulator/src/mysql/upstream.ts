@@ -1,7 +1,7 @@
 // The emulator's own end at the database behind it: dialling, and logging in with the configured password.
 import type { Socket } from 'node:net';
 import { ByteReader, ConnectionEnded } from '../bytes.js';
-import { dialTcp, dialTls, type Track, whyUnreachable } from '../dial.js';
+import { dialPlain, dialTls, type Track, whyUnreachable } from '../dial.js';
 import type { UpstreamOptions } from '../options.js';
 import { Refusal } from '../refusal.js';
 import { Channel, type End } from './channel.js';
@@ -36,7 +36,7 @@ export class Upstream {
    * @throws Refusal with the reason `upstream`
    */
   async dial(): Promise<Greeting> {
-    const socket = await dialTcp(this.#options, this.#track).catch((error) => {
+    const socket = await dialPlain(this.#options, this.#track).catch((error) => {
       throw this.#unreachable(error);
     });
     this.#talkOver(socket);

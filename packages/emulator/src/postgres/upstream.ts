@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { ByteReader, ConnectionEnded } from '../bytes.js';
-import { dialTcp, dialTls, type Track, whyUnreachable } from '../dial.js';
+import { dialPlain, dialTls, type Track, whyUnreachable } from '../dial.js';
 import type { UpstreamOptions } from '../options.js';
 import { Refusal } from '../refusal.js';
 import { encodeMessage } from './message.js';
@@ -20,7 +20,7 @@ const MAX_MESSAGE_BYTES = 65_536;
  */
 export async function dial(upstream: UpstreamOptions, track: Track): Promise<Socket> {
   try {
-    const socket = await dialTcp(upstream, track);
+    const socket = await dialPlain(upstream, track);
     if (!upstream.tls) return socket;
 
     const reader = new ByteReader(socket);
