@@ -25,13 +25,16 @@ export interface RdsIam {
   /**
    * A token for a database user: from memory while it is good, else signed now.
    *
-   * @param options.forceRefresh - sign a new one, with credentials asked for anew
-   * @param options.signal - stops waiting; the signing, which others may wait for, goes on
    * @throws RdsIamError `ERR_RDS_IAM_CONFIG`, `_REGION`, `_ENDPOINT`, `_CREDENTIALS`, `_SIGNING` or `_ABORTED`
    */
   getToken(
     endpoint: Endpoint,
-    options?: { readonly forceRefresh?: boolean; readonly signal?: AbortSignal },
+    options?: {
+      /** Signs a new one, with credentials asked for anew. */
+      readonly forceRefresh?: boolean;
+      /** Stops waiting; the signing, which others may wait for, goes on. */
+      readonly signal?: AbortSignal;
+    },
   ): Promise<AuthToken>;
   /**
    * Opens one physical connection: finds the endpoint, gets a token, calls `open` with all that a driver needs, and on
