@@ -6,6 +6,7 @@ import type { EmulatorOptions, Faults } from '@rds-iam/emulator';
 import { expectNoSecrets, startDns } from '@rds-iam/test-servers';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { count } from './events.js';
+import { describeLogins, type Place } from './logins.js';
 import { loopback, socketThatLooksUp } from './sockets.js';
 import { CREDENTIALS, type Engine, RDS_HOSTNAME, type Stack, startStack } from './stack.js';
 import { watchTlsSockets } from './tls-sockets.js';
@@ -65,12 +66,11 @@ export interface Subject {
 
 const MINUTE = 60_000;
 const ONE = 'select 1 as one';
-// As a text: Prisma 6 cannot read the type that PostgreSQL has for names.
-const CURRENT_USER = 'select cast(current_user as char(64)) as name';
 
 /** The contract that every package keeps, on a real database and over real TLS. */
 export function describeConformance(subject: Subject): void {
   describeTokenSafety(subject);
+  describeLogins(subject, () => emulated(subject.engine));
 
   describe(`${subject.name} keeps the contract:`, () => {
     let stack: Stack;
@@ -112,58 +112,6 @@ export function describeConformance(subject: Subject): void {
       return another;
     };
 
-    test('it logs in without a password, as the user', async () => {
-      const pool = newPool();
-      expect(String((await pool.query(CURRENT_USER))[0]?.['name'])).toContain(stack.username);
-    });
-
-    test('TLS is on and verified, by the account of both ends', async () => {
-      const sockets = watchTlsSockets(stack.emulator.port);
-      const session = await newPool().checkout();
-      expect(sockets().at(-1)).toMatchObject({ encrypted: true, authorized: true });
-      expect(sockets().at(-1)?.getProtocol()).toMatch(/^TLSv1\.[23]$/);
-      session.release();
-      // The emulator asks for a token on TLS only: see "is refused without TLS" in its own tests.
-      expect(stack.emulator.stats.accepted).toBeGreaterThan(0);
-    });
-
-    test('each physical connection asks for a token once, and a checkout never', async () => {
-      const opened = count('rds-iam:connection:admitted');
-      const signed = count('rds-iam:token:signed');
-      const pool = newPool({ max: 3 });
-      for (let round = 0; round < 5; round++) {
-        const sessions = await Promise.all([1, 2, 3].map(() => pool.checkout()));
-        for (const session of sessions) session.release();
-      }
-      expect(opened()).toBe(3 + (subject.ownConnections ?? 0));
-      expect(signed()).toBe(1);
-    });
-
-    test('ten first connections at the same time sign once and ask for credentials once', async () => {
-      let asked = 0;
-      const credentials = async () => {
-        asked++;
-        return CREDENTIALS;
-      };
-      const signed = count('rds-iam:token:signed');
-      const pool = newPool({ max: 10, iam: { ...stack.iam, credentials } });
-      const sessions = await Promise.all(Array.from({ length: 10 }, () => pool.checkout()));
-      for (const session of sessions) session.release();
-      expect({ asked, signed: signed() }).toEqual({ asked: 1, signed: 1 });
-    });
-
-    test('a pool grows after its first token has expired, and an open session lives on', async () => {
-      vi.useFakeTimers({ toFake: ['Date'] });
-      const pool = newPool({ max: 2 });
-      const first = await pool.checkout();
-      vi.setSystemTime(Date.now() + 16 * MINUTE);
-      const second = await pool.checkout();
-      expect(Number((await second.query(ONE))[0]?.['one'])).toBe(1);
-      expect(Number((await first.query(ONE))[0]?.['one'])).toBe(1);
-      first.release();
-      second.release();
-    });
-
     test('a refused token is dropped and the next one succeeds', async () => {
       const signed = count('rds-iam:token:signed');
       stack.emulator.setFaults({ clockOffsetMs: 60 * MINUTE });
@@ -173,14 +121,6 @@ export function describeConformance(subject: Subject): void {
       await vi.waitFor(() => expect(signed()).toBeGreaterThan(1), { interval: 1 });
       stack.emulator.setFaults({});
       expect(await query).toHaveLength(1);
-    });
-
-    test('it shares an RdsIam, and with it the token, with other pools', async () => {
-      const signed = count('rds-iam:token:signed');
-      const iam = createRdsIam(stack.iam);
-      await newPool({ iam }).query(ONE);
-      await newPool({ iam }).query(ONE);
-      expect(signed()).toBe(1);
     });
 
     test('tokens of session credentials, of two kilobytes and more, work', async () => {
@@ -221,27 +161,6 @@ export function describeConformance(subject: Subject): void {
       expect(error).toMatchObject({ code: 'ERR_RDS_IAM_CONFIG', message: expect.stringMatching(name) });
       expect(String(error)).not.toContain('hunter2');
       expect(stack.emulator.stats.connections, 'nothing was dialled').toBe(connections);
-    });
-
-    test('a transaction is kept when its work resolves, and undone when it rejects', async () => {
-      const pool = newPool();
-      await pool.query('create table kept (name varchar(10))');
-      const result = await pool.transaction(async (query) => {
-        await query("insert into kept values ('first')");
-        return (await query('select name from kept')).length;
-      });
-      const undone = pool.transaction(async (query) => {
-        await query("insert into kept values ('second')");
-        throw new Error('changed its mind');
-      });
-      await expect(undone).rejects.toThrow('changed its mind');
-      const rows = await pool.query('select name from kept');
-      expect({ result, names: rows.map(({ name }) => name) }).toEqual({ result: 1, names: ['first'] });
-      await pool.query('drop table kept');
-    });
-
-    test('it takes a connection URL', async () => {
-      expect(await newPool({ asUrl: true }).query(ONE)).toHaveLength(1);
     });
 
     test('an RDS endpoint is dialled, signed for and verified by its name, which names the region', async () => {
@@ -336,6 +255,32 @@ export function describeConformance(subject: Subject): void {
       expectNoSecrets(error, [CREDENTIALS.secretAccessKey]);
     });
   });
+}
+
+/** The emulator as a place to log in to, where time passes as tests like. */
+async function emulated(engine: Engine): Promise<Place> {
+  const stack = await startStack(engine);
+  const { emulator, username, database, iam } = stack;
+  return {
+    hostname: 'localhost',
+    port: emulator.port,
+    username,
+    database,
+    iam,
+    credentials: async () => CREDENTIALS,
+    sessions: stack.sessions,
+    // The emulator asks for a token on TLS only: see "is refused without TLS" in its own tests.
+    expectEncrypted: async () => expect(emulator.stats.accepted).toBeGreaterThan(0),
+    maySpendLifetimes: true,
+    async pass(durationMs) {
+      vi.useFakeTimers({ toFake: ['Date'] });
+      vi.setSystemTime(Date.now() + durationMs);
+    },
+    async [Symbol.asyncDispose]() {
+      expect(emulator.stats.open, 'no connection outlives its pool').toBe(0);
+      await stack[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** The name that a client asked for, which @types/node only knows of servers' sockets. */

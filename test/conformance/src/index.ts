@@ -9,6 +9,7 @@ export {
 export { count, listen } from './events.js';
 export { JumpingClock } from './jumping-clock.js';
 export { Ledger } from './ledger.js';
+export { describeLogins, type Place } from './logins.js';
 export { authSwitch, type MysqlManner, packet, startRecordingMysql } from './recording-mysql.js';
 export { type PostgresManner, startRecordingPostgres } from './recording-postgres.js';
 export { describeScenario } from './scenario.js';
