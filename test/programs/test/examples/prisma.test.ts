@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prismaCli, prismaGenerate } from '../../src/prisma.js';
 import { MYSQL, POSTGRES, type PretendedRds, pretendRds, root } from '../../src/rds.js';
 
@@ -37,15 +37,12 @@ describe.each([
 
 test('prisma migrate logs in with the token of migrate.config.ts, and asks for verified TLS', async () => {
   await using rds = await pretendRds(POSTGRES);
-  vi.stubEnv('PRISMA_SCHEMA_ENGINE_BINARY', join(root, 'test/programs/src/prisma-engine.mjs'));
-  vi.stubEnv('CHECKPOINT_DISABLE', '1');
-  try {
-    const deploy = [prismaCli, 'migrate', 'deploy', '--config', 'migrate.config.ts'];
-    const { exitCode, stdout } = await rds.run(deploy, folder);
-    expect(stdout).toContain('No pending migrations to apply');
-    expect(exitCode).toBe(0);
-  } finally {
-    vi.unstubAllEnvs();
-  }
+  const deploy = [prismaCli, 'migrate', 'deploy', '--config', 'migrate.config.ts'];
+  const { exitCode, stdout } = await rds.run(deploy, folder, {
+    PRISMA_SCHEMA_ENGINE_BINARY: join(root, 'test/programs/src/prisma-engine.mjs'),
+    CHECKPOINT_DISABLE: '1',
+  });
+  expect(stdout).toContain('No pending migrations to apply');
+  expect(exitCode).toBe(0);
   expect(rds.emulator.stats.accepted).toBeGreaterThan(0);
 });

@@ -1,0 +1,86 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Block, blocksOf } from './markdown.js';
+import { MYSQL, type Outcome, POSTGRES, type PretendedRds, pretendRds } from './rds.js';
+import { folderOf, runBlock, type Stage } from './run-block.js';
+import { makeCommands, missingClients } from './shell.js';
+
+/** Blocks that tests of their own take: an error's text by its code, the lines that a program prints. */
+const CHECKED_ELSEWHERE = ['docs/troubleshooting.md'];
+
+/** Runs all blocks of these pages, page by page, each in the order of its page. */
+export function describePages(pages: readonly string[]): void {
+  let rds: PretendedRds;
+  const commands = mkdtempSync(join(tmpdir(), 'rds-iam-commands-'));
+  beforeAll(async () => {
+    rds = await pretendRds(POSTGRES, MYSQL);
+    makeCommands(commands, rds);
+  });
+  afterAll(async () => {
+    await rds?.[Symbol.asyncDispose]();
+    rmSync(commands, { recursive: true });
+  });
+
+  const logins = () => Object.values(rds.emulators).reduce((sum, { stats }) => sum + stats.accepted, 0);
+
+  describe.each(pages.filter((page) => blocksOf(page).length > 0))('%s', (page) => {
+    const folder = folderOf(page);
+    const variables: Record<string, string> = {};
+    let before: number;
+    let printed = '';
+    beforeAll(() => {
+      // As a project has one.
+      mkdirSync(join(folder, 'migrations'), { recursive: true });
+      before = logins();
+    });
+    afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+    for (const block of blocksOf(page).filter(({ notRun }) => notRun === undefined)) {
+      const stage = (): Stage => ({ rds, folder, commands, variables });
+      const named = `line ${block.line}: ${block.language} ${block.words.join(' ')}`;
+      if (block.language === 'text') {
+        if (!CHECKED_ELSEWHERE.includes(page)) test(named, () => expectPrinted(block, printed));
+        continue;
+      }
+      test.skipIf(block.language === 'sh' && missingClients(block.code).length > 0)(named, async () => {
+        const outcome = await runBlock(block, stage());
+        expectDone(block, outcome);
+        printed = outcome.stdout;
+        Object.assign(variables, exportsOf(block));
+      });
+    }
+
+    test.runIf(blocksOf(page).some(logsIn))('and the emulators have let its programs in', () => {
+      expect(logins()).toBeGreaterThan(before);
+    });
+  });
+}
+
+/** A command line tool says on stderr what is not data; a program has nothing to say there. */
+function expectDone({ language }: Block, { exitCode, stdout, stderr }: Outcome): void {
+  expect({ exitCode, stderr: language === 'sh' && exitCode === 0 ? '' : stderr, stdout }).toEqual({
+    exitCode: 0,
+    stderr: '',
+    stdout,
+  });
+}
+
+/** A block of text is what the block before it prints; … stands for anything. */
+function expectPrinted({ code }: Block, printed: string): void {
+  const pattern = code.split('…').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
+  expect(printed.trim()).toMatch(new RegExp(`^${pattern.join('[^]*?')}$`));
+}
+
+/** What a shell's script leaves to those that follow in the same shell. */
+function exportsOf({ language, code }: Block): Record<string, string> {
+  const exported = language === 'sh' ? code.matchAll(/^export (\w+)=([\w.:/@-]+)$/gm) : [];
+  return Object.fromEntries([...exported].map(([, name = '', value = '']) => [name, value]));
+}
+
+/** Whether a block is to log in at one of the emulators. */
+function logsIn({ language, code, notRun }: Block): boolean {
+  if (notRun !== undefined || !['ts', 'js', 'sh'].includes(language)) return false;
+  return /\.rds\.amazonaws\.com/.test(code) && /await \w+(?:\.(?!getToken)|`)|-- (?:psql|mariadb)/.test(code);
+}

@@ -1,0 +1,115 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createClient } from 'redis';
+import { checkData } from './data-blocks.js';
+import type { Block } from './markdown.js';
+import { prismaClient } from './prisma.js';
+import { type Outcome, type PretendedRds, root } from './rds.js';
+import { runShell } from './shell.js';
+import { runSql } from './sql-blocks.js';
+
+/** Where the blocks of one page run, one after another. */
+export interface Stage {
+  readonly rds: PretendedRds;
+  /** A folder of the page's own, where the packages that programs import are found. */
+  readonly folder: string;
+  /** The programs that a shell finds. */
+  readonly commands: string;
+  /** Variables that blocks so far have set. */
+  readonly variables: Record<string, string>;
+}
+
+const SILENT = { exitCode: 0, stdout: '', stderr: '' } as const;
+
+/** Runs a block as what its language says it is. Throws, or has another outcome than code 0, if it is not right. */
+export async function runBlock(block: Block, stage: Stage): Promise<Outcome> {
+  const { language, code, line } = block;
+  switch (language) {
+    case 'ts':
+    case 'js':
+      return runModule(block, stage);
+    case 'diff':
+      return runDiff(block, stage);
+    case 'sh':
+      return runShell(code, stage.folder, stage.commands, stage.rds, stage.variables);
+    case 'sql':
+      await runSql(block, stage.rds);
+      return SILENT;
+    case 'json':
+    case 'yaml':
+      await checkData(block, (script) => runShell(script, stage.folder, stage.commands, stage.rds, {}));
+      return SILENT;
+    case 'ini':
+      stage.variables['AWS_CONFIG_FILE'] = write(stage, `aws-config-${line}`, code);
+      return SILENT;
+    case 'redis':
+      return runRedis(code, stage.rds);
+    default:
+      throw new Error(`no test knows how to run "${language || 'a block without a language'}"`);
+  }
+}
+
+function write({ folder }: Stage, name: string, code: string): string {
+  const path = join(folder, name);
+  mkdirSync(join(path, '..'), { recursive: true });
+  writeFileSync(path, code);
+  return path;
+}
+
+/** The name that a block gives to its file. */
+const fileOf = ({ words }: Block) => words.find((word) => word.includes('.'));
+
+async function runModule(block: Block, stage: Stage): Promise<Outcome> {
+  const { code, language, line } = block;
+  if (code.includes("'./generated/prisma/")) prismaClient(stage.folder, engineOf(block));
+  const name = fileOf(block) ?? `block-${line}.${language}`;
+  write(stage, name, `${code}\n`);
+  if (!/^export const handler\b/m.test(code)) return run(name, stage);
+  // As Lambda calls it: twice in one process, which is then frozen.
+  const calls = [
+    `import { handler } from './${name}';`,
+    'await handler({}, {});',
+    'await handler({}, {});',
+    'process.exit();',
+  ];
+  write(stage, `call-${line}.ts`, calls.join('\n'));
+  return run(`call-${line}.ts`, stage);
+}
+
+const run = (name: string, { rds, folder, variables }: Stage) => rds.run([name], folder, variables);
+
+/** Both sides are programs; the new one has to log in where it does. */
+async function runDiff({ code, line }: Block, stage: Stage): Promise<Outcome> {
+  const without = (sign: string) =>
+    code
+      .split('\n')
+      .filter((each) => !each.startsWith(sign))
+      .map((each) => each.slice(1))
+      .join('\n');
+  write(stage, `before-${line}.ts`, without('+'));
+  const before = await run(`before-${line}.ts`, stage);
+  if (before.exitCode !== 0) throw new Error(`what was there before does not run: ${before.stderr}`);
+  write(stage, `after-${line}.ts`, without('-'));
+  return run(`after-${line}.ts`, stage);
+}
+
+async function runRedis(code: string, { redisUrl }: PretendedRds): Promise<Outcome> {
+  const client = await createClient({ url: redisUrl }).connect();
+  try {
+    for (const command of code.split('\n')) await client.sendCommand(command.split(' '));
+  } finally {
+    await client.close();
+  }
+  return SILENT;
+}
+
+/** The engine that a block is for: as it says, else as what it imports. */
+function engineOf({ words, code }: Pick<Block, 'words' | 'code'>): 'postgres' | 'mysql' {
+  if (words.includes('mysql')) return 'mysql';
+  if (words.includes('postgres')) return 'postgres';
+  return /mysql/i.test(code) ? 'mysql' : 'postgres';
+}
+
+/** The folder of a page. */
+export const folderOf = (page: string) =>
+  join(root, 'test/programs/generated', page.replace(/\.md$/, '').replaceAll('/', '-'));

@@ -1,0 +1,92 @@
+// A shell as a reader of the documentation has it: with rds-iam, npm, npx and the databases' clients on its PATH.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Outcome, PretendedRds, Variables } from './rds.js';
+
+const bin = fileURLToPath(new URL('../../../packages/cli/src/bin.ts', import.meta.url));
+const own = (name: string) => fileURLToPath(new URL(`commands/${name}.mjs`, import.meta.url));
+
+/** Where a program is on this machine. */
+function find(program: string): string | undefined {
+  return (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, program))
+    .find(existsSync);
+}
+
+/** The clients of the databases. */
+const CLIENTS = ['psql', 'mariadb', 'mysql'] as const;
+/** Of them, those that a script calls and this machine does not have. */
+export const missingClients = (script: string): string[] =>
+  CLIENTS.filter((client) => new RegExp(`(?:^|[|(]|-- |")\\s*${client}\\b`, 'm').test(script) && !find(client));
+
+/** Puts the programs that a script finds before all others into a folder. */
+export function makeCommands(folder: string, { emulators }: PretendedRds): void {
+  mkdirSync(folder, { recursive: true });
+  const node = (...args: string[]) => `exec '${[process.execPath, ...args].join("' '")}' "$@"`;
+  const at = (engine: string) => emulators[engine]?.port;
+  const scripts: Record<string, string | undefined> = {
+    'rds-iam': `echo $$ > "$RDS_IAM_PID_FILE"; ${node(bin)}`,
+    npm: node(own('npm')),
+    npx: node(own('npx')),
+    // Names of RDS lead to the emulators; all else, as verification, is what the script says.
+    psql: clientScript('psql', (real) => `PGHOSTADDR=127.0.0.1 PGPORT=${at('postgres')} exec ${real} "$@"`),
+    mariadb: clientScript('mariadb', (real) => `exec ${real} --host=127.0.0.1 --port=${at('mysql')} "$@"`),
+    mysql: clientScript('mysql', (real) => `exec ${real} --host=127.0.0.1 --port=${at('mysql')} "$@"`),
+  };
+  for (const [name, script] of Object.entries(scripts)) {
+    if (script === undefined) continue;
+    writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(folder, name), 0o755);
+  }
+}
+
+function clientScript(client: string, script: (real: string) => string): string | undefined {
+  const real = find(client);
+  return real && script(real);
+}
+
+/** What `rds-iam emulate` says once it serves, until somebody presses Ctrl-C. */
+const SERVES = /Ctrl-C ends it/;
+
+/** Runs a script as `sh -eu` does; one that ends with a server is told to stop once that serves. */
+export async function runShell(
+  script: string,
+  cwd: string,
+  commands: string,
+  { variables, emulators }: PretendedRds,
+  more: Variables,
+): Promise<Outcome> {
+  const pidFile = join(commands, 'rds-iam.pid');
+  const authorities = Object.values(emulators).map(({ ca }) => ca);
+  writeFileSync(join(cwd, 'global-bundle.pem'), authorities.join('\n'));
+  const child = spawn('/bin/sh', ['-eu', '-c', script], {
+    cwd,
+    env: {
+      ...variables,
+      PATH: `${commands}${delimiter}${variables['PATH']}`,
+      RDS_IAM_PID_FILE: pidFile,
+      PRISMA_SCHEMA_ENGINE_BINARY: fileURLToPath(new URL('prisma-engine.mjs', import.meta.url)),
+      CHECKPOINT_DISABLE: '1',
+      ...more,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 30_000,
+  });
+  const said = { stdout: '', stderr: '' };
+  let told = false;
+  child.stdout.on('data', (chunk) => {
+    said.stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    said.stderr += chunk;
+    if (told || !SERVES.test(said.stderr)) return;
+    told = true;
+    if (!/ &$/m.test(script)) process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGINT');
+  });
+  const [exitCode] = await once(child, 'close');
+  return { exitCode, ...said };
+}

@@ -1,0 +1,72 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { blocksOf, headingsOf, linksOf, pages, read } from '../src/markdown.js';
+import { root } from '../src/rds.js';
+
+/** Where pages may lead to outside of the repository. */
+const HOSTS: readonly string[] = [
+  'docs.aws.amazon.com',
+  'github.com',
+  'knexjs.org',
+  'node-postgres.com',
+  'nodejs.org',
+  'opentelemetry.io',
+  'sequelize.org',
+  'sidorares.github.io',
+  'typeorm.io',
+  'www.npmjs.com',
+  'www.prisma.io',
+];
+
+test('there are pages, and those that are generated are none', () => {
+  expect(pages).toContain('README.md');
+  expect(pages).toContain('packages/core/README.md');
+  expect(pages.filter((page) => page.includes('node_modules') || page.startsWith('docs/api/'))).toEqual([]);
+});
+
+test('every block runs: none is marked as one that does not', () => {
+  const marked = pages.flatMap((page) => blocksOf(page).filter(({ notRun }) => notRun !== undefined));
+  expect(marked.map(({ page, line, notRun }) => `${page}:${line} ${notRun}`)).toEqual([]);
+});
+
+describe.each(pages)('%s', (page) => {
+  test('has no dead link within the repository', () => {
+    for (const link of linksOf(page)) {
+      if (/^[a-z]+:/i.test(link)) continue;
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? page : normalize(join(dirname(page), decodeURI(path)));
+      expect(existsSync(join(root, target)), `${link} is there`).toBe(true);
+      if (anchor === undefined) continue;
+      const shown = statSync(join(root, target)).isDirectory() ? join(target, 'README.md') : target;
+      expect(pages, `${link}: a page with anchors`).toContain(shown);
+      expect(
+        headingsOf(shown).map((heading) => heading.anchor),
+        link,
+      ).toContain(anchor);
+    }
+  });
+
+  test('leads elsewhere by https, to known hosts, and to no copy of this repository', () => {
+    for (const link of linksOf(page).filter((each) => /^[a-z]+:/i.test(each))) {
+      const { protocol, hostname, username } = new URL(link);
+      expect({ link, protocol, username }).toEqual({ link, protocol: 'https:', username: '' });
+      expect(HOSTS, link).toContain(hostname);
+    }
+  });
+
+  test('names only commands of the workspace', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const text = readFileSync(join(root, page), 'utf8');
+    for (const [, name = ''] of text.matchAll(/npx pnpm@10 ([\w:]+)/g)) {
+      expect(['install', ...Object.keys(scripts)]).toContain(name);
+    }
+  });
+
+  // What GitHub and changesets take as a form has none.
+  test.skipIf(page.startsWith('.'))('begins with its title, which is its only one', () => {
+    const titles = headingsOf(page).filter(({ depth }) => depth === 1);
+    expect(titles).toHaveLength(1);
+    expect(read(page).children[0]).toMatchObject({ type: 'heading', depth: 1 });
+  });
+});
