@@ -1,6 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { FREE, runProgram } from '@rds-iam/conformance';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Stack, startStack } from './stack.js';
 
@@ -10,40 +8,10 @@ beforeAll(async () => {
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
-/** Runs a program against the emulator and says what it printed and how it ended. */
-async function run(module: 'promise' | 'mariadb', program: string) {
-  const source = new URL(`../src/${module}.ts`, import.meta.url).href;
-  const child = spawn(
-    process.execPath,
-    [
-      '--conditions=@rds-iam/source',
-      '--import',
-      'tsx',
-      '--input-type=module',
-      '-e',
-      `
-    import { createConnection, createPool } from ${JSON.stringify(source)};
-    const config = JSON.parse(process.env.CONFIG);
-    ${program}`,
-    ],
-    {
-      cwd: fileURLToPath(new URL('../../..', import.meta.url)),
-      env: { ...process.env, CONFIG: JSON.stringify(stack.config) },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 20_000,
-    },
-  );
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      output += chunk;
-    });
-  }
-  const [code, signal] = await once(child, 'close');
-  return { code, signal, output };
-}
-
-const FREE = { code: 0, signal: null };
+const run = (module: 'promise' | 'mariadb', program: string) => {
+  const source = JSON.stringify(new URL(`../src/${module}.ts`, import.meta.url).href);
+  return runProgram(`import { createConnection, createPool } from ${source}; ${program}`, stack.config);
+};
 
 for (const module of ['promise', 'mariadb'] as const) {
   test(`a process whose pool of /${module} has ended is free to exit`, async () => {

@@ -12,6 +12,7 @@ export { Ledger } from './ledger.js';
 export { describeLogins, type Place } from './logins.js';
 export { authSwitch, type MysqlManner, packet, startRecordingMysql } from './recording-mysql.js';
 export { type PostgresManner, startRecordingPostgres } from './recording-postgres.js';
+export { FREE, runProgram } from './run-program.js';
 export { describeScenario } from './scenario.js';
 export { loopback, socketThatLooksUp } from './sockets.js';
 export { CREDENTIALS, type Engine, RDS_HOSTNAME, REGION, type Stack, startStack } from './stack.js';

@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { FREE, runProgram } from '@rds-iam/conformance';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Stack, startStack } from '../stack.js';
 
@@ -19,43 +18,12 @@ const WITHOUT_PG = `data:text/javascript,${encodeURIComponent(`
       return next(specifier, context);
     };\`));`)}`;
 
-/** Runs a program against the emulator and says what it printed and how it ended. */
-async function run(program: string) {
-  const source = new URL('../../src/postgres-js.ts', import.meta.url).href;
-  const child = spawn(
-    process.execPath,
-    [
-      '--conditions=@rds-iam/source',
-      '--import',
-      'tsx',
-      '--import',
-      WITHOUT_PG,
-      '--input-type=module',
-      '-e',
-      `
-    import postgres from 'postgres';
-    import { withRdsIam } from ${JSON.stringify(source)};
-    const config = JSON.parse(process.env.CONFIG);
-    ${program}`,
-    ],
-    {
-      cwd: fileURLToPath(new URL('../..', import.meta.url)),
-      env: { ...process.env, CONFIG: JSON.stringify(stack.config) },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 20_000,
-    },
-  );
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      output += chunk;
-    });
-  }
-  const [code, signal] = await once(child, 'close');
-  return { code, signal, output };
-}
-
-const FREE = { code: 0, signal: null };
+const source = JSON.stringify(new URL('../../src/postgres-js.ts', import.meta.url).href);
+const run = (program: string) =>
+  runProgram(`import postgres from 'postgres'; import { withRdsIam } from ${source}; ${program}`, stack.config, {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    preload: [WITHOUT_PG],
+  });
 
 test('a process whose pool has ended is free to exit, and had no need of pg', async () => {
   const ended = await run(`

@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+export interface EndedProgram {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** On both streams. */
+  readonly output: string;
+}
+
+/** A program that ended by itself, and had nothing to complain of. */
+export const FREE = { code: 0, signal: null } as const;
+
+/**
+ * Runs the text of an ES module in a process of its own, in which our packages are their sources.
+ *
+ * @param config - what the program finds in `config`
+ * @param options - `cwd` is where the program finds packages, `preload` what it imports before
+ */
+export async function runProgram(
+  program: string,
+  config: object,
+  { cwd = root, preload = [] }: { readonly cwd?: string; readonly preload?: readonly string[] } = {},
+): Promise<EndedProgram> {
+  const imports = ['tsx', ...preload].flatMap((name) => ['--import', name]);
+  const code = `const config = JSON.parse(process.env.CONFIG); ${program}`;
+  const args = ['--conditions=@rds-iam/source', ...imports, '--input-type=module', '-e', code];
+  const env = { ...process.env, CONFIG: JSON.stringify(config) };
+  const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000 });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output += chunk;
+    });
+  }
+  const [exitCode, signal] = await once(child, 'close');
+  return { code: exitCode, signal, output };
+}
