@@ -1,5 +1,6 @@
 export type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from './credentials.js';
 export type { RdsIamEvents } from './diagnostics.js';
+export { dialedLogin, followSocket, LoginReader, type StartedTls } from './dialed-login.js';
 export {
   checkEndpoint,
   type Endpoint,
@@ -14,7 +15,6 @@ export type { ConnectionLimiter } from './limiter.js';
 export type { ConnectOptions, Login } from './login.js';
 export type { RdsIamOptions, RetryOptions } from './options.js';
 export { createRdsIam, isRdsIam, type RdsIam, rdsIamOf } from './rds-iam.js';
-export { type StartedTls, startTls } from './start-tls.js';
 export {
   assertVerifiedPeer,
   type CaCertificates,

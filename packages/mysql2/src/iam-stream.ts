@@ -1,5 +1,12 @@
 import type { TLSSocket } from 'node:tls';
-import { assertVerifiedPeer, type ConnectOptions, type Endpoint, type Login, type RdsIam } from '@rds-iam/core';
+import {
+  assertVerifiedPeer,
+  type ConnectOptions,
+  type Endpoint,
+  followSocket,
+  type Login,
+  type RdsIam,
+} from '@rds-iam/core';
 import { type Driver, DriverSocket, type LoggedIn, logIn } from './login.js';
 import { connectionLost, PacketAssembler } from './packets.js';
 
@@ -69,20 +76,8 @@ export class IamStream extends DriverSocket {
       return;
     }
     this.#connection = connection;
-    socket.on('data', (chunk: Buffer) => {
-      if (!this.push(chunk)) socket.pause();
-    });
-    socket.on('error', (error) => this.destroy(error));
-    // Either may come without the other; the driver makes its own error of an end that it did not ask for.
-    let ended = false;
-    for (const end of ['end', 'close']) {
-      socket.on(end, () => {
-        if (!ended) this.push(null);
-        ended = true;
-      });
-    }
+    followSocket(this, socket);
     socket.on('timeout', () => this.emit('timeout'));
-    socket.on('drain', () => this.emit('drain'));
     this.emit('connect');
     this.push(connection.greeting);
   }

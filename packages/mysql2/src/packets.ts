@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { LoginReader } from '@rds-iam/core';
 
 // The few packets that a login consists of. Layouts: https://dev.mysql.com/doc/dev/mysql-server/latest/
 // (page_protocol_connection_phase). A packet is three bytes of length, a sequence number, and the payload.
@@ -117,44 +118,20 @@ export class PacketAssembler {
 
 /** Reads packets one by one from a stream, which is not read from beyond them. */
 export class PacketReader {
-  readonly #assembler = new PacketAssembler();
-  readonly #stream: Readable;
-  #ended: Error | undefined;
-  #wake: (() => void) | undefined;
+  readonly #reader: LoginReader<PacketAssembler>;
 
   constructor(stream: Readable) {
-    this.#stream = stream;
-    stream.on('data', this.#onData).on('error', this.#onEnd).on('end', this.#onEnd).on('close', this.#onEnd);
+    this.#reader = new LoginReader(stream, new PacketAssembler(), connectionLost);
   }
 
-  async next(): Promise<Packet> {
-    for (;;) {
-      const packet = this.#assembler.take();
-      if (packet) return packet;
-      if (this.#ended) throw this.#ended;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+  next(): Promise<Packet> {
+    return this.#reader.next((packets) => packets.take());
   }
 
   /** Leaves the stream, paused, to the next reader. The server must have said nothing more yet. */
   release(): void {
-    const stream = this.#stream;
-    stream.pause();
-    stream.off('data', this.#onData).off('error', this.#onEnd).off('end', this.#onEnd).off('close', this.#onEnd);
-    if (this.#assembler.rest > 0) throw protocolError('the server spoke out of turn');
+    if (this.#reader.release().rest > 0) throw protocolError('the server spoke out of turn');
   }
-
-  readonly #onData = (chunk: Buffer): void => {
-    this.#assembler.add(chunk);
-    this.#wake?.();
-  };
-
-  readonly #onEnd = (error?: unknown): void => {
-    this.#ended ??= error instanceof Error ? error : connectionLost();
-    this.#wake?.();
-  };
 }
 
 /** mysql2's words for a connection that was closed; the `cause` of what is made of it. */

@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import type { ConnectOptions, Endpoint, RdsIam } from '@rds-iam/core';
+import { type ConnectOptions, type Endpoint, followSocket, type RdsIam } from '@rds-iam/core';
 import { askToCancel, type Driver, logIn, type Opened } from './login.js';
 import { isCancelRequest, MessageAssembler } from './messages.js';
 
@@ -64,20 +64,8 @@ export class IamStream extends Duplex {
       return;
     }
     this.#opened = opened;
-    socket.on('error', (error) => this.destroy(error));
-    // Either may come without the other; the driver makes its own error of an end that it did not ask for.
-    let ended = false;
-    for (const end of ['end', 'close']) {
-      socket.on(end, () => {
-        if (!ended) this.push(null);
-        ended = true;
-      });
-    }
-    socket.on('drain', () => this.emit('drain'));
     this.push(said);
-    socket.on('data', (chunk: Buffer) => {
-      if (!this.push(chunk)) socket.pause();
-    });
+    followSocket(this, socket);
     socket.resume();
   }
 

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { assertVerifiedPeer, type Login, RdsIamError, startTls } from '@rds-iam/core';
+import { assertVerifiedPeer, dialedLogin, type Login, RdsIamError } from '@rds-iam/core';
 import { storedPasswordWanted } from '../stored-password.js';
 import {
   AUTHENTICATION,
@@ -85,32 +85,20 @@ export function askToCancel(login: Login, driver: Driver): Promise<Opened> {
   });
 }
 
-async function overTls(
+function overTls(
   login: Login,
   driver: Driver,
   open: (socket: TLSSocket, resumed: Buffer | undefined) => Promise<Opened>,
 ): Promise<Opened> {
-  const raw = await driver.dial(login);
-  let socket: Duplex = raw;
-  const close = () => {
-    socket.destroy();
-    raw.destroy();
-  };
-  raw.on('error', ignore);
-  login.signal.addEventListener('abort', close, { once: true });
-  try {
-    login.signal.throwIfAborted();
-    if (!driver.directTls) await requestTls(raw);
-    const started = await startTls(raw, login, driver.directTls ? 'postgresql' : undefined);
-    socket = started.socket;
-    return await open(started.socket, started.resumed);
-  } catch (error) {
-    close();
-    // That we closed the socket ourselves is not what went wrong.
-    throw login.signal.aborted ? login.signal.reason : error;
-  } finally {
-    login.signal.removeEventListener('abort', close);
-  }
+  return dialedLogin(
+    login,
+    () => driver.dial(login),
+    async (raw, startTls) => {
+      if (!driver.directTls) await requestTls(raw);
+      const { socket, resumed } = await startTls(driver.directTls ? 'postgresql' : undefined);
+      return open(socket, resumed);
+    },
+  );
 }
 
 async function requestTls(raw: Duplex): Promise<void> {
@@ -125,5 +113,3 @@ async function requestTls(raw: Duplex): Promise<void> {
     throw new RdsIamError('ERR_RDS_IAM_TLS', 'the server does not answer the request for TLS as PostgreSQL does');
   }
 }
-
-function ignore(): void {}

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { LoginReader } from '@rds-iam/core';
 
 // The few messages that a login consists of. Layouts: https://www.postgresql.org/docs/current/protocol-message-formats.html
 
@@ -112,50 +113,24 @@ export class MessageAssembler {
 
 /** Reads from a stream message by message, and nothing beyond the login. */
 export class MessageReader {
-  readonly #assembler = new MessageAssembler();
-  readonly #stream: Readable;
-  #ended: Error | undefined;
-  #wake: (() => void) | undefined;
+  readonly #reader: LoginReader<MessageAssembler>;
 
   constructor(stream: Readable) {
-    this.#stream = stream;
-    stream.on('data', this.#onData).on('error', this.#onEnd).on('end', this.#onEnd).on('close', this.#onEnd);
+    this.#reader = new LoginReader(stream, new MessageAssembler(), connectionLost);
   }
 
   nextByte(): Promise<string> {
-    return this.#next(() => this.#assembler.takeByte());
+    return this.#reader.next((messages) => messages.takeByte());
   }
 
   nextMessage(): Promise<Buffer> {
-    return this.#next(() => this.#assembler.takeMessage());
+    return this.#reader.next((messages) => messages.takeMessage());
   }
 
   /** Leaves the stream, paused, to the next reader, to whom belongs what has arrived already. */
   release(): Buffer {
-    const stream = this.#stream;
-    stream.pause();
-    stream.off('data', this.#onData).off('error', this.#onEnd).off('end', this.#onEnd).off('close', this.#onEnd);
-    return this.#assembler.takeRest();
+    return this.#reader.release().takeRest();
   }
-
-  async #next<T>(take: () => T | undefined): Promise<T> {
-    for (;;) {
-      const taken = take();
-      if (taken !== undefined) return taken;
-      if (this.#ended) throw this.#ended;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  readonly #onData = (chunk: Buffer): void => {
-    this.#assembler.add(chunk);
-    this.#wake?.();
-  };
-
-  readonly #onEnd = (error?: unknown): void => {
-    this.#ended ??= error instanceof Error ? error : new Error('Connection terminated unexpectedly');
-    this.#wake?.();
-  };
 }
+
+const connectionLost = () => new Error('Connection terminated unexpectedly');

@@ -1,0 +1,138 @@
+import type { Duplex, Readable } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { connectTls, isIP, once } from './builtins.js';
+import type { Login } from './login.js';
+
+// One login for a driver that leaves dialling, TLS and the login to us, and is given the stream that comes of it.
+
+/** A TLS socket over one that is connected, and the session that it was told to resume. */
+export interface StartedTls {
+  readonly socket: TLSSocket;
+  /** For `assertVerifiedPeer`. */
+  readonly resumed: Buffer | undefined;
+}
+
+/**
+ * Dials and opens: what it has opened is closed if that fails, or when the attempt is given up.
+ *
+ * @param dial - makes a socket that connects, or has connected
+ * @param open - is given that socket, and what starts TLS over it; `alpn` is the protocol to name, which PostgreSQL wants
+ *   of those who begin with TLS
+ * @throws the reason of `login.signal` if the attempt was given up, else what `dial` or `open` throw
+ */
+export async function dialedLogin<T>(
+  login: Login,
+  dial: () => Duplex | Promise<Duplex>,
+  open: (raw: Duplex, startTls: (alpn?: string) => Promise<StartedTls>) => Promise<T>,
+): Promise<T> {
+  const { signal } = login;
+  const raw = await dial();
+  let socket = raw;
+  const close = () => {
+    socket.destroy();
+    raw.destroy();
+  };
+  raw.on('error', () => {});
+  signal.addEventListener('abort', close, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await open(raw, async (alpn) => {
+      const started = await handshake(raw, login, alpn);
+      socket = started.socket;
+      return started;
+    });
+  } catch (error) {
+    close();
+    // That we closed the socket ourselves is not what went wrong.
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    signal.removeEventListener('abort', close);
+  }
+}
+
+/** The TLS handshake, on a socket over which the server has agreed to it. */
+async function handshake(raw: Duplex, login: Login, alpn: string | undefined): Promise<StartedTls> {
+  const { tls, identity, signal, session } = login;
+  const resumed = session.latest;
+  const socket = connectTls({
+    ...tls,
+    socket: raw,
+    host: identity,
+    servername: isIP(identity) === 0 ? identity : '',
+    ...(alpn !== undefined && { ALPNProtocols: [alpn] }),
+    ...(resumed && { session: resumed }),
+  });
+  socket.on('error', () => {});
+  try {
+    // A raw socket that is closed under it, by the signal, can leave a TLS socket without a word.
+    await once(socket, 'secureConnect', { signal });
+    return { socket, resumed };
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+/** Reads what a server says in a login, piece by piece as `take` finds it, and nothing beyond. */
+export class LoginReader<Assembler extends { add(chunk: Buffer): void }> {
+  readonly #stream: Readable;
+  readonly #assembler: Assembler;
+  readonly #connectionLost: () => Error;
+  #ended: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  /** @param connectionLost - the driver's words for a connection that was closed */
+  constructor(stream: Readable, assembler: Assembler, connectionLost: () => Error) {
+    this.#stream = stream;
+    this.#assembler = assembler;
+    this.#connectionLost = connectionLost;
+    stream.on('data', this.#onData).on('error', this.#onEnd).on('end', this.#onEnd).on('close', this.#onEnd);
+  }
+
+  /** Waits until `take` finds something in what has arrived. */
+  async next<T>(take: (assembler: Assembler) => T | undefined): Promise<T> {
+    for (;;) {
+      const taken = take(this.#assembler);
+      if (taken !== undefined) return taken;
+      if (this.#ended) throw this.#ended;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** Leaves the stream, paused, to the next reader. @returns what has arrived and was not taken */
+  release(): Assembler {
+    const stream = this.#stream;
+    stream.pause();
+    stream.off('data', this.#onData).off('error', this.#onEnd).off('end', this.#onEnd).off('close', this.#onEnd);
+    return this.#assembler;
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#assembler.add(chunk);
+    this.#wake?.();
+  };
+
+  readonly #onEnd = (error?: unknown): void => {
+    this.#ended ??= error instanceof Error ? error : this.#connectionLost();
+    this.#wake?.();
+  };
+}
+
+/** Has the stream that a driver reads bring what the socket under it brings, and end and fail as that does. */
+export function followSocket(stream: Duplex, socket: TLSSocket): void {
+  socket.on('data', (chunk: Buffer) => {
+    if (!stream.push(chunk)) socket.pause();
+  });
+  socket.on('error', (error) => stream.destroy(error));
+  // Either may come without the other; the driver makes its own error of an end that it did not ask for.
+  let ended = false;
+  for (const end of ['end', 'close']) {
+    socket.on(end, () => {
+      if (!ended) stream.push(null);
+      ended = true;
+    });
+  }
+  socket.on('drain', () => stream.emit('drain'));
+}
