@@ -3,7 +3,7 @@ import tls from 'node:tls';
 import { inspect } from 'node:util';
 import { type PostgresManner, startRecordingPostgres } from '@rds-iam/conformance';
 import { type CertificateAuthority, createCertificateAuthority } from '@rds-iam/emulator';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Client, createRdsIam, Pool } from '../src/index.js';
 import { CREDENTIALS, REGION, type Stack, startStack } from './stack.js';
 
@@ -50,7 +50,8 @@ describe('a token never goes out on a socket that is not encrypted to a verified
     ['PGSSLNEGOTIATION=direct', { PGSSLNEGOTIATION: 'direct' }],
   ];
   // One byte in clear is no answer to a TLS handshake: those who begin with one wait for more.
-  const isMute = (environment: Record<string, string>) => environment['PGSSLNEGOTIATION'] === 'direct';
+  const isMute = (environment: Record<string, string>, manner: PostgresManner) =>
+    environment['PGSSLNEGOTIATION'] === 'direct' && typeof manner === 'string';
   const ways: [string, (port: number) => ConstructorParameters<typeof Pool>[0]][] = [
     ['fields', (port) => ({ host: 'localhost', port })],
     ['ssl: true', (port) => ({ host: 'localhost', port, ssl: true })],
@@ -58,9 +59,10 @@ describe('a token never goes out on a socket that is not encrypted to a verified
     ['a URL', (port) => ({ connectionString: `postgres://app@localhost:${port}/db?sslmode=require` })],
   ];
 
-  describe.each(manners)('to a server that %s', (_, manner, code) => {
+  describe.each(manners)('to a server that %s', (_, prepare, code) => {
     test.each(surroundings)('with %s', async (_, environment) => {
-      await using server = await startRecordingPostgres(await manner());
+      const manner = await prepare();
+      await using server = await startRecordingPostgres(manner);
       for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
       try {
         for (const [way, config] of ways) {
@@ -69,11 +71,16 @@ describe('a token never goes out on a socket that is not encrypted to a verified
               region: REGION,
               credentials: CREDENTIALS,
               ca: authority.ca,
-              retry: { timeoutMs: isMute(environment) ? 100 : 5_000, baseDelayMs: 1, maxDelayMs: 1, maxRefusals: 2 },
+              retry: {
+                timeoutMs: isMute(environment, manner) ? 100 : 5_000,
+                baseDelayMs: 1,
+                maxDelayMs: 1,
+                maxRefusals: 2,
+              },
             };
             const error = await connect({ user: 'app', ...config(server.port), iam } as never);
             expect(error, way).toMatchObject({ name: 'RdsIamError' });
-            if (!isMute(environment)) expect(error, way).toMatchObject({ code });
+            if (!isMute(environment, manner)) expect(error, way).toMatchObject({ code });
           }
         }
       } finally {
@@ -111,7 +118,9 @@ describe('a token never goes out on a socket that is not encrypted to a verified
   });
 
   // Without this, the tests above would pass for a client that never sends anything.
-  test('and the recording server would have seen it', async () => {
+  test.each(surroundings)('and the recording server would have seen it with %s', async (_, environment) => {
+    for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+    onTestFinished(() => void vi.unstubAllEnvs());
     await using server = await startRecordingPostgres(await authority.issue({ hostnames: ['localhost'] }));
     const iam = { region: REGION, credentials: CREDENTIALS, ca: authority.ca, retry: false as const };
     await connectClient({ user: 'app', host: 'localhost', port: server.port, iam, connectionTimeoutMillis: 500 });

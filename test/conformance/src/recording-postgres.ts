@@ -29,7 +29,8 @@ export async function startRecordingPostgres(manner: PostgresManner): Promise<Re
     raw.once('data', (request) => {
       chunks.push(request);
       if (secureContext) {
-        if (request[0] === TLS_HANDSHAKE) raw.unshift(request);
+        // Put back into a stream that flows, it would reach nobody.
+        if (request[0] === TLS_HANDSHAKE) raw.pause().unshift(request);
         else raw.write('S');
         const secure = new TLSSocket(raw, { isServer: true, secureContext, ALPNProtocols: ['postgresql'] });
         secure.on('error', () => {});

@@ -57,9 +57,9 @@ describe('a token', () => {
     }
   });
 
-  test('is sent once, whatever the server asks then', async () => {
+  test.each(['postgres', 'direct'])('is sent once, whatever the server asks then: sslnegotiation=%s', async (way) => {
     await using server = await startRecordingPostgres(await authority.issue({ hostnames: ['localhost'] }));
-    expect(await failure(server.port)).toMatchObject({
+    expect(await failure(server.port, { sslnegotiation: way })).toMatchObject({
       code: 'ERR_RDS_IAM_LOGIN',
       attempts: 1,
       cause: { message: expect.stringContaining('the server wants more than the token') },
