@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEmulator } from '@rds-iam/emulator';
+import { type EmulatorOptions, startEmulator } from '@rds-iam/emulator';
 import { type ConnectionSettings, describeConnection } from './connection-settings.js';
+import { startEmbeddedPostgres } from './embedded-postgres.js';
 import { UsageError } from './exit-code.js';
-import { DEFAULT_PORTS, portOf, type Settings } from './settings.js';
+import { DEFAULT_PORTS, type Engine, portOf, type Settings } from './settings.js';
 import { print, tell } from './terminal.js';
 
 export interface EmulateRequest {
@@ -19,63 +20,112 @@ const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Serves until it is told to stop. */
-export async function emulate(
-  settings: Settings,
-  { listenPort, json = false }: EmulateRequest,
+export async function emulate(settings: Settings, request: EmulateRequest, environment: Environment): Promise<number> {
+  const { engine, hostname, username } = settings;
+  if (engine === undefined) {
+    throw new UsageError('the database is missing: give its URL, --hostname and --engine, or --embedded');
+  }
+  const port = portOf('--listen-port', request.listenPort, 0);
+  const password = settings.password ?? environment[engine === 'mysql' ? 'MYSQL_PWD' : 'PGPASSWORD'];
+  const upstream = {
+    hostname: hostname ?? '127.0.0.1',
+    port: settings.port ?? DEFAULT_PORTS[engine],
+    ...(username !== undefined && { username }),
+    ...(password && { password }),
+  };
+  return untilStopped(async (folder, stopped) => {
+    await serve(
+      { ...settings, engine, folder, upstream, port, json: request.json, ended: undefined },
+      environment,
+      stopped,
+    );
+  });
+}
+
+export interface EmbeddedRequest extends EmulateRequest {
+  /** Where its data is kept. */
+  readonly data?: string | undefined;
+}
+
+/** The same over a PostgreSQL of its own. */
+export async function emulateEmbedded(
+  { engine = 'postgres', region, username = 'app', database = 'app' }: Settings,
+  request: EmbeddedRequest,
   environment: Environment,
 ): Promise<number> {
-  const { engine, hostname, username, database } = settings;
-  if (engine === undefined) throw new UsageError('the database is missing: give its URL, or --hostname and --engine');
-  const port = portOf('--listen-port', listenPort, 0);
-  const password = settings.password ?? environment[engine === 'mysql' ? 'MYSQL_PWD' : 'PGPASSWORD'];
-  const region = settings.region ?? (environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'] || 'eu-west-1');
-  // Made up at each start: whoever can read it gets into the database.
-  const accessKey = { accessKeyId: 'AKIDLOCAL', secretAccessKey: randomBytes(20).toString('hex') };
+  if (engine === 'mysql') throw new UsageError('--embedded is a PostgreSQL: leave --engine out, or start a MySQL');
+  const port = portOf('--listen-port', request.listenPort, 0);
+  return untilStopped(async (folder, stopped) => {
+    tell('starting a PostgreSQL');
+    const { data } = request;
+    await using upstream = await startEmbeddedPostgres({ data, username, database, signal: stopped });
+    const { hostname, ended } = upstream;
+    tell(
+      `PostgreSQL has ${data === undefined ? 'its data in a folder that goes when it ends' : `its data in ${data}`}`,
+    );
+    const at = { upstream: { hostname, port: upstream.port }, ended, port };
+    await serve({ engine, region, username, database, folder, json: request.json, ...at }, environment, stopped);
+  });
+}
+
+/** Runs with a folder of its own, which goes, until a signal says so. */
+async function untilStopped(run: (folder: string, stopped: AbortSignal) => Promise<void>): Promise<number> {
   const stopped = new AbortController();
   const stop = () => stopped.abort();
   for (const signal of STOP_SIGNALS) process.on(signal, stop);
   const folder = mkdtempSync(join(tmpdir(), 'rds-iam-emulator-'));
   try {
-    const emulator = await startEmulator({
-      engine,
-      upstream: {
-        hostname: hostname ?? '127.0.0.1',
-        port: settings.port ?? DEFAULT_PORTS[engine],
-        ...(username !== undefined && { username }),
-        ...(password && { password }),
-      },
-      region,
-      port,
-      accessKeys: [accessKey],
-      onLogin: (login) => {
-        const who = login.username === undefined ? 'nobody yet' : JSON.stringify(login.username);
-        const why = login.outcome === 'refused' ? `: ${login.reason}` : '';
-        tell(`${new Date(login.atMs).toISOString()} ${login.outcome} ${who}${why}`);
-      },
-    });
-    try {
-      const caFile = join(folder, 'ca.pem');
-      writeFileSync(caFile, emulator.ca);
-      const connection: ConnectionSettings = {
-        engine,
-        hostname: emulator.hostname,
-        port: emulator.port,
-        username: username ?? 'app',
-        database: database ?? (engine === 'mysql' ? 'mysql' : 'postgres'),
-        region,
-        caFile,
-        ...accessKey,
-      };
-      print(json ? JSON.stringify(connection) : describeConnection(connection));
-      tell(`listening on ${emulator.hostname}:${emulator.port}; Ctrl-C ends it`);
-      if (!stopped.signal.aborted) await once(stopped.signal, 'abort');
-    } finally {
-      await emulator.close();
-    }
-    tell('stopped');
-    return 0;
+    await run(folder, stopped.signal);
+  } catch (error) {
+    if (!stopped.signal.aborted) throw error;
   } finally {
     for (const signal of STOP_SIGNALS) process.off(signal, stop);
     rmSync(folder, { recursive: true, force: true });
   }
+  tell('stopped');
+  return 0;
+}
+
+interface Service {
+  readonly engine: Engine;
+  readonly upstream: EmulatorOptions['upstream'];
+  /** Rejects when the database behind it has ended. */
+  readonly ended: Promise<never> | undefined;
+  /** To listen on. */
+  readonly port: number;
+  readonly folder: string;
+  readonly region: string | undefined;
+  readonly username: string | undefined;
+  readonly database: string | undefined;
+  readonly json: boolean | undefined;
+}
+
+async function serve(service: Service, environment: Environment, stopped: AbortSignal): Promise<void> {
+  const { engine, upstream, ended, port, folder, username, database, json = false } = service;
+  const region = service.region ?? (environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'] || 'eu-west-1');
+  // Made up at each start: whoever can read it gets into the database.
+  const accessKey = { accessKeyId: 'AKIDLOCAL', secretAccessKey: randomBytes(20).toString('hex') };
+  await using emulator = await startEmulator({
+    ...{ engine, upstream, region, port, accessKeys: [accessKey] },
+    onLogin: (login) => {
+      const who = login.username === undefined ? 'nobody yet' : JSON.stringify(login.username);
+      const why = login.outcome === 'refused' ? `: ${login.reason}` : '';
+      tell(`${new Date(login.atMs).toISOString()} ${login.outcome} ${who}${why}`);
+    },
+  });
+  const caFile = join(folder, 'ca.pem');
+  writeFileSync(caFile, emulator.ca);
+  const connection: ConnectionSettings = {
+    engine,
+    hostname: emulator.hostname,
+    port: emulator.port,
+    username: username ?? 'app',
+    database: database ?? (engine === 'mysql' ? 'mysql' : 'postgres'),
+    region,
+    caFile,
+    ...accessKey,
+  };
+  print(json ? JSON.stringify(connection) : describeConnection(connection));
+  tell(`listening on ${emulator.hostname}:${emulator.port}; Ctrl-C ends it`);
+  if (!stopped.aborted) await Promise.race([once(stopped, 'abort'), ...(ended ? [ended] : [])]);
 }

