@@ -17,6 +17,7 @@ import {
   startInTerminal,
   tool,
 } from './command-line.js';
+import { startSlowCredentials } from './slow-credentials.js';
 
 const require = createRequire(import.meta.url);
 /** Neither a program nor a certificate. */
@@ -97,6 +98,18 @@ describe('exec and the process', () => {
     const { stdout } = await exec([URL_OF_RDS, '--', 'grep', '-h', '^flags', ...flags]);
     const values = [...stdout.matchAll(/^flags:\s+(\d+)$/gm)].map(([, octal]) => Number.parseInt(octal ?? '', 8));
     expect(values.map((value) => value & fileConstants.O_NONBLOCK)).toEqual([0, 0, 0]);
+  });
+
+  test.skipIf(!hasTerminal)('Ctrl-C while credentials are waited for: the command is not run', async () => {
+    await using slow = await startSlowCredentials();
+    const running = startInTerminal(['exec', URL_OF_RDS, ...node('console.log("ran")')], {
+      ...variables,
+      ...slow.variables,
+    });
+    await slow.waitedFor();
+    running.child.stdin.write('\x03');
+    expect(await running.outcome).toMatchObject({ exitCode: 130, stdout: '^C' });
+    expect(filesLeft()).toEqual([]);
   });
 
   test('neither the command line nor what is said has the token', async () => {

@@ -1,6 +1,7 @@
 import { startDns } from '@rds-iam/test-servers';
 import { describe, expect, test } from 'vitest';
-import { askingDns, KEYS, rdsIam } from './command-line.js';
+import { askingDns, hasTerminal, KEYS, rdsIam, startInTerminal } from './command-line.js';
+import { startSlowCredentials } from './slow-credentials.js';
 
 const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 const TOKEN = new RegExp(`^${HOST}:5432/\\?Action=connect&DBUser=app&\\S+\n$`);
@@ -73,6 +74,14 @@ describe('token', () => {
     expect(stderr).not.toContain('hunter2');
     expect(stdout).toBe('');
     expect(exitCode).toBe(2);
+  });
+
+  test.skipIf(!hasTerminal)('Ctrl-C while credentials are waited for', async () => {
+    await using slow = await startSlowCredentials();
+    const running = startInTerminal(['token', `postgres://app@${HOST}`], slow.variables);
+    await slow.waitedFor();
+    running.child.stdin.write('\x03');
+    expect(await running.outcome).toMatchObject({ exitCode: 130, stdout: '^C' });
   });
 
   test('no credentials: code 3', async () => {
