@@ -15,6 +15,8 @@ import {
   startRedis,
   startSts,
 } from '@rds-iam/test-servers';
+import { type Aws, result, startAws } from '../../../packages/cli/test/aws-stand-in.js';
+import { instance } from '../../../packages/cli/test/rds-answers.js';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -95,7 +97,7 @@ export interface Outcome {
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Databases behind emulators, a Redis, a DNS and an STS, and programs that find them under the names of RDS and AWS. */
+/** Databases behind emulators, a Redis, a DNS, an STS and RDS's API, and programs that find them under the names of RDS and AWS. */
 export interface PretendedRds extends AsyncDisposable {
   /** Of the first backend. */
   readonly emulator: Emulator;
@@ -120,6 +122,7 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
   const dns = keep(await startDns());
   for (const [name, target] of Object.entries(CUSTOM_NAMES)) dns.cname(name, target);
   const sts = keep(await startSts(roleCredentials));
+  const api = keep(await startRdsApi());
   const started = await Promise.all(
     backends.map(async ({ engine, defaultPort, start }) => {
       const server = keep(await start());
@@ -152,6 +155,7 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
     AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
     AWS_ENDPOINT_URL_STS: sts.url,
+    AWS_ENDPOINT_URL_RDS: api.url,
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     EMULATOR_CA_FILE: caFile,
     PRETENDED_RDS_PORTS: ports('emulator'),
@@ -177,6 +181,20 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** The API of RDS, which knows the instance `mydb` and can be asked to turn its IAM authentication on or off. */
+function startRdsApi(): Promise<Aws> {
+  let enabled = false;
+  return startAws({
+    rds: {
+      DescribeDBInstances: () => instance({ IAMDatabaseAuthenticationEnabled: enabled }),
+      ModifyDBInstance({ parameters }) {
+        enabled = parameters['EnableIAMDatabaseAuthentication'] === 'true';
+        return result({ DBInstance: { DBInstanceIdentifier: 'mydb' } });
+      },
+    },
+  });
 }
 
 function roleCredentials(): IssuedCredentials {
