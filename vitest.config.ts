@@ -3,13 +3,13 @@ import { dirname, join } from 'node:path';
 import { defineConfig, type Plugin } from 'vitest/config';
 
 // Workspace packages are tested from their sources, without a build.
-const conditions = ['@rds-iam/source'];
+export const conditions = ['@rds-iam/source'];
 
 /**
  * Packages load the package of a driver with `require` when it is needed, as they are published as CommonJS. Their sources,
  * which are tested, are ES modules: these import it.
  */
-const requireAsImport: Plugin = {
+export const requireAsImport: Plugin = {
   name: 'require-as-import',
   enforce: 'pre',
   transform(code, id) {
@@ -23,7 +23,7 @@ const requireAsImport: Plugin = {
   },
 };
 
-const resolveFrom = (owner: string, specifier: string) =>
+export const resolveFrom = (owner: string, specifier: string) =>
   createRequire(new URL(`./packages/${owner}/package.json`, import.meta.url)).resolve(specifier);
 
 /** In place of a driver, the other end of its peer range, which a package has under its name with `-oldest` behind it. */

@@ -1,0 +1,13 @@
+import type { Engine } from '@rds-iam/conformance';
+import { namedDatabase, VARIABLES } from './environment.js';
+
+/** Says what the tests run on, and what they do not for want of a variable. */
+export default function announce(): void {
+  for (const engine of ['postgres', 'mysql'] satisfies Engine[]) {
+    const named = namedDatabase(engine);
+    const what = named
+      ? `${engine}: ${named.hostname}:${named.port} as ${named.username}`
+      : `${engine}: SKIPPED, as ${VARIABLES[engine]} is not set (see test/aws/README.md)`;
+    process.stderr.write(`test/aws: ${what}\n`);
+  }
+}

@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
+import type { Engine, Place, SubjectSession } from '@rds-iam/conformance';
+import { expect, vi } from 'vitest';
+import { LIFETIME_VARIABLE, type NamedDatabase } from './environment.js';
+import { logInPlainly, type Reference } from './reference.js';
+
+/** So much may this machine's clock be ahead of AWS's, which takes five minutes. */
+const MOST_AHEAD_MS = 60_000;
+
+const OWN_SESSIONS: Readonly<Record<Engine, string>> = {
+  postgres: 'select count(*) as n from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()',
+  mysql:
+    "select count(*) as n from information_schema.processlist where user = substring_index(current_user(), '@', 1) and id <> connection_id()",
+};
+
+const EXPECT_ENCRYPTED: Readonly<Record<Engine, (session: SubjectSession, reference: Reference) => Promise<void>>> = {
+  async postgres(session) {
+    const rows = await session.query('select ssl from pg_stat_ssl where pid = pg_backend_pid()');
+    expect(rows).toEqual([{ ssl: true }]);
+  },
+  // What tells of a single session differs between MySQL and MariaDB, and may be off. This has the server refuse others.
+  async mysql(_, reference) {
+    const [row = {}] = await reference.query('show create user current_user()');
+    expect(Object.values(row)[0]).toContain('REQUIRE SSL');
+  },
+};
+
+/** The database that the environment names, with credentials of the default chain, as a place to log in to. */
+export async function openPlace(engine: Engine, named: NamedDatabase): Promise<Place> {
+  // Whatever is wrong with the set-up fails here, in words of AWS and of the driver.
+  const reference = await logInPlainly(engine, named);
+  const { hostname, port, username, database, ca } = named;
+  const maySpendLifetimes = Boolean(process.env[LIFETIME_VARIABLE]);
+  return {
+    ...{ hostname, port, username, database, maySpendLifetimes },
+    iam: ca === undefined ? {} : { ca },
+    credentials: fromNodeProviderChain(),
+    sessions: async () => Number((await reference.query(OWN_SESSIONS[engine]))[0]?.['n']),
+    expectEncrypted: (session) => EXPECT_ENCRYPTED[engine](session, reference),
+    async pass(durationMs) {
+      if (durationMs > MOST_AHEAD_MS) return sleep(durationMs);
+      vi.useFakeTimers({ toFake: ['Date'] });
+      vi.setSystemTime(Date.now() + durationMs);
+    },
+    [Symbol.asyncDispose]: () => reference.end(),
+  };
+}
