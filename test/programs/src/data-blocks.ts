@@ -46,15 +46,15 @@ async function checkConnectPolicy(policy: Mapping, shell: (script: string) => Pr
 }
 
 const ROLE_ARN = /^arn:aws:iam::\d{12}:role\/[\w/-]+$/;
+const PROVIDER_ARN = /^arn:aws:iam::\d{12}:oidc-provider\/[\w./-]+$/;
+const SERVICE = /^[a-z]+(?:\.[a-z]+)?\.amazonaws\.com$/;
 const TRUST_ACTIONS: readonly unknown[] = ['sts:AssumeRole', 'sts:TagSession', 'sts:AssumeRoleWithWebIdentity'];
 
 /** Who may take on a role, or which role somebody may take on. */
 function checkTrust({ Effect, Action, Principal, Resource }: Mapping): void {
   const actions = [Action].flat();
   const names = [...Object.values((Principal ?? {}) as Mapping), ...[Resource ?? []]].flat();
-  const isNamed = names.every(
-    (name) => ROLE_ARN.test(String(name)) || /^[a-z]+(\.[a-z]+)?\.amazonaws\.com$/.test(String(name)),
-  );
+  const isNamed = names.every((name) => [ROLE_ARN, PROVIDER_ARN, SERVICE].some((known) => known.test(String(name))));
   if (Effect !== 'Allow' || !actions.every((each) => TRUST_ACTIONS.includes(each)) || names.length === 0 || !isNamed) {
     throw new Error(
       `no statement that lets a role be assumed: ${JSON.stringify({ Effect, Action, Principal, Resource })}`,

@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Block, blocksOf } from './markdown.js';
+import { makeProject } from './project.js';
 import { MYSQL, type Outcome, POSTGRES, type PretendedRds, pretendRds } from './rds.js';
 import { folderOf, runBlock, type Stage } from './run-block.js';
 import { makeCommands, missingClients } from './shell.js';
@@ -27,12 +28,11 @@ export function describePages(pages: readonly string[]): void {
 
   describe.each(pages.filter((page) => blocksOf(page).length > 0))('%s', (page) => {
     const folder = folderOf(page);
-    const variables: Record<string, string> = {};
+    const variables: Record<string, string | undefined> = {};
     let before: number;
     let printed = '';
     beforeAll(() => {
-      // As a project has one.
-      mkdirSync(join(folder, 'migrations'), { recursive: true });
+      makeProject(folder);
       before = logins();
     });
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,6 +54,11 @@ export function describePages(pages: readonly string[]): void {
 
     test.runIf(blocksOf(page).some(logsIn))('and the emulators have let its programs in', () => {
       expect(logins()).toBeGreaterThan(before);
+    });
+
+    const roles = blocksOf(page).flatMap(rolesOf);
+    test.runIf(roles.length > 0)('and STS was asked for the roles that they name', () => {
+      expect(rds.sts.calls.map(({ parameters }) => parameters['RoleArn'])).toEqual(expect.arrayContaining(roles));
     });
   });
 }
@@ -78,6 +83,10 @@ function exportsOf({ language, code }: Block): Record<string, string> {
   const exported = language === 'sh' ? code.matchAll(/^export (\w+)=([\w.:/@-]+)$/gm) : [];
   return Object.fromEntries([...exported].map(([, name = '', value = '']) => [name, value]));
 }
+
+/** The roles that a program or a profile takes on. */
+const rolesOf = ({ code }: Block): string[] =>
+  [...code.matchAll(/(?:role_arn = |[rR]oleArn: ')([\w:/-]+)/g)].map(([, arn = '']) => arn);
 
 /** Whether a block is to log in at one of the emulators. */
 function logsIn({ language, code, notRun }: Block): boolean {

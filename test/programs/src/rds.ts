@@ -10,6 +10,7 @@ import {
   type IssuedCredentials,
   type Sts,
   startDns,
+  startInstanceMetadata,
   startMariadb,
   startPostgres,
   startRedis,
@@ -69,6 +70,9 @@ export const POSTGRES: Backend = {
     await admin.query(`create role web login password '${PASSWORD}'; alter role postgres password '${PASSWORD}'`);
     await admin.query('create database shop owner app');
     await admin.end();
+    const inShop = await server.connectAsSuperuser('shop');
+    await inShop.query('grant create on schema public to migrator');
+    await inShop.end();
     return server;
   },
 };
@@ -123,6 +127,7 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
   for (const [name, target] of Object.entries(CUSTOM_NAMES)) dns.cname(name, target);
   const sts = keep(await startSts(roleCredentials));
   const api = keep(await startRdsApi());
+  const metadata = keep(await startInstanceMetadata(roleCredentials));
   const started = await Promise.all(
     backends.map(async ({ engine, defaultPort, start }) => {
       const server = keep(await start());
@@ -156,6 +161,8 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
     AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
     AWS_ENDPOINT_URL_STS: sts.url,
     AWS_ENDPOINT_URL_RDS: api.url,
+    AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata.url,
+    AWS_EC2_METADATA_DISABLED: 'false',
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     EMULATOR_CA_FILE: caFile,
     PRETENDED_RDS_PORTS: ports('emulator'),

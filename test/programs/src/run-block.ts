@@ -16,7 +16,7 @@ export interface Stage {
   /** The programs that a shell finds. */
   readonly commands: string;
   /** Variables that blocks so far have set. */
-  readonly variables: Record<string, string>;
+  readonly variables: Record<string, string | undefined>;
 }
 
 const SILENT = { exitCode: 0, stdout: '', stderr: '' } as const;
@@ -40,6 +40,8 @@ export async function runBlock(block: Block, stage: Stage): Promise<Outcome> {
       await checkData(block, (script) => runShell(script, stage.folder, stage.commands, stage.rds, {}));
       return SILENT;
     case 'ini':
+      // A profile's credentials, and none beside it.
+      Object.assign(stage.variables, { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined });
       stage.variables['AWS_CONFIG_FILE'] = write(stage, `aws-config-${line}`, code);
       return SILENT;
     case 'redis':

@@ -1,0 +1,18 @@
+// What a project has that the documentation speaks of and does not show: schemas and migrations, here empty ones.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const FILES: Readonly<Record<string, string>> = {
+  'migrations/.keep': '',
+  'prisma/migrations/.keep': '',
+  'prisma/schema.prisma': 'datasource db {\n provider = "postgresql"\n}\n',
+  'drizzle/meta/_journal.json': JSON.stringify({ version: '7', dialect: 'postgresql', entries: [] }),
+};
+
+export function makeProject(folder: string): void {
+  for (const [name, text] of Object.entries(FILES)) {
+    const path = join(folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+}
