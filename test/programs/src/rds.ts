@@ -147,8 +147,8 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
   );
   const caFile = join(folder, 'ca.pem');
   writeFileSync(caFile, started.map(({ emulator }) => emulator.ca).join('\n'));
-  const ports = (of: 'server' | 'emulator') =>
-    JSON.stringify(Object.fromEntries(started.map((each) => [each.defaultPort, each[of].port])));
+  const portsOf = (of: 'server' | 'emulator', offset: number) =>
+    Object.fromEntries(started.map((each) => [each.defaultPort + offset, each[of].port]));
   const preloaded = [
     pathToFileURL(createRequire(import.meta.url).resolve('tsx')),
     ...['require-in-sources.mjs', 'pretend-rds.mjs'].map((name) => new URL(name, import.meta.url)),
@@ -165,8 +165,9 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
     AWS_EC2_METADATA_DISABLED: 'false',
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     EMULATOR_CA_FILE: caFile,
-    PRETENDED_RDS_PORTS: ports('emulator'),
-    PRETENDED_LOCAL_PORTS: ports('server'),
+    PRETENDED_RDS_PORTS: JSON.stringify(portsOf('emulator', 0)),
+    // The databases themselves, and tunnels to RDS.
+    PRETENDED_LOCAL_PORTS: JSON.stringify({ ...portsOf('server', 0), ...portsOf('emulator', 10_000) }),
     PRETENDED_DNS: dns.address,
     REDIS_URL: redis.url,
     NODE_ENV: 'production',
