@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isRdsIamError } from '@rds-iam/core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { blocksOf, headingsOf, pages } from '../src/markdown.js';
+import { makeTrouble, type Trouble } from '../src/provoke.js';
+import { root } from '../src/rds.js';
+
+const PAGE = 'docs/troubleshooting.md';
+
+/** By code, the one message that its section shows. */
+const shown = new Map(
+  readFileSync(join(root, PAGE), 'utf8')
+    .split(/^## /m)
+    .map((section): [string, string[]] => [
+      section.slice(0, section.indexOf('\n')),
+      [...section.matchAll(/^```text\n(.*?)\n```$/gms)].map(([, text = '']) => text),
+    ]),
+);
+
+/** What differs from one time to another: how many, how long, and the address of an endpoint. */
+const constant = (message: string) =>
+  message
+    .replace(/after \d+ attempts in \d+ ms/, 'after N attempts in N ms')
+    .replace(/\d+\.\d+\.\d+\.\d+:\d+/, 'ADDRESS')
+    .replaceAll('"crowded"', '"app"');
+
+let trouble: Trouble;
+beforeAll(async () => {
+  trouble = await makeTrouble();
+});
+afterAll(() => trouble?.[Symbol.asyncDispose]());
+
+// By the type of core, which the compiler holds this list to.
+const CODES = Object.keys({
+  ERR_RDS_IAM_CONFIG: 0,
+  ERR_RDS_IAM_REGION: 0,
+  ERR_RDS_IAM_ENDPOINT: 0,
+  ERR_RDS_IAM_CREDENTIALS: 0,
+  ERR_RDS_IAM_SIGNING: 0,
+  ERR_RDS_IAM_TLS: 0,
+  ERR_RDS_IAM_UNREACHABLE: 0,
+  ERR_RDS_IAM_REFUSED: 0,
+  ERR_RDS_IAM_THROTTLED: 0,
+  ERR_RDS_IAM_ADMISSION: 0,
+  ERR_RDS_IAM_TOO_MANY_CONNECTIONS: 0,
+  ERR_RDS_IAM_LOGIN: 0,
+  ERR_RDS_IAM_ABORTED: 0,
+} satisfies Record<keyof Trouble['provoke'], 0>) as (keyof Trouble['provoke'])[];
+
+test('every code has a section, and no section is of a code that there is not', () => {
+  const sections = headingsOf(PAGE).filter(({ text }) => text.startsWith('ERR_'));
+  expect(sections.map(({ text }) => text).sort()).toEqual([...CODES].sort());
+  expect(blocksOf(PAGE).filter(({ language }) => language === 'text')).toHaveLength(CODES.length);
+});
+
+describe.each(CODES)('%s', (code) => {
+  test('is what happens, and its message is the one that the page shows', async () => {
+    const error = await trouble.provoke[code]().then(
+      () => expect.unreachable('nothing is wrong'),
+      (thrown: unknown) => thrown,
+    );
+    if (!isRdsIamError(error)) throw error;
+    expect(error.code).toBe(code);
+    expect(shown.get(code)?.map(constant)).toEqual([constant(error.message)]);
+  });
+});
+
+test.each(pages)('%s names no code that there is not', (page) => {
+  const named = readFileSync(join(root, page), 'utf8').match(/ERR_RDS_IAM_[A-Z_]+/g) ?? [];
+  expect(CODES).toEqual(expect.arrayContaining(named));
+});
