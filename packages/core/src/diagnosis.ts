@@ -4,7 +4,7 @@ import { RdsIamError, type RdsIamErrorCode } from './errors.js';
 import type { Failure } from './retry.js';
 
 /** More than this, and tokens are too old or not yet valid where they arrive. */
-const NOTABLE_SKEW_MS = 3 * 60_000;
+export const NOTABLE_SKEW_MS = 3 * 60_000;
 
 export interface Circumstances {
   readonly endpoint: Endpoint;
