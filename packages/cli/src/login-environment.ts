@@ -65,7 +65,7 @@ export async function loginEnvironment(
   }
 }
 
-function engineOfPort(port: number): Engine {
+export function engineOfPort(port: number): Engine {
   if (port === DEFAULT_PORTS.postgres) return 'postgres';
   if (port === DEFAULT_PORTS.mysql) return 'mysql';
   throw new UsageError(`port ${port} does not tell which database it is: give --engine, or a URL`);

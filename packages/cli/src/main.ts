@@ -14,6 +14,10 @@ const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 a flag or setting is missing or wrong, 3 no AWS credentials, 130 Ctrl-C.
 `;
 
+const DOCTOR_EXIT_CODES = `
+Exit codes: 0 the login works, 1 it does not, 2 a flag or setting is missing or wrong, 3 no AWS credentials.
+`;
+
 /** Runs one command line. @returns the exit code of the process */
 export async function main(argv: readonly string[]): Promise<number> {
   const separator = argv.indexOf('--');
@@ -67,12 +71,12 @@ Example:
 ${EXIT_CODES}`,
     );
 
-  const add = (name: string, description: string, example: string) =>
+  const add = (name: string, description: string, example: string, exitCodes = EXIT_CODES) =>
     program
       .command(name)
       .summary(description.split('\n', 1)[0] ?? '')
       .description(description)
-      .addHelpText('after', `\nExample:\n${example.replace(/^/gm, '  ')}\n${EXIT_CODES}`);
+      .addHelpText('after', `\nExample:\n${example.replace(/^/gm, '  ')}\n${exitCodes}`);
   const login = (command: Command) =>
     command
       .argument('[url]', 'postgresql://user@host:port/database, or mysql://…')
@@ -130,6 +134,26 @@ ${EXIT_CODES}`,
       const { exec } = await import('./exec.js');
       const urlFor = flags.prisma ? 'prisma' : flags.mysql2 ? 'mysql2' : undefined;
       done(await exec(await settings(url, flags), behind ?? [], { urlVariable: flags.urlEnv, urlFor }));
+    });
+
+  login(
+    add(
+      'doctor',
+      [
+        'Finds out why a login does not work, step by step, and says what mends it.',
+        'Credentials, clock, name, region, network, TLS, a real login, and what the server says of the account; with permission, what RDS, IAM and the log of the host say of it, too.',
+        'It changes nothing. The token is sent to a verified server only, and never shown.',
+      ].join('\n\n'),
+      '$ rds-iam doctor postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop',
+      DOCTOR_EXIT_CODES,
+    ),
+  )
+    .option('--timeout <seconds>', 'for each question to the network or to AWS; a login has twice that', '5')
+    .option('--json', 'as one JSON document')
+    .action(async (url: string | undefined, flags: Flags & JsonFlag & { readonly timeout: string }) => {
+      nothingBehind();
+      const { doctor } = await import('./doctor/doctor.js');
+      done(await doctor(await settings(url, flags), flags));
     });
 
   add(

@@ -1,0 +1,138 @@
+// Whether there are AWS credentials, where they come from and until when; and whose they are.
+import type { AwsCredentialIdentity } from '@rds-iam/core';
+import { Credentials, defaultCredentials, redact } from '@rds-iam/core/doctor';
+import { type Asked, type AwsCaller, askAws, clientSettings } from './aws-calls.js';
+import { type Cause, type Fix, failed, notChecked, passed, type Step, shellWord } from './step.js';
+import { TimedOut, within } from './within.js';
+
+export interface CredentialsSource {
+  readonly profile: string | undefined;
+  /** Where to ask for temporary ones, if nothing else says so. */
+  readonly region: string | undefined;
+  readonly timeoutMs: number;
+}
+
+export type CredentialsSeen = { readonly identity: AwsCredentialIdentity } | { readonly error: unknown };
+
+/** Asks the AWS SDK's default chain, as every package does. Never rejects. */
+export async function findCredentials({ profile, region, timeoutMs }: CredentialsSource): Promise<CredentialsSeen> {
+  const credentials = new Credentials(
+    defaultCredentials(profile, () => region),
+    Date.now,
+  );
+  try {
+    return { identity: await within(timeoutMs, () => credentials.get()) };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** The AWS SDK's marks of where credentials come from. The last one made them. */
+const SOURCES: readonly (readonly [mark: string, source: string])[] = [
+  ['CREDENTIALS_IMDS', 'the EC2 instance'],
+  ['CREDENTIALS_HTTP', 'the container'],
+  ['CREDENTIALS_PROCESS', 'the process that the profile names'],
+  ['CREDENTIALS_SSO', 'IAM Identity Center (SSO)'],
+  ['CREDENTIALS_STS_ASSUME_ROLE_WEB_ID', 'a web identity token'],
+  ['CREDENTIALS_STS_ASSUME_ROLE', 'an assumed role'],
+  ['CREDENTIALS_LOGIN', 'aws login'],
+  ['CREDENTIALS_PROFILE', 'the shared AWS files'],
+  ['CREDENTIALS_ENV_VARS', 'the environment (AWS_ACCESS_KEY_ID)'],
+];
+
+function sourceOf(identity: AwsCredentialIdentity): string {
+  const { $source = {} } = identity as { readonly $source?: object };
+  return SOURCES.find(([mark]) => mark in $source)?.[1] ?? 'the AWS SDK';
+}
+
+/** Pure. `profile` is the one that was asked for. */
+export function judgeCredentials(seen: CredentialsSeen, profile: string | undefined): Step {
+  if ('identity' in seen) {
+    const { accessKeyId, expiration } = seen.identity;
+    const end = expiration ? `they expire at ${expiration.toISOString()}` : 'without an expiration';
+    const of = profile === undefined ? '' : `, profile "${profile}"`;
+    return passed('credentials', `access key ${accessKeyId} of ${sourceOf(seen.identity)}${of}; ${end}`);
+  }
+  const { error } = seen;
+  if (error instanceof TimedOut) {
+    const why = 'the source of the credentials does not answer';
+    return failed('credentials', error.message, [{ diagnosis: 'no-credentials', why, fix: renew(profile) }]);
+  }
+  const cause = error instanceof Error ? error.cause : undefined;
+  // Only where credentials came and were too old, the error is core's own, with nothing behind it.
+  const said = cause instanceof Error ? `${cause.name}: ${cause.message}` : messageOf(error);
+  const expired = cause === undefined || /expired|ExpiredToken/i.test(said);
+  if (expired) {
+    const why = 'the credentials are expired, and their source has no newer ones';
+    return failed('credentials', firstSentence(said), [{ diagnosis: 'expired-credentials', why, fix: renew(profile) }]);
+  }
+  const nowhere: Cause = {
+    diagnosis: 'no-credentials',
+    why: 'the AWS SDK finds no credentials: not in the environment, the shared files, the container or the EC2 instance',
+    fix: [{ shell: 'aws configure' }, { do: 'or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE' }],
+  };
+  const wrongProfile: Cause = {
+    diagnosis: 'no-credentials',
+    why: `the profile "${profile}" is not there, or has no credentials that can be used`,
+    fix: [{ shell: `aws configure list --profile ${shellWord(profile ?? 'default')}` }, ...renew(profile)],
+  };
+  return failed('credentials', firstSentence(said), [profile === undefined ? nowhere : wrongProfile]);
+}
+
+function renew(profile: string | undefined): readonly Fix[] {
+  const flag = profile === undefined ? '' : ` --profile ${shellWord(profile)}`;
+  return [
+    { shell: `aws sso login${flag}` },
+    { do: 'or, where they are not of SSO, get new ones where these are from' },
+  ];
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+const firstSentence = (text: string) => redact(text.split('\n', 1)[0] ?? '').replace(/\.$/, '');
+
+/** Whose the credentials are. */
+export interface Identity {
+  readonly account: string;
+  readonly arn: string;
+}
+
+export async function askIdentity(caller: AwsCaller): Promise<Asked<Identity>> {
+  const { GetCallerIdentityCommand, STSClient } = await import('@aws-sdk/client-sts');
+  const client = new STSClient(clientSettings(caller));
+  try {
+    return await askAws(caller, 'sts:GetCallerIdentity', async (options) => {
+      const { Account: account, Arn: arn } = await client.send(new GetCallerIdentityCommand({}), options);
+      return account && arn ? { account, arn } : undefined;
+    });
+  } finally {
+    client.destroy();
+  }
+}
+
+/** The region of the AWS settings, as the AWS SDK finds it: the environment, then the profile. */
+export async function regionOfSettings(profile: string | undefined): Promise<string | undefined> {
+  const { STSClient } = await import('@aws-sdk/client-sts');
+  const client = new STSClient(profile === undefined ? {} : { profile });
+  try {
+    return (await client.config.region()) || undefined;
+  } catch {
+    return undefined;
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Pure. */
+export function judgeIdentity(asked: Asked<Identity>, profile: string | undefined): Step {
+  if ('answer' in asked) return passed('identity', `${asked.answer.arn}, account ${asked.answer.account}`);
+  const { error } = asked;
+  if (error.code !== 'ERR_RDS_IAM_CREDENTIALS') return notChecked('identity', error.message);
+  const seen = `AWS refuses these credentials: ${messageOf(error.cause)} (${error.awsCode})`;
+  if (/^ExpiredToken|^RequestExpired/.test(error.awsCode ?? '')) {
+    const why = 'the credentials are expired';
+    return failed('identity', seen, [{ diagnosis: 'expired-credentials', why, fix: renew(profile) }]);
+  }
+  const why = 'AWS does not know this access key, or its secret is another: it was deleted, or copied wrongly';
+  const fix: readonly Fix[] = [{ shell: 'aws sts get-caller-identity' }, ...renew(profile)];
+  return failed('identity', seen, [{ diagnosis: 'refused-credentials', why, fix }]);
+}

@@ -1,0 +1,133 @@
+// The reason for a refusal as the database's host has it, which clients never get: its log in CloudWatch Logs.
+import { redact } from '@rds-iam/core/doctor';
+import type { DatabaseName } from '../database-lookup.js';
+import { type Asked, type AwsCaller, askAws, clientSettings } from './aws-calls.js';
+import { type Cause, type Diagnosis, type Fix, failed, notChecked, type Step, shellWord } from './step.js';
+
+export interface LogEntry {
+  readonly atMs: number;
+  readonly message: string;
+}
+
+/** How long back to look, in milliseconds: entries take minutes to arrive, so that of an earlier run may help, too. */
+const LOOK_BACK_MS = 15 * 60_000;
+const MAX_PAGES = 3;
+
+export const logGroupOf = ({ kind, identifier }: DatabaseName) => `/aws/rds/${kind}/${identifier}/iam-db-auth-error`;
+
+/** The latest entries, oldest first. Never rejects. @param now - AWS's time, in milliseconds since the epoch */
+export async function readLog(caller: AwsCaller, logGroupName: string, now: number): Promise<Asked<LogEntry[]>> {
+  const { CloudWatchLogsClient, FilterLogEventsCommand } = await import('@aws-sdk/client-cloudwatch-logs');
+  const client = new CloudWatchLogsClient(clientSettings(caller));
+  const entries: LogEntry[] = [];
+  let nextToken: string | undefined;
+  try {
+    for (let page = 0; page < MAX_PAGES; page++) {
+      const asked = await askAws(caller, 'logs:FilterLogEvents', async (options) => {
+        const startTime = Math.floor(now - LOOK_BACK_MS);
+        const command = new FilterLogEventsCommand({ logGroupName, startTime, ...(nextToken && { nextToken }) });
+        const { events, nextToken: next } = await client.send(command, options);
+        return events && { events, next };
+      });
+      if ('error' in asked) return asked;
+      for (const { timestamp = 0, message = '' } of asked.answer.events) entries.push({ atMs: timestamp, message });
+      nextToken = asked.answer.next;
+      if (nextToken === undefined) break;
+    }
+    return { answer: entries };
+  } finally {
+    client.destroy();
+  }
+}
+
+export interface LogContext {
+  readonly logGroupName: string;
+  readonly username: string;
+  /** What mends a policy, with all names filled in. */
+  readonly missingPolicy: Cause;
+}
+
+type Reason = readonly [wording: RegExp, diagnosis: Diagnosis, why: string, fix: readonly Fix[]];
+
+// The words are those of the RDS user guide.
+const REASONS: readonly Reason[] = [
+  [
+    /throttling/i,
+    'throttled',
+    'the host throttles IAM authentication: more new connections per second than it admits',
+    [
+      {
+        do: 'open fewer connections and keep them longer, and use one token for all of them, as the packages of rds-iam do',
+      },
+      { do: 'or put RDS Proxy in between' },
+    ],
+  ],
+  [
+    /(?:token age is longer|older) than 15 minutes|ExpiredToken/i,
+    'clock-skew',
+    'the token was too old when it arrived: a clock is wrong, or the token was kept too long',
+    [{ shell: 'sudo timedatectl set-ntp true' }],
+  ],
+  [
+    /malformed or otherwise invalid|InvalidToken/i,
+    'token-invalid',
+    'the token was cut off or changed on its way, or is signed for another host, port, user or region',
+    [{ do: 'give the endpoint itself as the host name, with its own port, and no tunnel in between' }],
+  ],
+  [
+    /internal IAM DB authentication error|InternalError/i,
+    'other',
+    'the service behind IAM authentication failed',
+    [{ do: 'try again' }],
+  ],
+];
+
+/** Pure. */
+export function judgeLog(asked: Asked<readonly LogEntry[]>, context: LogContext): Step {
+  const { logGroupName, username } = context;
+  if ('error' in asked) {
+    return /^ResourceNotFound/.test(asked.error.awsCode ?? '')
+      ? notChecked('log', `there is no log group ${logGroupName}: its export may be off`)
+      : notChecked('log', asked.error.message);
+  }
+  const entries = asked.answer;
+  // Not every wording is sure to name the user.
+  const ours = entries.filter(({ message }) => message.includes(username));
+  const latest = (ours.length > 0 ? ours : entries).toReversed();
+  for (const { atMs, message } of latest) {
+    const cause = causeOf(message, context);
+    if (cause) {
+      const said = redact(message.trim().slice(0, 300));
+      return failed('log', `${new Date(atMs).toISOString()} ${said}`, [cause]);
+    }
+  }
+  return notChecked('log', `${logGroupName} has no refusal of the last 15 minutes`, [
+    {
+      diagnosis: 'other',
+      why: 'entries take some minutes to arrive',
+      fix: [{ do: 'run the doctor again in five minutes: it looks back for a quarter of an hour' }],
+    },
+  ]);
+}
+
+function causeOf(message: string, { missingPolicy }: LogContext): Cause | undefined {
+  if (/not authorized to perform rds-db:connect|NotAuthorized/i.test(message)) return missingPolicy;
+  const found = REASONS.find(([wording]) => wording.test(message));
+  return found && { diagnosis: found[1], why: `${found[2]}, as its log says`, fix: found[3] };
+}
+
+/** Where the log is not exported. Pure. */
+export function exportIsOff({ kind, identifier }: DatabaseName, region: string): Step {
+  const what = kind === 'cluster' ? 'cluster' : 'instance';
+  return notChecked('log', `the host's own reason is in the log iam-db-auth-error, whose export is off`, [
+    {
+      diagnosis: 'other',
+      why: 'with the export on, the doctor reads there why the host refused a login',
+      fix: [
+        {
+          shell: `aws rds modify-db-${what} --db-${what}-identifier ${shellWord(identifier)} --region ${region} --cloudwatch-logs-export-configuration '{"EnableLogTypes":["iam-db-auth-error"]}'`,
+        },
+      ],
+    },
+  ]);
+}

@@ -1,0 +1,250 @@
+// A real login, as an application's, with the packages of the drivers.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { isRdsIamError, type RdsIam } from '@rds-iam/core';
+import { type Classification, classify } from '@rds-iam/core/doctor';
+import type { Engine } from '../settings.js';
+import { statements } from '../sql.js';
+import { askServer, type ServerSeen } from './server.js';
+import { type Cause, type Diagnosis, type Fix, failed, passed, type Step } from './step.js';
+
+export interface LoginRequest {
+  readonly iam: RdsIam;
+  readonly engine: Engine;
+  readonly hostname: string;
+  readonly port: number;
+  readonly username: string;
+  readonly database: string | undefined;
+  readonly timeoutMs: number;
+}
+
+export type LoginSeen =
+  | { readonly server: ServerSeen; readonly tookMs: number }
+  | { readonly error: unknown; readonly failure: LoginFailure };
+
+export interface LoginFailure extends Classification {
+  /** Whether the server asked for a password of its own in place of a token, so that none was sent. */
+  readonly wantsStoredPassword: boolean;
+}
+
+/** Logs in once, and asks the server about itself. Never rejects. */
+export async function tryLogin(request: LoginRequest): Promise<LoginSeen> {
+  const startedAt = performance.now();
+  // The final error is for people; what the attempt itself ended with tells more to a program.
+  let attempt: unknown;
+  const listen = (event: unknown) => {
+    attempt = (event as { readonly error: unknown }).error;
+  };
+  subscribe('rds-iam:connection:attempt-failed', listen);
+  try {
+    const tookMs = () => performance.now() - startedAt;
+    return request.engine === 'postgres' ? await onPostgres(request, tookMs) : await onMysql(request, tookMs);
+  } catch (error) {
+    const wantsStoredPassword = isRdsIamError(attempt) && attempt.code === 'ERR_RDS_IAM_REFUSED';
+    return { error, failure: { ...classify(attempt ?? error), wantsStoredPassword } };
+  } finally {
+    unsubscribe('rds-iam:connection:attempt-failed', listen);
+  }
+}
+
+async function onPostgres({ iam, hostname, port, username, database, timeoutMs }: LoginRequest, tookMs: () => number) {
+  const { Client } = await import('@rds-iam/pg');
+  const client = new Client({
+    iam,
+    host: hostname,
+    port,
+    user: username,
+    // Every PostgreSQL of RDS has this one.
+    database: database ?? 'postgres',
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
+    application_name: 'rds-iam doctor',
+  });
+  client.on('error', () => {});
+  await client.connect();
+  const took = tookMs();
+  try {
+    return { server: await askServer('postgres', async (sql) => (await client.query(sql)).rows), tookMs: took };
+  } finally {
+    await client.end();
+  }
+}
+
+async function onMysql({ iam, hostname, port, username, database, timeoutMs }: LoginRequest, tookMs: () => number) {
+  const { createConnection } = await import('@rds-iam/mysql2/promise');
+  const connection = await createConnection({
+    iam,
+    host: hostname,
+    port,
+    user: username,
+    connectTimeout: timeoutMs,
+    ...(database !== undefined && { database }),
+  });
+  const took = tookMs();
+  const query = async (sql: string) => {
+    const [rows] = await connection.query({ sql, timeout: timeoutMs });
+    return rows as Record<string, unknown>[];
+  };
+  try {
+    return { server: await askServer('mysql', query), tookMs: took };
+  } finally {
+    await connection.end();
+  }
+}
+
+export interface LoginContext {
+  readonly engine: Engine;
+  readonly username: string;
+  readonly database: string | undefined;
+  /** The steps before this one, and the host's log: what they found to be wrong explains a refusal better than any guess. */
+  readonly steps: readonly Step[];
+  /** What mends a policy, with all that is known filled in. */
+  readonly missingPolicy: Cause;
+}
+
+/** Pure. */
+export function judgeLogin(seen: LoginSeen, context: LoginContext): Step {
+  const { username, database } = context;
+  if ('server' in seen) {
+    const to = database === undefined ? '' : ` to the database "${database}"`;
+    return passed(
+      'login',
+      `"${username}" logs in${to} with a token, within ${Math.max(1, Math.round(seen.tookMs))} ms`,
+    );
+  }
+  const { evidence } = seen.failure;
+  const said =
+    isRdsIamError(seen.error) && seen.failure.wantsStoredPassword ? 'the server asks for a stored password' : evidence;
+  return failed('login', said, causesOf(seen.failure, context));
+}
+
+type Causes = readonly [Cause, ...Cause[]];
+
+function causesOf(failure: LoginFailure, context: LoginContext): Causes {
+  const { code, hint } = failure;
+  if (failure.wantsStoredPassword || hint === 'no-rds-iam') return noIamAccount(context);
+  if (hint === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') return tokenRefused(context);
+  if (code === 'ERR_RDS_IAM_THROTTLED') return [throttled('the server refuses logins for there being too many')];
+  return [OTHERS[hint ?? ''] ?? OTHERS[code] ?? outsideIam(failure, context)];
+}
+
+/** What earlier steps found, of these diagnoses and in their order. */
+function found(steps: readonly Step[], diagnoses: readonly Diagnosis[]): Cause[] {
+  const causes = steps.flatMap(({ outcome, causes: of }) => (outcome === 'not-checked' ? [] : of));
+  return diagnoses.flatMap((wanted) => causes.find(({ diagnosis }) => diagnosis === wanted) ?? []);
+}
+
+function noIamAccount({ steps, engine, username, database }: LoginContext): Causes {
+  const made = statements({ engine, username, schema: 'public', ...(database !== undefined && { database }) });
+  const create = made.map((each) => ({ sql: `${each};` }));
+  const why =
+    engine === 'postgres'
+      ? `"${username}" is not a member of rds_iam, or there is no such user`
+      : `"${username}" is not identified with AWSAuthenticationPlugin, or there is no such user`;
+  const onlyGrant: Fix[] =
+    engine === 'postgres' ? [{ do: 'if the user exists, only' }, { sql: `${made[1]};` }, { do: 'else' }] : [];
+  const account: Cause = { diagnosis: 'missing-grant', why, fix: [...onlyGrant, ...create] };
+  const known = found(steps, ['iam-off', 'engine-too-old']);
+  const iamOff: Cause = {
+    diagnosis: 'iam-off',
+    why: 'IAM authentication is off on the instance or cluster',
+    fix: [{ shell: 'rds-iam enable --instance ID' }, { do: 'of Aurora: rds-iam enable --cluster ID' }],
+  };
+  const isOn = steps.some(({ step, outcome }) => step === 'database' && outcome === 'passed');
+  return [...known, account, ...(known.length > 0 || isOn ? [] : [iamOff])] as unknown as Causes;
+}
+
+function tokenRefused({ steps, missingPolicy }: LoginContext): Causes {
+  // The host's own word first, then what is sure, then what may be.
+  const fromLog = steps
+    .filter(({ step, outcome }) => step === 'log' && outcome === 'failed')
+    .flatMap(({ causes }) => causes);
+  const known = found(steps, [
+    'clock-skew',
+    'expired-credentials',
+    'refused-credentials',
+    'iam-off',
+    'not-in-account',
+    'denied-by-policy',
+    'missing-policy',
+    'engine-too-old',
+  ]);
+  const possible = found(
+    steps.filter(({ step, outcome }) => (step === 'name' || step === 'region') && outcome === 'warned'),
+    ['not-an-rds-name', 'wrong-region'],
+  );
+  // A CNAME that leads to an endpoint was followed, and is no reason.
+  const cname = steps
+    .filter(({ step, seen }) => step === 'name' && seen.includes('is not an RDS endpoint'))
+    .flatMap(({ causes }) => causes);
+  const allowed = steps.some(({ step, outcome }) => step === 'policy' && outcome === 'passed');
+  const guesses = [
+    ...(allowed || known.length > 0 ? [] : [missingPolicy]),
+    throttled(
+      'the server is asked for more new connections per second than it admits, for which it has no other words',
+    ),
+  ];
+  const all = [...fromLog, ...known, ...cname, ...possible, ...guesses];
+  return all.filter(
+    (cause, at) => all.findIndex(({ diagnosis }) => diagnosis === cause.diagnosis) === at,
+  ) as unknown as Causes;
+}
+
+function throttled(why: string): Cause {
+  return {
+    diagnosis: 'throttled',
+    why,
+    fix: [
+      { do: 'try again in a minute' },
+      {
+        do: 'open fewer connections and keep them longer (pools, maxConnectionsPerSecond), or put RDS Proxy in between',
+      },
+    ],
+  };
+}
+
+const OTHERS: Readonly<Record<string, Cause>> = {
+  'proxy-secret': {
+    diagnosis: 'no-proxy-secret',
+    why: 'the RDS Proxy has no secret for this user',
+    fix: [{ do: 'register a secret of the user with the proxy, or turn on IAM authentication end to end' }],
+  },
+  ERR_RDS_IAM_TOO_MANY_CONNECTIONS: {
+    diagnosis: 'too-many-connections',
+    why: 'the server has no connection left',
+    fix: [{ do: 'make the pools smaller, raise max_connections in the parameter group, or put RDS Proxy in between' }],
+  },
+  ERR_RDS_IAM_TLS: {
+    diagnosis: 'no-tls',
+    why: 'the connection is not encrypted to a verified server',
+    fix: [{ do: 'see the step tls' }],
+  },
+  ERR_RDS_IAM_UNREACHABLE: {
+    diagnosis: 'no-answer',
+    why: 'the server does not answer the login, or ends it: it is starting, overloaded, or throttles IAM authentication',
+    fix: [{ do: 'try again in a minute' }],
+  },
+};
+
+/** The servers' words for a database that is not there, or not for this user: the token was good. */
+const NO_DATABASE = /\(3D000\)|ER_BAD_DB_ERROR/;
+const NO_RIGHT = /permission denied for database|\(42501\)|ER_DBACCESS_DENIED_ERROR/;
+
+function outsideIam({ evidence }: LoginFailure, { engine, username, database }: LoginContext): Cause {
+  if (NO_DATABASE.test(evidence)) {
+    const why = `the token was accepted, but there is no database "${database ?? 'postgres'}"`;
+    return { diagnosis: 'no-such-database', why, fix: [{ do: 'give the name of one that exists as --database' }] };
+  }
+  if (NO_RIGHT.test(evidence)) {
+    const made = statements({
+      engine,
+      username,
+      schema: 'public',
+      access: engine === 'mysql' ? 'read' : 'connect',
+      database: database ?? 'postgres',
+    });
+    const why = `the token was accepted, but "${username}" may not use the database "${database ?? 'postgres'}"`;
+    return { diagnosis: 'no-right-to-connect', why, fix: made.slice(2).map((each) => ({ sql: `${each};` })) };
+  }
+  const fix = [{ do: "see the server's log" }];
+  return { diagnosis: 'other', why: 'the login ended for a reason that has nothing to do with IAM', fix };
+}

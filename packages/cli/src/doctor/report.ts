@@ -1,0 +1,73 @@
+// The report, for people and for programs.
+import { styleText } from 'node:util';
+import { EXIT } from '../exit-code.js';
+import type { Cause, Fix, Outcome, Step } from './step.js';
+
+export interface Verdict {
+  /** Whether the login works. */
+  readonly works: boolean;
+  /** What to mend first, if it does not. */
+  readonly cause: Cause | undefined;
+  readonly exitCode: number;
+}
+
+/** Pure. The causes of a login that was refused count in what earlier steps found; one that was not tried failed there. */
+export function judgeAll(steps: readonly Step[]): Verdict {
+  const login = steps.find(({ step }) => step === 'login');
+  if (login?.outcome === 'passed') return { works: true, cause: undefined, exitCode: EXIT.ok };
+  const failedFirst = login?.outcome === 'failed' ? login : steps.find(({ outcome }) => outcome === 'failed');
+  const noCredentials = steps.some(({ step, outcome }) => step === 'credentials' && outcome === 'failed');
+  return { works: false, cause: failedFirst?.causes[0], exitCode: noCredentials ? EXIT.credentials : EXIT.failed };
+}
+
+/** Paints a word, or does not. */
+export type Paint = (style: 'green' | 'red' | 'yellow' | 'dim', text: string) => string;
+
+/** Colours only where stdout is a terminal that has them, which heeds NO_COLOR. */
+export function paintFor(stdout: NodeJS.WriteStream): Paint {
+  const coloured = stdout.isTTY === true && stdout.hasColors();
+  return (style, text) => (coloured ? styleText(style, text) : text);
+}
+
+const LABELS: Readonly<Record<Outcome, readonly [label: string, style: 'green' | 'red' | 'yellow' | 'dim']>> = {
+  passed: ['passed', 'green'],
+  failed: ['FAILED', 'red'],
+  warned: ['warning', 'yellow'],
+  'not-checked': ['not checked', 'dim'],
+};
+const LABEL_WIDTH = 13;
+const STEP_WIDTH = 13;
+
+/** One step, with its causes below it. Pure. */
+export function describeStep({ step, outcome, seen, causes }: Step, paint: Paint): string {
+  const [label, style] = LABELS[outcome];
+  const line = `${paint(style, label)}${' '.repeat(LABEL_WIDTH - label.length)}${step.padEnd(STEP_WIDTH)}${seen}`;
+  const indent = ' '.repeat(LABEL_WIDTH);
+  const several = causes.length > 1;
+  const below = causes.flatMap(({ why, fix }, index) => {
+    const number = several ? `${index + 1}. ` : '';
+    // What was seen need not be said again.
+    const said = !several && why === seen ? [] : [`${indent}${number}${why}`];
+    return [...said, ...fix.map((each) => `${indent}${' '.repeat(number.length)}${describeFix(each)}`)];
+  });
+  return [line, ...below].join('\n');
+}
+
+function describeFix(fix: Fix): string {
+  if ('shell' in fix) return `  $ ${fix.shell}`;
+  return 'sql' in fix ? `  SQL> ${fix.sql}` : `  - ${fix.do}`;
+}
+
+/** The last lines. Pure. */
+export function describeVerdict({ works, cause }: Verdict, steps: readonly Step[], paint: Paint): string {
+  const open = steps.filter(({ outcome }) => outcome === 'not-checked').length;
+  const rest = open === 0 ? '' : ` ${open} of ${steps.length} steps were not checked.`;
+  if (works) {
+    const warnings = steps.filter(({ outcome }) => outcome === 'warned' || outcome === 'failed').length;
+    const heed = warnings === 0 ? '' : ` ${warnings} of the steps above want attention.`;
+    return `\n${paint('green', 'The login works.')}${heed}${rest}`;
+  }
+  const likely = cause ? ` Most likely: ${cause.why}.` : '';
+  const next = cause && cause.fix.length > 0 ? ['What to do next:', ...cause.fix.map((fix) => describeFix(fix))] : [];
+  return [`\n${paint('red', 'The login does not work.')}${likely}${rest}`, ...next].join('\n');
+}

@@ -1,0 +1,221 @@
+// What the server itself says, once logged in: its version, the TLS in use, and the account.
+import { type DatabaseEngine, iamAvailability } from '@rds-iam/core/doctor';
+import type { Engine } from '../settings.js';
+import { failed, notChecked, passed, type Step, warned } from './step.js';
+
+/** Runs one statement. @returns its rows, with their columns by name */
+export type Query = (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
+
+/** What was asked of the server; undefined where it would not say. */
+export interface ServerSeen {
+  readonly version: string | undefined;
+  readonly isAurora: boolean;
+  /** The protocol and cipher of this very connection; null: none. */
+  readonly tls: { readonly protocol: string; readonly cipher: string } | null | undefined;
+  readonly postgres?: PostgresAccount;
+  /** MySQL and MariaDB: the statement that makes the account, from which no hash is kept. */
+  readonly mysql?: MysqlAccount | undefined;
+}
+
+export interface PostgresAccount {
+  readonly username: string | undefined;
+  /** null: there is no role rds_iam. */
+  readonly hasRdsIam: boolean | null | undefined;
+  /** Those with rds_superuser and rds_iam. */
+  readonly masters: readonly string[] | undefined;
+}
+
+export interface MysqlAccount {
+  /** Quoted, as in `` `app`@`%` ``. */
+  readonly name: string;
+  readonly plugin: string | undefined;
+  readonly requiresTls: boolean;
+}
+
+/** Asks all that any account may ask. Never rejects. */
+export function askServer(engine: Engine, query: Query): Promise<ServerSeen> {
+  return engine === 'postgres' ? askPostgres(query) : askMysql(query);
+}
+
+async function askPostgres(query: Query): Promise<ServerSeen> {
+  const ask = asking(query);
+  const version = await ask(`select current_setting('server_version') as version, session_user::text as username`);
+  const tls = await ask('select ssl, version, cipher from pg_stat_ssl where pid = pg_backend_pid()');
+  const granted = await ask(
+    `select pg_has_role(session_user, oid, 'member') as granted from pg_roles where rolname = 'rds_iam'`,
+  );
+  // The superusers, rdsadmin for one, are members of everything.
+  const masters = await ask(`
+    select member.rolname::text as master from pg_roles member, pg_roles master, pg_roles iam
+    where master.rolname = 'rds_superuser' and iam.rolname = 'rds_iam' and member.rolcanlogin and not member.rolsuper
+    and pg_has_role(member.oid, master.oid, 'member') and pg_has_role(member.oid, iam.oid, 'member') order by 1`);
+  const aurora = await ask(`select 1 as found from pg_proc where proname = 'aurora_version'`);
+  const [encrypted] = tls ?? [];
+  return {
+    version: textOf(version?.[0]?.['version']),
+    isAurora: (aurora?.length ?? 0) > 0,
+    tls: tls && (encrypted?.['ssl'] === true ? tlsOf(encrypted['version'], encrypted['cipher']) : null),
+    postgres: {
+      username: textOf(version?.[0]?.['username']),
+      hasRdsIam: granted && (granted.length === 0 ? null : granted[0]?.['granted'] === true),
+      masters: masters?.map(({ master }) => String(master)),
+    },
+  };
+}
+
+async function askMysql(query: Query): Promise<ServerSeen> {
+  const ask = asking(query);
+  const version = await ask('select version() as version, current_user() as account');
+  const status = await ask(`show session status where variable_name in ('Ssl_cipher', 'Ssl_version')`);
+  const account = await ask('show create user current_user()');
+  const aurora = await ask(`show variables like 'aurora_version'`);
+  const values = new Map(status?.map((row) => [row['Variable_name'], textOf(row['Value']) ?? '']));
+  const cipher = values.get('Ssl_cipher');
+  const statement = textOf(Object.values(account?.[0] ?? {})[0]);
+  return {
+    version: textOf(version?.[0]?.['version']),
+    isAurora: (aurora?.length ?? 0) > 0,
+    tls: status && (cipher ? tlsOf(values.get('Ssl_version'), cipher) : null),
+    mysql: statement === undefined ? undefined : readCreateUser(statement, textOf(version?.[0]?.['account']) ?? ''),
+  };
+}
+
+/** A statement that one server does not know or permit is no reason not to ask the others. */
+function asking(query: Query) {
+  return async (sql: string) => {
+    try {
+      return await query(sql);
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
+const tlsOf = (protocol: unknown, cipher: unknown) => ({ protocol: String(protocol), cipher: String(cipher) });
+
+/**
+ * Reads `SHOW CREATE USER`, as MySQL (`IDENTIFIED WITH 'plugin'`) and MariaDB (`IDENTIFIED VIA plugin`) print it. Pure.
+ *
+ * @param account - as `current_user()` says it: `app@%`
+ */
+export function readCreateUser(statement: string, account: string): MysqlAccount {
+  const [, plugin] = /\bIDENTIFIED (?:WITH|VIA) ['"`]?(\w+)/i.exec(statement) ?? [];
+  const at = account.lastIndexOf('@');
+  const quoted = (name: string) => `\`${name.replaceAll('`', '``')}\``;
+  return {
+    name: `${quoted(account.slice(0, at))}@${quoted(account.slice(at + 1))}`,
+    plugin: plugin ?? (/\bIDENTIFIED BY PASSWORD\b/i.test(statement) ? 'mysql_native_password' : undefined),
+    requiresTls: /\bREQUIRE (?:SSL|X509|ISSUER|SUBJECT|CIPHER)\b/i.test(statement),
+  };
+}
+
+export interface VersionSeen {
+  readonly engine: Engine;
+  /** Of the server itself, at login or in its greeting; else of the RDS API. */
+  readonly version: string | undefined;
+  readonly source: 'the server' | 'the RDS API';
+  /** Whether the server, or the RDS API, says that this is Aurora. */
+  readonly isAurora: boolean;
+  readonly engineName: string | undefined;
+  readonly loggedIn: boolean;
+}
+
+/** Against AWS's table. Pure. */
+export function judgeVersion({ engine, version, source, isAurora, engineName, loggedIn }: VersionSeen): Step {
+  if (version === undefined) return notChecked('version', 'neither the server nor the RDS API told the version');
+  const kind: DatabaseEngine =
+    engine === 'postgres' ? 'postgres' : /mariadb/i.test(`${version} ${engineName}`) ? 'mariadb' : 'mysql';
+  const name = { postgres: 'PostgreSQL', mysql: 'MySQL', mariadb: 'MariaDB' }[kind];
+  if (isAurora) {
+    return passed(
+      'version',
+      `Aurora, ${name} ${version}, says ${source}: every version on offer has IAM authentication`,
+    );
+  }
+  const found = iamAvailability(kind, version);
+  if (!found) return notChecked('version', `the version "${version}" could not be read`);
+  const seen = `${name} ${found.version}, says ${source}`;
+  if (found.available) return passed('version', `${seen}: it has IAM authentication, as every ${name} ${since(found)}`);
+  const why = `RDS has IAM authentication for ${name} from ${found.since}, and this is ${found.version}`;
+  const fix = [
+    {
+      shell: `aws rds modify-db-instance --db-instance-identifier ID --engine-version ${found.since} --allow-major-version-upgrade --apply-immediately`,
+    },
+  ];
+  const causes = [{ diagnosis: 'engine-too-old' as const, why, fix }] as const;
+  return loggedIn
+    ? warned('version', `${seen}; the login works nevertheless`, causes)
+    : failed('version', seen, causes);
+}
+
+const since = ({ since: version }: { readonly since: string }) => `from ${version}`;
+
+/** Pure. */
+export function judgeEncryption({ tls }: Pick<ServerSeen, 'tls'>): Step {
+  if (tls === undefined) return notChecked('encryption', 'the server did not say whether this connection is encrypted');
+  if (tls) return passed('encryption', `the server has this connection on ${tls.protocol}, ${tls.cipher}`);
+  return warned('encryption', 'the server says that this connection is not encrypted', [
+    {
+      diagnosis: 'not-encrypted',
+      why: 'something between here and the server ends the TLS, and goes on without',
+      fix: [{ do: 'turn on TLS from there to the database, or take it away' }],
+    },
+  ]);
+}
+
+/** Pure. @param username - the database user of the login */
+export function judgeAccount(seen: ServerSeen, username: string): Step {
+  if (seen.postgres) return judgePostgresAccount(seen.postgres, username);
+  if (!seen.mysql) return notChecked('account', 'the server did not show how the account is identified');
+  const { name, plugin, requiresTls } = seen.mysql;
+  const how = `${name} is identified with ${plugin ?? 'nothing'}`;
+  if (plugin?.toLowerCase() !== 'awsauthenticationplugin') {
+    return warned('account', how, [
+      {
+        diagnosis: 'missing-grant',
+        why: 'the account is not one for IAM: this login was let in by something in between (RDS Proxy, the emulator)',
+        fix: [{ sql: `ALTER USER ${name} IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS';` }],
+      },
+    ]);
+  }
+  if (requiresTls) return passed('account', `${how} and requires TLS`);
+  return warned('account', `${how}, and does not require TLS`, [
+    {
+      diagnosis: 'plaintext-allowed',
+      why: 'a client that is set up badly could send its token in plain text',
+      fix: [{ sql: `ALTER USER ${name} REQUIRE SSL;` }],
+    },
+  ]);
+}
+
+const postgresName = (name: string) => `"${name.replaceAll('"', '""')}"`;
+
+function judgePostgresAccount({ username: sessionUser, hasRdsIam }: PostgresAccount, username: string): Step {
+  const user = sessionUser ?? username;
+  if (hasRdsIam === undefined) return notChecked('account', 'the server did not show the roles');
+  if (hasRdsIam) return passed('account', `"${user}" is a member of rds_iam`);
+  const seen = hasRdsIam === null ? 'the server has no role rds_iam' : `"${user}" is not a member of rds_iam`;
+  return warned('account', seen, [
+    {
+      diagnosis: 'missing-grant',
+      why: `${seen}: this login was let in by something in between (RDS Proxy, the emulator)`,
+      fix: [{ sql: `GRANT rds_iam TO ${postgresName(user)};` }],
+    },
+  ]);
+}
+
+/** Whether a master user is locked out of its password. Pure. */
+export function judgeMaster({ masters }: Pick<PostgresAccount, 'masters'>): Step {
+  if (masters === undefined) return notChecked('master', 'the server did not show the roles');
+  const [first] = masters;
+  if (first === undefined)
+    return passed('master', 'no member of rds_superuser has rds_iam: passwords still work for them');
+  return warned('master', `${masters.map(postgresName).join(', ')}: a member of rds_superuser and of rds_iam`, [
+    {
+      diagnosis: 'master-has-rds-iam',
+      why: `with rds_iam, ${postgresName(first)} can log in with IAM only: its password no longer works, nor what uses it`,
+      fix: masters.map((master) => ({ sql: `REVOKE rds_iam FROM ${postgresName(master)};` })),
+    },
+  ]);
+}

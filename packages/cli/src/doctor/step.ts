@@ -1,0 +1,110 @@
+// What a step of the doctor says: what was seen, and where something is wrong, why and what mends it.
+
+export type Outcome = 'passed' | 'failed' | 'warned' | 'not-checked';
+
+export type StepName =
+  | 'credentials'
+  | 'identity'
+  | 'clock'
+  | 'name'
+  | 'region'
+  | 'tcp'
+  | 'tls'
+  | 'database'
+  | 'policy'
+  | 'login'
+  | 'log'
+  | 'version'
+  | 'encryption'
+  | 'account'
+  | 'master';
+
+/** What can be wrong, as a closed set: for programs, which read it in the JSON. */
+export type Diagnosis =
+  | 'no-credentials'
+  | 'expired-credentials'
+  | 'refused-credentials'
+  | 'clock-skew'
+  | 'name-not-found'
+  | 'dns-failed'
+  | 'cname'
+  | 'not-an-rds-name'
+  | 'no-region'
+  | 'wrong-region'
+  | 'port-closed'
+  | 'no-route'
+  | 'wrong-port'
+  | 'no-answer'
+  | 'no-tls'
+  | 'old-tls'
+  | 'wrong-ca'
+  | 'wrong-name'
+  | 'expired-certificate'
+  | 'not-in-account'
+  | 'iam-off'
+  | 'database-not-available'
+  | 'missing-policy'
+  | 'denied-by-policy'
+  | 'missing-grant'
+  | 'master-has-rds-iam'
+  | 'plaintext-allowed'
+  | 'not-encrypted'
+  | 'engine-too-old'
+  | 'throttled'
+  | 'too-many-connections'
+  | 'token-invalid'
+  | 'token-refused'
+  | 'no-proxy-secret'
+  | 'no-such-database'
+  | 'no-right-to-connect'
+  | 'other';
+
+/** A command for a shell, a statement for the database, or what a person has to do. */
+export type Fix = { readonly shell: string } | { readonly sql: string } | { readonly do: string };
+
+export interface Cause {
+  readonly diagnosis: Diagnosis;
+  readonly why: string;
+  /** To be done one after the other. */
+  readonly fix: readonly Fix[];
+}
+
+export interface Step {
+  readonly step: StepName;
+  readonly outcome: Outcome;
+  /** What was checked and what was seen, or why it was not checked. */
+  readonly seen: string;
+  /** The likeliest first. */
+  readonly causes: readonly Cause[];
+}
+
+/** A step that says that something is wrong says why. */
+type Causes = readonly [Cause, ...Cause[]];
+
+export const passed = (step: StepName, seen: string): Step => ({ step, outcome: 'passed', seen, causes: [] });
+
+export const failed = (step: StepName, seen: string, causes: Causes): Step => ({
+  step,
+  outcome: 'failed',
+  seen,
+  causes,
+});
+
+export const warned = (step: StepName, seen: string, causes: Causes): Step => ({
+  step,
+  outcome: 'warned',
+  seen,
+  causes,
+});
+
+/** Never counts as passed. `causes` are what stands in the way, where something can be done about it. */
+export const notChecked = (step: StepName, why: string, causes: readonly Cause[] = []): Step => ({
+  step,
+  outcome: 'not-checked',
+  seen: why,
+  causes,
+});
+
+/** A word for a shell, quoted where it needs to be. */
+export const shellWord = (text: string) =>
+  /^[\w./:@%=,+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
