@@ -72,9 +72,32 @@ export async function rdsIam(args: readonly string[], variables: Variables = {},
   return outcome;
 }
 
-/** For NODE_OPTIONS: has a process ask this DNS server, `host:port`. */
+/** For NODE_OPTIONS: has a process ask this DNS server, `host:port`, for aliases and for addresses. */
 export function askingDns(address: string): string {
-  const preload = `import dns from 'node:dns/promises'; dns.setServers(['${address}'])`;
+  const preload = `
+    import dns from 'node:dns';
+    import { syncBuiltinESMExports } from 'node:module';
+    import { isIP } from 'node:net';
+    dns.setServers(['${address}']);
+    dns.promises.setServers(['${address}']);
+    const own = (name) => isIP(name) !== 0 || name === 'localhost';
+    const { lookup } = dns;
+    dns.lookup = (name, options, callback) => {
+      if (own(name)) return lookup(name, options, callback);
+      const { all } = options;
+      dns.resolve4(name, (error, found) => {
+        if (error) return callback(error);
+        if (all) return callback(null, found.map((address) => ({ address, family: 4 })));
+        callback(null, found[0], 4);
+      });
+    };
+    const { lookup: promised } = dns.promises;
+    dns.promises.lookup = async (name, options) => {
+      if (own(name)) return promised(name, options);
+      const found = (await dns.promises.resolve4(name)).map((address) => ({ address, family: 4 }));
+      return options?.all ? found : found[0];
+    };
+    syncBuiltinESMExports();`;
   return `--import=data:text/javascript,${encodeURIComponent(preload)}`;
 }
 

@@ -131,9 +131,10 @@ async function shakeHands(socket: Socket, { hostname, ca }: TlsRequest): Promise
   const nameError = checkServerIdentity(hostname, certificate)?.message;
   const chainError = chainErrorOf(tls);
   const cipher = tls.getCipher().standardName;
+  const protocol = tls.getProtocol() ?? 'TLS';
   tls.destroy();
   return {
-    protocol: tls.getProtocol() ?? 'TLS',
+    protocol,
     cipher,
     chainError,
     nameError,

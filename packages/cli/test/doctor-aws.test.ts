@@ -1,0 +1,218 @@
+// What the doctor learns from AWS, and what it says where AWS does not answer as it should.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { denied, failure, malformed, result, silence, throttled, UNREACHABLE } from './aws-stand-in.js';
+import { CREDENTIALS } from './command-line.js';
+import {
+  mostLikely,
+  outcomes,
+  type RdsLikePostgres,
+  simulated,
+  startRdsLikePostgres,
+  startWorld,
+} from './doctor-world.js';
+import { instance } from './rds-answers.js';
+
+let postgres: RdsLikePostgres;
+let iamUsers: string[];
+beforeAll(async () => {
+  postgres = await startRdsLikePostgres();
+  iamUsers = await postgres.iamUsers();
+});
+afterAll(() => postgres?.[Symbol.asyncDispose]());
+
+const upstream = () => ({ hostname: '127.0.0.1', port: postgres.server.port, tls: { ca: postgres.ca } });
+const rdsLike = () => ({ upstream: upstream(), iamUsers });
+
+describe('what AWS says', () => {
+  /** Only somebody else may log in with this key. */
+  const notPermitted = () => ({ ...rdsLike(), accessKeys: [{ ...CREDENTIALS, usernames: ['somebody-else'] }] });
+
+  test('no policy for this user', async () => {
+    await using world = await startWorld(notPermitted(), {
+      iam: { SimulatePrincipalPolicy: simulated('implicitDeny') },
+    });
+    const seen = await world.examine();
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'missing-policy' });
+    expect(world.emulator.stats.refused['not-authorized']).toBe(1);
+    expect(seen.report.cause?.fix).toEqual([
+      {
+        shell:
+          'rds-iam policy --account-id 123456789012 --region eu-west-1 --resource-id db-ABCDEFGHIJKL --username app > rds-iam-policy.json',
+      },
+      {
+        shell:
+          'aws iam put-user-policy --user-name app --policy-name rds-iam --policy-document file://rds-iam-policy.json',
+      },
+    ]);
+  });
+
+  test('a policy that denies, of a role whose path is not in its session', async () => {
+    const role = 'arn:aws:iam::123456789012:role/team/deployer';
+    await using world = await startWorld(notPermitted(), {
+      sts: {
+        GetCallerIdentity: result({
+          Arn: 'arn:aws:sts::123456789012:assumed-role/deployer/me',
+          UserId: 'AROAEXAMPLE:me',
+          Account: '123456789012',
+        }),
+      },
+      iam: {
+        GetRole: result({ Role: { RoleName: 'deployer', Arn: role } }),
+        SimulatePrincipalPolicy: ({ parameters }) =>
+          parameters['PolicySourceArn'] === role
+            ? simulated('explicitDeny', { MatchedStatements: { member: [{ SourcePolicyId: 'no-databases' }] } })
+            : failure(404, 'NoSuchEntity', 'The role cannot be found.'),
+      },
+    });
+    const seen = await world.examine();
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'denied-by-policy' });
+    expect(seen.step('policy').causes[0]?.why).toContain('a policy of the role "deployer" (no-databases) denies');
+  });
+
+  test('IAM authentication is off', async () => {
+    // The server then asks everybody for a password.
+    await using world = await startWorld(
+      { ...rdsLike(), iamUsers: [] },
+      { rds: { DescribeDBInstances: instance({ IAMDatabaseAuthenticationEnabled: false }) } },
+    );
+    await postgres.run("alter user app password 'stored'", 'revoke rds_iam from app');
+    try {
+      const seen = await world.examine();
+      expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'iam-off' });
+      expect(seen.report.cause?.fix).toEqual([{ shell: 'rds-iam enable --instance mydb --region eu-west-1' }]);
+    } finally {
+      await postgres.run('grant rds_iam to app', 'alter user app password null');
+    }
+  });
+
+  test('a database of another account', async () => {
+    const none = failure(404, 'DBInstanceNotFound', 'DBInstance mydb not found.');
+    await using world = await startWorld(notPermitted(), { rds: { DescribeDBInstances: none } });
+    const seen = await world.examine();
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'not-in-account' });
+    expect(seen.step('policy').outcome).toBe('not-checked');
+  });
+
+  test('an engine that is too old, as the RDS API has it', async () => {
+    // There is no real PostgreSQL 9.5 here, only one that asks for a password as that would.
+    await using world = await startWorld(rdsLike(), {
+      rds: { DescribeDBInstances: instance({ EngineVersion: '9.5.14', IAMDatabaseAuthenticationEnabled: true }) },
+    });
+    const seen = await world.examine({ user: 'clerk' });
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'engine-too-old' });
+    expect(seen.step('version')).toMatchObject({ outcome: 'failed', seen: 'PostgreSQL 9.5.14, says the RDS API' });
+  });
+
+  const logged = (message: string) =>
+    result({ events: [{ timestamp: Date.now(), message: `User app@10.0.0.7: ${message}`, eventId: '1' }] });
+
+  test.each([
+    [
+      'failed because of IAM DB authentication throttling',
+      'throttled',
+      { throttle: { connectionsPerSecond: 0, action: 'deny' } },
+    ],
+    [
+      'is not authorized to perform rds-db:connect on the DB instance',
+      'missing-policy',
+      { revokedAccessKeys: [CREDENTIALS.accessKeyId] },
+    ],
+    ['the token is malformed or otherwise invalid', 'token-invalid', { revokedAccessKeys: [CREDENTIALS.accessKeyId] }],
+  ] as const)("the host's own reason: %s", async (message, diagnosis, faults) => {
+    await using world = await startWorld(rdsLike(), { logs: { FilterLogEvents: logged(message) } });
+    world.emulator.setFaults(faults);
+    const seen = await world.examine();
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis });
+    expect(seen.step('log')).toMatchObject({ outcome: 'failed', seen: expect.stringContaining(message) });
+    expect(world.aws.calls.find(({ action }) => action === 'FilterLogEvents')?.parameters).toMatchObject({
+      logGroupName: '/aws/rds/instance/mydb/iam-db-auth-error',
+    });
+  });
+
+  test('the export of the log is off', async () => {
+    await using world = await startWorld(rdsLike(), {
+      rds: {
+        DescribeDBInstances: instance({
+          IAMDatabaseAuthenticationEnabled: true,
+          EnabledCloudwatchLogsExports: undefined,
+        }),
+      },
+    });
+    world.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'deny' } });
+    const seen = await world.examine();
+    // With the policy in force and nothing else wrong, that is what is left.
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'throttled' });
+    expect(seen.step('log')).toMatchObject({ outcome: 'not-checked' });
+    expect(seen.step('log').causes[0]?.fix[0]?.['shell']).toContain(
+      'aws rds modify-db-instance --db-instance-identifier mydb',
+    );
+    expect(world.aws.actions).not.toContain('logs:FilterLogEvents');
+  });
+
+  test('throttling that says so, as RDS Proxy does', async () => {
+    await using world = await startWorld(rdsLike());
+    world.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'deny', wording: 'rds-proxy' } });
+    expect(mostLikely(await world.examine())).toEqual({ exitCode: 1, diagnosis: 'throttled' });
+  });
+});
+
+describe('where AWS does not answer as it should', () => {
+  const everywhere = (answer: ReturnType<typeof denied>) => ({
+    sts: { GetCallerIdentity: answer },
+    rds: { DescribeDBInstances: answer },
+    iam: { SimulatePrincipalPolicy: answer },
+    logs: { FilterLogEvents: answer },
+  });
+  const ASKED = ['identity', 'database', 'policy', 'log'];
+  const refusing = () => ({ throttle: { connectionsPerSecond: 0, action: 'deny' } }) as const;
+
+  test.each([
+    ['denied', denied(), /may not (?:sts|rds|logs):/],
+    ['throttled', throttled(), /too many requests/],
+    ['malformed', malformed(), /no answer of AWS's/],
+    ['slow', silence(), /did not answer \S+ in 1 seconds/],
+  ])('%s everywhere: nothing counts as passed, and the rest goes on', async (_, answer, message) => {
+    await using world = await startWorld(rdsLike(), everywhere(answer));
+    world.emulator.setFaults(refusing());
+    const seen = await world.examine({ flags: ['--timeout', '1'] });
+    for (const step of ASKED) expect(seen.step(step).outcome).toBe('not-checked');
+    for (const step of ['identity', 'database', 'log']) expect(seen.step(step).seen).toMatch(message);
+    expect(outcomes(seen)).toMatchObject({ credentials: 'passed', tls: 'passed', login: 'failed' });
+    // What was not seen stays possible.
+    expect(seen.step('login').causes.map(({ diagnosis }) => diagnosis)).toEqual(['missing-policy', 'throttled']);
+    expect(seen.exitCode).toBe(1);
+  });
+
+  test.each([
+    ['denied', denied(), /may not iam:SimulatePrincipalPolicy/],
+    ['throttled', throttled(), /too many requests/],
+    ['malformed', malformed(), /no answer of AWS's/],
+    ['slow', silence(), /did not answer iam:SimulatePrincipalPolicy in 1 seconds/],
+  ])('the simulation of the policy is %s', async (_, answer, message) => {
+    await using world = await startWorld(rdsLike(), { iam: { SimulatePrincipalPolicy: answer } });
+    const seen = await world.examine({ flags: ['--timeout', '1'] });
+    expect(seen.step('policy')).toMatchObject({ outcome: 'not-checked', seen: expect.stringMatching(message) });
+    expect(outcomes(seen)).toMatchObject({ database: 'passed', login: 'passed' });
+    expect(seen.exitCode).toBe(0);
+  });
+
+  test('out of reach: a login that works needs none of it', async () => {
+    await using world = await startWorld(rdsLike());
+    const seen = await world.examine({
+      variables: {
+        AWS_ENDPOINT_URL: UNREACHABLE,
+        AWS_ENDPOINT_URL_RDS: UNREACHABLE,
+        AWS_ENDPOINT_URL_STS: UNREACHABLE,
+        AWS_ENDPOINT_URL_IAM: UNREACHABLE,
+        AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: UNREACHABLE,
+      },
+    });
+    expect(seen.exitCode).toBe(0);
+    expect(outcomes(seen)).toMatchObject({
+      ...{ identity: 'not-checked', clock: 'not-checked', database: 'not-checked', policy: 'not-checked' },
+      ...{ login: 'passed', account: 'passed' },
+    });
+    expect(seen.step('identity').seen).toContain('AWS cannot be reached for sts:GetCallerIdentity');
+    expect(world.aws.calls).toEqual([]);
+  });
+});

@@ -1,0 +1,311 @@
+// What the doctor finds by itself, each with its cause in a real server, the emulator in front of it, or the DNS.
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { expectNoSecrets } from '@rds-iam/test-servers';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { failure } from './aws-stand-in.js';
+import { CREDENTIALS } from './command-line.js';
+import {
+  HOST,
+  mostLikely,
+  outcomes,
+  type RdsLikePostgres,
+  RESOURCE,
+  startRdsLikePostgres,
+  startWorld,
+  tokensAt,
+} from './doctor-world.js';
+
+let postgres: RdsLikePostgres;
+let iamUsers: string[];
+beforeAll(async () => {
+  postgres = await startRdsLikePostgres();
+  iamUsers = await postgres.iamUsers();
+});
+afterAll(() => postgres?.[Symbol.asyncDispose]());
+
+const MINUTES_MS = 60_000;
+const upstream = () => ({ hostname: '127.0.0.1', port: postgres.server.port, tls: { ca: postgres.ca } });
+const rdsLike = () => ({ upstream: upstream(), iamUsers });
+
+describe('a login that works', () => {
+  test('every step is checked and passes, and the code is 0', async () => {
+    await using world = await startWorld(rdsLike());
+    const seen = await world.examine();
+    expect(seen.report.steps.map(({ step, outcome }) => `${step}: ${outcome}`)).toEqual([
+      ...['credentials: passed', 'identity: passed', 'clock: passed', 'name: passed', 'region: passed'],
+      ...['tcp: passed', 'tls: passed', 'database: passed', 'policy: passed', 'login: passed', 'log: not-checked'],
+      ...['version: passed', 'encryption: passed', 'account: passed', 'master: passed'],
+    ]);
+    expect(seen.report).toMatchObject({ works: true, hostname: HOST, username: 'app', engine: 'postgres' });
+    expect(seen.report.cause).toBeUndefined();
+    expect(seen.exitCode).toBe(0);
+    expect(seen.stderr).toBe('');
+    expectNoSecrets(seen.stdout, [CREDENTIALS.secretAccessKey]);
+    expect(world.aws.calls.find(({ action }) => action === 'SimulatePrincipalPolicy')?.parameters).toMatchObject({
+      PolicySourceArn: 'arn:aws:iam::123456789012:user/app',
+      'ActionNames.member.1': 'rds-db:connect',
+      'ResourceArns.member.1': RESOURCE,
+    });
+    // It is a login as any other, and the only one.
+    expect(world.emulator.stats).toMatchObject({ accepted: 1, distinctTokens: 1 });
+  });
+});
+
+describe('credentials', () => {
+  test('none', async () => {
+    await using world = await startWorld(rdsLike());
+    const seen = await world.examine({
+      variables: { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined },
+    });
+    expect(mostLikely(seen)).toEqual({ exitCode: 3, diagnosis: 'no-credentials' });
+    // What needs none is looked at all the same, and what does need them is not counted as passed.
+    expect(outcomes(seen)).toMatchObject({ credentials: 'failed', tcp: 'passed', tls: 'passed', clock: 'passed' });
+    for (const step of ['identity', 'database', 'policy', 'login', 'log', 'account']) {
+      expect(seen.step(step).outcome).toBe('not-checked');
+    }
+    expect(tokensAt(world)).toBe(0);
+  });
+
+  test('expired, by their own account', async () => {
+    await using world = await startWorld(rdsLike());
+    const seen = await world.examine({ variables: { AWS_CREDENTIAL_EXPIRATION: '2026-01-01T00:00:00Z' } });
+    expect(mostLikely(seen)).toEqual({ exitCode: 3, diagnosis: 'expired-credentials' });
+    expect(seen.report.cause?.fix).toContainEqual({ shell: 'aws sso login' });
+  });
+
+  test('expired, as AWS says', async () => {
+    const expired = failure(400, 'ExpiredToken', 'The security token included in the request is expired');
+    const accessKeys = [{ ...CREDENTIALS, sessionToken: 'newer' }];
+    await using world = await startWorld({ ...rdsLike(), accessKeys }, { sts: { GetCallerIdentity: expired } });
+    const seen = await world.examine({ variables: { AWS_SESSION_TOKEN: 'older' } });
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'expired-credentials' });
+    expect(seen.step('identity').outcome).toBe('failed');
+    expect(seen.step('login').seen).toMatch(/PAM authentication failed/);
+  });
+
+  test('of a key that was deleted', async () => {
+    const unknown = failure(403, 'InvalidClientTokenId', 'The security token included in the request is invalid.');
+    await using world = await startWorld(rdsLike(), { sts: { GetCallerIdentity: unknown } });
+    world.emulator.setFaults({ revokedAccessKeys: [CREDENTIALS.accessKeyId] });
+    expect(mostLikely(await world.examine())).toEqual({ exitCode: 1, diagnosis: 'refused-credentials' });
+  });
+});
+
+describe('the clock', () => {
+  test.each([
+    ['behind', 20],
+    ['ahead', -20],
+  ])("%s AWS's", async (word, minutes) => {
+    await using world = await startWorld(rdsLike());
+    world.aws.dateOffsetMs = minutes * MINUTES_MS;
+    world.emulator.setFaults({ clockOffsetMs: minutes * MINUTES_MS });
+    const seen = await world.examine();
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'clock-skew' });
+    expect(seen.step('clock')).toMatchObject({
+      outcome: 'failed',
+      seen: expect.stringContaining(`20 minutes ${word}`),
+    });
+    const [{ do: offset = '' } = {}] = seen.report.cause?.fix.filter(({ do: hand }) => hand) ?? [];
+    expect(Number(/clockOffsetMs: (-?\d+)/.exec(offset)?.[1]) / MINUTES_MS).toBeCloseTo(minutes, 1);
+  });
+});
+
+describe('the name and the region', () => {
+  test('a CNAME of the endpoint: it works, and a warning for other programs', async () => {
+    await using world = await startWorld(rdsLike());
+    world.dns.cname('db.example.org', HOST);
+    const seen = await world.examine({ host: 'db.example.org' });
+    expect(seen.exitCode).toBe(0);
+    expect(seen.step('name')).toMatchObject({
+      outcome: 'warned',
+      seen: `db.example.org → ${HOST} (127.0.0.1)`,
+      causes: [{ diagnosis: 'cname', fix: [{ do: `give other programs the host name ${HOST}` }] }],
+    });
+  });
+
+  test('a custom name that is no CNAME', async () => {
+    const hostnames = [HOST];
+    await using world = await startWorld({ ...rdsLike(), hostnames });
+    world.dns.a('db.example.org', '127.0.0.1');
+    const seen = await world.examine({ host: 'db.example.org' });
+    // The certificate is the endpoint's.
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'wrong-name' });
+    expect(seen.step('name')).toMatchObject({ outcome: 'warned', causes: [{ diagnosis: 'cname' }] });
+    expect(seen.step('login').outcome).toBe('not-checked');
+  });
+
+  test('a name that nobody knows', async () => {
+    await using world = await startWorld(rdsLike());
+    world.dns.remove(HOST);
+    const seen = await world.examine();
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'name-not-found' });
+    expect(outcomes(seen)).toMatchObject({ name: 'failed', tcp: 'not-checked', tls: 'not-checked' });
+  });
+
+  test('a DNS that does not answer', async () => {
+    await using world = await startWorld(rdsLike());
+    world.dns.fail('db.example.org', 'silence');
+    const seen = await world.examine({ host: 'db.example.org', flags: ['--timeout', '0.5'] });
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'dns-failed' });
+  });
+
+  test('another region than that in the host name', async () => {
+    await using world = await startWorld(rdsLike());
+    const seen = await world.examine({ flags: ['--region', 'eu-west-2'] });
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'wrong-region' });
+    expect(seen.step('region').outcome).toBe('failed');
+    expect(seen.report.cause?.fix).toEqual([{ do: 'leave out --region: the host name tells it' }]);
+    expect(tokensAt(world)).toBe(0);
+  });
+
+  test('another region, and a name that does not tell: the server refuses the token', async () => {
+    const emulated = { ...rdsLike(), hostnames: ['localhost'] };
+    await using world = await startWorld(emulated, {}, { awsRegion: 'eu-west-2' });
+    const seen = await world.examine({ host: 'localhost', flags: ['--region', 'eu-west-2'] });
+    expect(seen.exitCode).toBe(1);
+    expect(world.emulator.stats.refused['wrong-region']).toBe(1);
+    expect(seen.step('region')).toMatchObject({ outcome: 'warned', causes: [{ diagnosis: 'wrong-region' }] });
+    expect(
+      seen
+        .step('login')
+        .causes.map(({ diagnosis }) => diagnosis)
+        .slice(0, 2),
+    ).toEqual(['not-an-rds-name', 'wrong-region']);
+  });
+
+  test('no region at all', async () => {
+    await using world = await startWorld({ ...rdsLike(), hostnames: ['localhost'] });
+    const seen = await world.examine({ host: 'localhost', variables: { AWS_REGION: undefined } });
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'no-region' });
+  });
+});
+
+describe('the network and TLS', () => {
+  async function closedPort(): Promise<number> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+
+  test('a closed port', async () => {
+    await using world = await startWorld(rdsLike());
+    const port = await closedPort();
+    const seen = await world.examine({ port });
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'port-closed' });
+    expect(seen.step('tls').outcome).toBe('not-checked');
+    expect(seen.report.cause?.fix[0]?.['shell']).toContain('--db-instance-identifier mydb --region eu-west-1');
+  });
+
+  test.each([
+    ['off', 'no-tls'],
+    ['other-ca', 'wrong-ca'],
+    ['wrong-name', 'wrong-name'],
+    ['expired', 'expired-certificate'],
+  ] as const)('TLS that is %s: %s, and no token is sent', async (tls, diagnosis) => {
+    await using world = await startWorld(rdsLike());
+    world.emulator.setFaults({ tls });
+    const seen = await world.examine();
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis });
+    expect(outcomes(seen)).toMatchObject({ tcp: 'passed', tls: 'failed', login: 'not-checked' });
+    expect(tokensAt(world)).toBe(0);
+  });
+
+  test('a server that is not of RDS, without --ca', async () => {
+    await using world = await startWorld(rdsLike());
+    const seen = await world.examine({ ca: undefined });
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'wrong-ca' });
+    expect(seen.report.cause?.fix).toEqual([
+      { shell: 'curl -fsSO https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem' },
+      { shell: `rds-iam doctor --hostname ${HOST} --port ${world.emulator.port} --ca eu-west-1-bundle.pem` },
+    ]);
+  });
+
+  test('something else than a database', async () => {
+    await using world = await startWorld(rdsLike());
+    const { port } = new URL(world.aws.url);
+    const seen = await world.examine({ port: Number(port) });
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'no-answer' });
+  });
+
+  test('a server that does not say a word, in the time that it has', async () => {
+    await using world = await startWorld(rdsLike());
+    world.emulator.setFaults({ hang: 'before-tls' });
+    const seen = await world.examine({ flags: ['--timeout', '1'] });
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'no-answer' });
+    expect(seen.step('tls').seen).toContain('no answer within 1 s');
+  });
+});
+
+describe('the account, on PostgreSQL', () => {
+  test('a user without rds_iam', async () => {
+    await using world = await startWorld(rdsLike());
+    const seen = await world.examine({ user: 'clerk' });
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'missing-grant' });
+    expect(seen.step('login').seen).toBe('the server asks for a stored password');
+    const fix = seen.report.cause?.fix.flatMap(({ sql = [] }) => sql) ?? [];
+    expect(fix[0]).toBe('GRANT rds_iam TO "clerk";');
+    expect(fix).toContain('CREATE USER "clerk" WITH LOGIN;');
+    // And that mends it.
+    await postgres.run(...fix.slice(0, 1));
+    try {
+      await using mended = await startWorld({ ...rdsLike(), iamUsers: await postgres.iamUsers() });
+      expect((await mended.examine({ user: 'clerk' })).exitCode).toBe(0);
+    } finally {
+      await postgres.run('revoke rds_iam from clerk');
+    }
+  });
+
+  test('a master user with rds_iam: the login works, and the password is locked out', async () => {
+    const byPassword = async () => {
+      const { port } = postgres.server;
+      const ssl = { ca: postgres.ca };
+      const client = new pg.Client({
+        ...{ host: '127.0.0.1', port, ssl },
+        user: 'master',
+        password: 'stored',
+        database: 'shop',
+      });
+      await client.connect();
+      await client.end();
+    };
+    await byPassword();
+    await postgres.run('grant rds_iam to master');
+    try {
+      await using world = await startWorld({ ...rdsLike(), iamUsers: await postgres.iamUsers() });
+      const seen = await world.examine({ user: 'master' });
+      expect(seen.exitCode).toBe(0);
+      expect(seen.step('master')).toMatchObject({
+        outcome: 'warned',
+        causes: [{ diagnosis: 'master-has-rds-iam', fix: [{ sql: 'REVOKE rds_iam FROM "master";' }] }],
+      });
+      await postgres.run(seen.step('master').causes[0]?.fix[0]?.['sql'] ?? '');
+      expect((await world.examine()).step('master').outcome).toBe('passed');
+    } finally {
+      await postgres.run('revoke rds_iam from master');
+    }
+    await byPassword();
+  });
+
+  test('a database that is not there, and one that is not for this user', async () => {
+    await using world = await startWorld(rdsLike());
+    expect(mostLikely(await world.examine({ database: 'shopp' }))).toEqual({
+      exitCode: 1,
+      diagnosis: 'no-such-database',
+    });
+    await postgres.run('revoke connect on database shop from public');
+    try {
+      const seen = await world.examine();
+      expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'no-right-to-connect' });
+      const [{ sql = '' } = {}] = seen.report.cause?.fix ?? [];
+      await postgres.run(sql);
+      expect((await world.examine()).exitCode).toBe(0);
+    } finally {
+      await postgres.run('revoke connect on database shop from app', 'grant connect on database shop to public');
+    }
+  });
+});
