@@ -166,32 +166,33 @@ describe('where AWS does not answer as it should', () => {
   const ASKED = ['identity', 'database', 'policy', 'log'];
   const refusing = () => ({ throttle: { connectionsPerSecond: 0, action: 'deny' } }) as const;
 
-  test.each([
-    ['denied', denied(), /may not (?:sts|rds|logs):/],
-    ['throttled', throttled(), /too many requests/],
-    ['malformed', malformed(), /no answer of AWS's/],
-    ['slow', silence(), /did not answer \S+ in 1 seconds/],
-  ])('%s everywhere: nothing counts as passed, and the rest goes on', async (_, answer, message) => {
-    await using world = await startWorld(rdsLike(), everywhere(answer));
-    world.emulator.setFaults(refusing());
-    const seen = await world.examine({ flags: ['--timeout', '1'] });
-    for (const step of ASKED) expect(seen.step(step).outcome).toBe('not-checked');
-    for (const step of ['identity', 'database', 'log']) expect(seen.step(step).seen).toMatch(message);
-    expect(outcomes(seen)).toMatchObject({ credentials: 'passed', tls: 'passed', login: 'failed' });
-    // What was not seen stays possible.
-    expect(seen.step('login').causes.map(({ diagnosis }) => diagnosis)).toEqual(['missing-policy', 'throttled']);
-    expect(seen.exitCode).toBe(1);
-  });
+  // Time enough for the SDK to try again, where it does.
+  const ANSWERS = [
+    ['denied', denied(), 'may not', '20'],
+    ['throttled', throttled(), 'too many requests', '20'],
+    ['malformed', malformed(), "no answer of AWS's", '20'],
+    ['slow', silence(), 'in 3 seconds', '3'],
+  ] as const;
 
-  test.each([
-    ['denied', denied(), /may not iam:SimulatePrincipalPolicy/],
-    ['throttled', throttled(), /too many requests/],
-    ['malformed', malformed(), /no answer of AWS's/],
-    ['slow', silence(), /did not answer iam:SimulatePrincipalPolicy in 1 seconds/],
-  ])('the simulation of the policy is %s', async (_, answer, message) => {
+  test.each(ANSWERS)(
+    '%s everywhere: nothing counts as passed, and the rest goes on',
+    async (_, answer, said, timeout) => {
+      await using world = await startWorld(rdsLike(), everywhere(answer));
+      world.emulator.setFaults(refusing());
+      const seen = await world.examine({ flags: ['--timeout', timeout] });
+      for (const step of ASKED) expect(seen.step(step).outcome).toBe('not-checked');
+      for (const step of ['identity', 'database', 'log']) expect(seen.step(step).seen).toContain(said);
+      expect(outcomes(seen)).toMatchObject({ credentials: 'passed', tls: 'passed', login: 'failed' });
+      // What was not seen stays possible.
+      expect(seen.step('login').causes.map(({ diagnosis }) => diagnosis)).toEqual(['missing-policy', 'throttled']);
+      expect(seen.exitCode).toBe(1);
+    },
+  );
+
+  test.each(ANSWERS)('%s, of the simulation of the policy', async (_, answer, said, timeout) => {
     await using world = await startWorld(rdsLike(), { iam: { SimulatePrincipalPolicy: answer } });
-    const seen = await world.examine({ flags: ['--timeout', '1'] });
-    expect(seen.step('policy')).toMatchObject({ outcome: 'not-checked', seen: expect.stringMatching(message) });
+    const seen = await world.examine({ flags: ['--timeout', timeout] });
+    expect(seen.step('policy')).toMatchObject({ outcome: 'not-checked', seen: expect.stringContaining(said) });
     expect(outcomes(seen)).toMatchObject({ database: 'passed', login: 'passed' });
     expect(seen.exitCode).toBe(0);
   });

@@ -1,6 +1,7 @@
 // The doctor on MySQL and MariaDB: what differs from PostgreSQL.
 import { type MariadbServer, startMariadb } from '@rds-iam/test-servers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readCreateUser } from '../src/doctor/server.js';
 import { mostLikely, outcomes, startWorld, type World } from './doctor-world.js';
 
 describe('on MariaDB', () => {
@@ -31,6 +32,23 @@ describe('on MariaDB', () => {
     expect(outcomes(seen)).toMatchObject({ encryption: 'warned', account: 'warned' });
     expect(seen.step('account').causes[0]?.diagnosis).toBe('missing-grant');
     expect(seen.report.steps.map(({ step }) => step)).not.toContain('master');
+  });
+
+  test("an account with RDS's plugin, in the server's own words", async (context) => {
+    context.skip(server.flavour !== 'mariadb', 'MySQL makes no account whose plugin it does not have');
+    const admin = await server.connectAsSuperuser();
+    try {
+      // The plugin is RDS's own: the account can be looked at, but nobody can log in to it.
+      const account = { access: 0, plugin: 'AWSAuthenticationPlugin', authentication_string: 'RDS', ssl_type: 1 };
+      await admin.query("insert into mysql.global_priv values ('%', 'app', ?)", [JSON.stringify(account)]);
+      await admin.query('flush privileges');
+      const [rows] = await admin.query("show create user app@'%'");
+      const [statement] = Object.values((rows as Record<string, string>[])[0] ?? {});
+      const mysql = readCreateUser(statement ?? '', 'app@%');
+      expect(mysql).toEqual({ name: '`app`@`%`', plugin: 'AWSAuthenticationPlugin', requiresTls: true });
+    } finally {
+      await admin.end();
+    }
   });
 
   test('a user without the plugin', async () => {

@@ -14,7 +14,7 @@ export const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 export const RESOURCE = `arn:aws:rds-db:eu-west-1:${ACCOUNT}:dbuser:db-ABCDEFGHIJKL/app`;
 
 /** What the doctor prints with `--json`. */
-export interface Report {
+interface Report {
   readonly works: boolean;
   readonly cause?: ReportedCause;
   readonly steps: readonly ReportedStep[];
@@ -45,11 +45,13 @@ export interface World extends AsyncDisposable {
   readonly caFile: string;
   /** Environment variables that lead a process into this world. */
   readonly variables: Readonly<Record<string, string | undefined>>;
+  /** The arguments with which the doctor is run there. */
+  args(request?: Examination): string[];
   /** Runs the doctor on a URL's user and host, `app@HOST` if none is given. */
   examine(request?: Examination): Promise<Examined>;
 }
 
-export interface Examination {
+interface Examination {
   readonly user?: string;
   readonly host?: string;
   readonly port?: number;
@@ -157,23 +159,21 @@ export async function startWorld(
   writeFileSync(caFile, emulator.ca);
   const variables = { ...aws.variables, NODE_OPTIONS: askingDns(dns.address) };
   const scheme = emulated.engine === 'mysql' ? 'mysql' : 'postgresql';
+  const args = (request: Examination = {}) => {
+    const { user = 'app', host = HOST, port = emulator.port, database = 'shop', flags = [] } = request;
+    const ca = 'ca' in request ? request.ca : caFile;
+    const url = `${scheme}://${user}@${host}:${port}/${database}`;
+    return ['doctor', url, ...(ca === undefined ? [] : ['--ca', ca]), ...flags];
+  };
   return {
     emulator,
     aws,
     dns,
     caFile,
     variables,
+    args,
     async examine(request = {}) {
-      const { user = 'app', host = HOST, port = emulator.port, database = 'shop', flags = [] } = request;
-      const ca = 'ca' in request ? request.ca : caFile;
-      const outcome = await rdsIam(
-        [
-          ...['doctor', `${scheme}://${user}@${host}:${port}/${database}`, '--json'],
-          ...(ca === undefined ? [] : ['--ca', ca]),
-          ...flags,
-        ],
-        { ...variables, ...request.variables },
-      );
+      const outcome = await rdsIam([...args(request), '--json'], { ...variables, ...request.variables });
       if (!outcome.stdout.startsWith('{')) throw new Error(`no report: ${outcome.stdout}${outcome.stderr}`);
       const report = JSON.parse(outcome.stdout) as Report;
       return {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { KEYS, rdsIam } from './command-line.js';
 
 const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
-const COMMANDS = ['token', 'exec', 'policy', 'sql', 'enable', 'disable', 'emulate'];
+const COMMANDS = ['token', 'exec', 'doctor', 'policy', 'sql', 'enable', 'disable', 'emulate'];
 
 /** What of ours and of AWS's a command line loads. */
 async function loadedBy(args: readonly string[]): Promise<string[]> {

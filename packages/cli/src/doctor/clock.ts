@@ -1,14 +1,16 @@
 import { NOTABLE_SKEW_MS } from '@rds-iam/core/doctor';
 import { failed, notChecked, passed, type Step } from './step.js';
 
+/** The time came to the second, and took its way: less than this says nothing. */
+const NO_MATTER_S = 10;
+
 /** Pure. @param skewMs - AWS's clock minus ours, in milliseconds; undefined if AWS did not say */
 export function judgeClock(skewMs: number | undefined): Step {
   if (skewMs === undefined) return notChecked('clock', 'AWS did not say what time it is');
   const seconds = Math.round(Math.abs(skewMs) / 1_000);
   const amount = seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} minutes`;
   const seen = `this machine's clock is ${amount} ${skewMs > 0 ? 'behind' : 'ahead of'} AWS's`;
-  // The time came to the second, and took its way.
-  if (seconds <= 2) return passed('clock', "this machine's clock is AWS's");
+  if (seconds < NO_MATTER_S) return passed('clock', "this machine's clock agrees with AWS's");
   if (Math.abs(skewMs) < NOTABLE_SKEW_MS) return passed('clock', seen);
   return failed('clock', seen, [
     {

@@ -55,8 +55,8 @@ export async function doctor(settings: Settings, { json = false, timeout }: Doct
   const steps: Step[] = [];
   const paint = paintFor(process.stdout);
   const report = (step: Step) => {
+    if (!json) print(describeStep(step, steps, paint));
     steps.push(step);
-    if (!json) print(describeStep(step, paint));
     return step.outcome;
   };
 

@@ -21,7 +21,7 @@ export type LoginSeen =
   | { readonly server: ServerSeen; readonly tookMs: number }
   | { readonly error: unknown; readonly failure: LoginFailure };
 
-export interface LoginFailure extends Classification {
+interface LoginFailure extends Classification {
   /** Whether the server asked for a password of its own in place of a token, so that none was sent. */
   readonly wantsStoredPassword: boolean;
 }
@@ -177,12 +177,16 @@ function tokenRefused({ steps, missingPolicy }: LoginContext): Causes {
     .filter(({ step, seen }) => step === 'name' && seen.includes('is not an RDS endpoint'))
     .flatMap(({ causes }) => causes);
   const allowed = steps.some(({ step, outcome }) => step === 'policy' && outcome === 'passed');
-  const guesses = [
-    ...(allowed || known.length > 0 ? [] : [missingPolicy]),
-    throttled(
-      'the server is asked for more new connections per second than it admits, for which it has no other words',
-    ),
-  ];
+  // Where nothing is known, what could not be checked is as likely as what has no words of its own.
+  const guesses =
+    fromLog.length + known.length > 0
+      ? []
+      : [
+          ...(allowed ? [] : [missingPolicy]),
+          throttled(
+            'the server is asked for more new connections per second than it admits, for which it has no other words',
+          ),
+        ];
   const all = [...fromLog, ...known, ...cname, ...possible, ...guesses];
   return all.filter(
     (cause, at) => all.findIndex(({ diagnosis }) => diagnosis === cause.diagnosis) === at,

@@ -13,7 +13,7 @@ export interface ConnectTarget {
   readonly username: string;
 }
 
-export const connectArn = ({ region, account, resourceId, username }: ConnectTarget) =>
+const connectArn = ({ region, account, resourceId, username }: ConnectTarget) =>
   `arn:${partitionOf(region)}:rds-db:${region}:${account}:dbuser:${resourceId}/${username}`;
 
 /** A user or a role, as IAM knows it. */
@@ -96,7 +96,7 @@ export function judgePolicy(asked: Asked<Decision>, principal: Principal, target
   if (decision === 'allowed' && byOrganization && byBoundary) {
     return passed('policy', `the policies of ${who} allow rds-db:connect on ${arn}`);
   }
-  const seen = `rds-db:connect on ${arn}: ${decision}`;
+  const seen = `IAM's simulator says ${decision} to rds-db:connect`;
   if (!byOrganization || !byBoundary) {
     const which = byOrganization ? 'permissions boundary' : 'service control policies of the organization';
     const why = `the ${which} of ${who} do not allow rds-db:connect on ${arn}`;

@@ -38,14 +38,16 @@ const LABELS: Readonly<Record<Outcome, readonly [label: string, style: 'green' |
 const LABEL_WIDTH = 13;
 const STEP_WIDTH = 13;
 
-/** One step, with its causes below it. Pure. */
-export function describeStep({ step, outcome, seen, causes }: Step, paint: Paint): string {
+/** One step, with its causes below it; of one that an earlier step has told, the fix is not told again. Pure. */
+export function describeStep({ step, outcome, seen, causes }: Step, earlier: readonly Step[], paint: Paint): string {
   const [label, style] = LABELS[outcome];
   const line = `${paint(style, label)}${' '.repeat(LABEL_WIDTH - label.length)}${step.padEnd(STEP_WIDTH)}${seen}`;
   const indent = ' '.repeat(LABEL_WIDTH);
   const several = causes.length > 1;
   const below = causes.flatMap(({ why, fix }, index) => {
     const number = several ? `${index + 1}. ` : '';
+    const told = earlier.find((other) => other.causes.some((cause) => cause.why === why));
+    if (told) return [`${indent}${number}${why}: see ${told.step}`];
     // What was seen need not be said again.
     const said = !several && why === seen ? [] : [`${indent}${number}${why}`];
     return [...said, ...fix.map((each) => `${indent}${' '.repeat(number.length)}${describeFix(each)}`)];

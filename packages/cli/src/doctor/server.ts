@@ -25,7 +25,7 @@ export interface PostgresAccount {
   readonly masters: readonly string[] | undefined;
 }
 
-export interface MysqlAccount {
+interface MysqlAccount {
   /** Quoted, as in `` `app`@`%` ``. */
   readonly name: string;
   readonly plugin: string | undefined;

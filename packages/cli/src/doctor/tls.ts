@@ -20,12 +20,12 @@ export interface TlsSeen {
 
 interface Handshake {
   readonly protocol: string;
-  readonly cipher: string;
   /** OpenSSL's word for what is wrong with the chain. */
   readonly chainError: string | undefined;
   readonly nameError: string | undefined;
   /** Common names, of the server's certificate first. */
   readonly chain: readonly string[];
+  /** The day. */
   readonly validTo: string;
 }
 
@@ -130,16 +130,14 @@ async function shakeHands(socket: Socket, { hostname, ca }: TlsRequest): Promise
   const certificate = tls.getPeerCertificate(true);
   const nameError = checkServerIdentity(hostname, certificate)?.message;
   const chainError = chainErrorOf(tls);
-  const cipher = tls.getCipher().standardName;
   const protocol = tls.getProtocol() ?? 'TLS';
   tls.destroy();
   return {
     protocol,
-    cipher,
     chainError,
     nameError,
     chain: namesIn(certificate),
-    validTo: new Date(certificate.valid_to).toISOString(),
+    validTo: new Date(certificate.valid_to).toISOString().slice(0, 10),
   };
 }
 
@@ -183,8 +181,8 @@ export function judgeTls({ offered, handshake, error }: TlsSeen, context: TlsCon
     ]);
   }
   if (!handshake) return judgeNoHandshake(where, offered === true, error);
-  const { protocol, cipher, chainError, nameError, chain, validTo } = handshake;
-  const seen = `${protocol}, ${cipher}; certificate of ${chain.join(', issued by ')}, until ${validTo}`;
+  const { protocol, chainError, nameError, chain, validTo } = handshake;
+  const seen = `${protocol}; certificate of ${chain.join(', issued by ')}, until ${validTo}`;
   if (chainError === 'CERT_HAS_EXPIRED') {
     const fix = [
       {
