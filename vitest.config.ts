@@ -44,6 +44,7 @@ function oldestFolder(owner: string, name: string, folder: string) {
 const inProcess = (owner: string) =>
   ['conformance', 'login', 'bad-input', 'safety'].map((name) => `packages/${owner}/test/${name}.test.ts`);
 
+const packSetup = './test/consumers/src/vitest-pack.ts';
 const mysqlSetup = './test/servers/src/vitest-mysql.ts';
 const mysqlTests = [
   'packages/{mysql2,typeorm,knex,sequelize,redis,cli}/test/**/*.test.ts',
@@ -81,7 +82,15 @@ export default defineConfig({
         test: {
           name: 'all',
           include: ['packages/*/test/**/*.test.ts', 'test/*/test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', 'packages/prisma/**', ...mysqlTests],
+          exclude: ['**/node_modules/**', 'packages/prisma/**', 'test/consumers/**', ...mysqlTests],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'consumers',
+          globalSetup: [mysqlSetup, packSetup],
+          include: ['test/consumers/test/**/*.test.ts'],
         },
       },
       { extends: true, test: { name: 'mysql', globalSetup: [mysqlSetup], include: mysqlTests } },

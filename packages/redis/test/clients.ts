@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import Redis5 from 'ioredis-oldest';
 import { createClient } from 'redis';
 import { createClient as createClient5 } from 'redis-5';
+import { createClient as createClient6 } from 'redis-6';
 import { createClient as createClient4 } from 'redis-oldest';
 import { onTestFinished } from 'vitest';
 import type { RedisClient } from '../src/index.js';
@@ -26,7 +27,9 @@ const ioredis = (Client: typeof Redis | typeof Redis5): Open => {
   };
 };
 
-const nodeRedis = (create: typeof createClient | typeof createClient5 | typeof createClient4): Open => {
+type CreateClient = typeof createClient | typeof createClient6 | typeof createClient5 | typeof createClient4;
+
+const nodeRedis = (create: CreateClient): Open => {
   return (url) => {
     const client = (create as typeof createClient)({ url, socket: { reconnectStrategy: () => 20 } });
     client.on('error', () => {});
@@ -41,7 +44,7 @@ interface Disconnectable {
   disconnect(): Promise<void>;
 }
 
-/** The newest of each, and by them the oldest of the peer ranges. */
+/** The newest of each, and by them the lower end of each part of the peer ranges. */
 export const NEWEST: readonly [[string, Open], [string, Open]] = [
   ['ioredis', ioredis(Redis)],
   ['node-redis', nodeRedis(createClient)],
@@ -49,7 +52,8 @@ export const NEWEST: readonly [[string, Open], [string, Open]] = [
 export const ALL: readonly [string, Open][] = [
   ...NEWEST,
   ['ioredis 5.0', ioredis(Redis5)],
-  ['node-redis 5', nodeRedis(createClient5)],
+  ['node-redis 6.0', nodeRedis(createClient6)],
+  ['node-redis 5.0', nodeRedis(createClient5)],
   ['node-redis 4.2', nodeRedis(createClient4)],
 ];
 

@@ -20,6 +20,6 @@ const adapter = await createRdsIamAdapter({
   database: 'shop',
   iam,
 }).connect();
-const result = await adapter.queryRaw({ sql: 'select current_user as name', args: [], argTypes: [] });
+const result = await adapter.queryRaw({ sql: 'select current_user::text as name', args: [], argTypes: [] });
 console.log(JSON.stringify(result.rows));
 await adapter.dispose();

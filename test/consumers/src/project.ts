@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { copyFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -8,29 +8,45 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
-const compiler = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
+const newestCompiler = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
+
+/** How a program is compiled, where that is not as somebody begins a project today. */
+export interface CompilerSettings {
+  /** The path of the compiler within the project; without it the newest that there is. */
+  readonly compiler?: string;
+  /** `nodenext` unless this says otherwise. */
+  readonly module?: 'node16' | 'nodenext' | 'bundler';
+  /** Whether the declarations of packages are checked, too: ours are then to have no mistake. On unless this is false. */
+  readonly declarations?: boolean;
+}
 
 /** An empty project, as somebody would begin one, in which packages are installed with npm. */
 export class Project implements AsyncDisposable {
-  readonly #folder: string;
+  readonly folder: string;
 
   private constructor(folder: string) {
-    this.#folder = folder;
+    this.folder = folder;
   }
 
-  static async create(): Promise<Project> {
+  /** @param name - begins with the files of this folder of `projects/`, in place of an empty ES module package. */
+  static async create(name?: string): Promise<Project> {
     const folder = await mkdtemp(join(tmpdir(), 'rds-iam-consumer-'));
-    await writeFile(join(folder, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }\n');
+    if (name === undefined) {
+      await writeFile(join(folder, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }\n');
+    } else {
+      await cp(fileURLToPath(new URL(`../projects/${name}`, import.meta.url)), folder, { recursive: true });
+    }
     return new Project(folder);
   }
 
+  /** What the project's own package.json names is installed as well. */
   async install(...what: readonly string[]): Promise<void> {
-    await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...what], { cwd: this.#folder });
+    await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...what], { cwd: this.folder });
   }
 
   /** The names of all that is installed, scopes included. */
   async installed(): Promise<readonly string[]> {
-    const modules = join(this.#folder, 'node_modules');
+    const modules = join(this.folder, 'node_modules');
     const names = await readdir(modules);
     const scoped = names.filter((name) => name.startsWith('@'));
     const inScopes = await Promise.all(
@@ -39,47 +55,60 @@ export class Project implements AsyncDisposable {
     return [...names, ...inScopes.flat()];
   }
 
-  /** Runs a program of `programs/` in the project; what it printed. */
-  async run(program: string, environment: Readonly<Record<string, string>>): Promise<string> {
+  /** Runs a program of `programs/` in the project, which may not warn of anything; what it printed. */
+  async run(program: string, environment: Readonly<Record<string, string>>, node = process.execPath): Promise<string> {
     await this.#copy(program);
+    const { stdout, stderr } = await this.node([program], environment, node);
+    if (stderr !== '') throw new Error(`${program} said on stderr: ${stderr}`);
+    return stdout;
+  }
+
+  /** Runs Node.js in the project, of another version if its path is given; what it printed. */
+  async node(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    node = process.execPath,
+  ): Promise<{ readonly stdout: string; readonly stderr: string }> {
     const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...environment };
-    const { stdout } = await run(process.execPath, [program], { cwd: this.#folder, env, timeout: 20_000 });
-    return stdout.trim();
+    const { stdout, stderr } = await run(node, args, { cwd: this.folder, env, timeout: 60_000 }).catch((error) => {
+      throw new Error(`${args.join(' ')} failed\n${error.stdout}\n${error.stderr}`, { cause: error });
+    });
+    return { stdout: stdout.trim(), stderr: stderr.trim() };
   }
 
   /**
-   * Compiles a program of `programs/` with everything checked that it brings in, declarations of packages included; what
-   * the compiler says of it and of our declarations. What others ship is theirs to mend.
+   * Compiles a program of `programs/`, or files of the project, with everything checked that they bring in, declarations of
+   * packages included; what the compiler says of them and of our declarations. What others ship is theirs to mend.
    */
-  async compile(program: string): Promise<readonly string[]> {
-    const source = program.replace(/\.mjs$/, '.mts');
-    await this.#copy(program, source);
+  async compile(program: string | readonly string[], settings: CompilerSettings = {}): Promise<readonly string[]> {
+    const sources = typeof program === 'string' ? [program.replace(/\.mjs$/, '.mts')] : program;
+    if (typeof program === 'string') await this.#copy(program, sources[0]);
+    const { compiler, module = 'nodenext', declarations = true } = settings;
+    const resolution =
+      module === 'bundler' ? ['--module', 'esnext', '--moduleResolution', module] : ['--module', module];
     const options = [
-      '--noEmit',
-      '--strict',
-      '--skipLibCheck',
-      'false',
-      '--module',
-      'nodenext',
-      '--target',
-      'es2023',
-      '--types',
-      'node',
+      ...['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'],
+      ...['--skipLibCheck', String(!declarations), ...resolution],
+      ...['--target', 'es2022', '--lib', 'es2022', '--types', 'node'],
     ];
-    const said = await run(process.execPath, [compiler, ...options, '--lib', 'es2023,esnext.disposable', source], {
-      cwd: this.#folder,
-    }).then(
+    const path = compiler === undefined ? newestCompiler : join(this.folder, compiler);
+    const said = await run(process.execPath, [path, ...options, ...sources], { cwd: this.folder }).then(
       ({ stdout }) => stdout,
       ({ stdout }: { stdout: string }) => stdout,
     );
-    return said.split('\n').filter((line) => line.startsWith(source) || line.includes('node_modules/@rds-iam/'));
+    // A complaint that names no file is about the options.
+    return said
+      .split('\n')
+      .filter(
+        (line) => /node_modules\/@rds-iam\/|^error /.test(line) || sources.some((source) => line.startsWith(source)),
+      );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 
   async #copy(program: string, as = program): Promise<void> {
-    await copyFile(fileURLToPath(new URL(`../programs/${program}`, import.meta.url)), join(this.#folder, as));
+    await copyFile(fileURLToPath(new URL(`../programs/${program}`, import.meta.url)), join(this.folder, as));
   }
 }

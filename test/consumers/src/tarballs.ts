@@ -28,10 +28,18 @@ export async function withRange(folder: string, dependency: string): Promise<str
   return range === undefined || range === 'catalog:' ? dependency : `${dependency}@${range}`;
 }
 
+/** The lower ends of the range of a package's peer, one for each of its alternatives, the oldest first. */
+export async function oldestPeers(folder: string, peer: string): Promise<readonly string[]> {
+  const { peerDependencies = {} } = await manifest(folder);
+  const versions = peerDependencies[peer]?.match(/\d+\.\d+\.\d+[\w.-]*/g) ?? [];
+  return versions.map((version) => `${peer}@${version}`);
+}
+
 interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
 async function manifest(folder: string): Promise<Manifest> {
