@@ -96,9 +96,12 @@ function postgresVariables({ hostname, port, username, token }: SignedLogin, dat
 
 /** The clients of MySQL and MariaDB take an address and a password from variables, but TLS from a file only. */
 function mysqlVariables({ hostname, port, username, token }: SignedLogin, folder: string, ca: string, program: string) {
-  // The outermost quotes only are taken off, and a backslash has a meaning within them.
+  // Within quotes, only a quote with a backslash before it is not the end of them, and # begins a comment behind their end.
   const quoted = (value: string) =>
-    `"${value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r')}"`;
+    `"${value
+      .replace(/["'\\]/g, '\\$&')
+      .replaceAll('\n', '\\n')
+      .replaceAll('\r', '\\r')}"`;
   const lines = [
     ...['[client]', `host=${quoted(hostname)}`, `port=${port}`, `user=${quoted(username)}`, 'protocol=tcp'],
     `ssl-ca=${quoted(ca)}`,

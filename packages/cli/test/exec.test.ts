@@ -3,20 +3,11 @@ import { createRequire } from 'node:module';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Emulator, startEmulator } from '@rds-iam/emulator';
-import { type MariadbServer, type PostgresServer, startDns, startMariadb, startPostgres } from '@rds-iam/test-servers';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  askingDns,
-  CREDENTIALS,
-  has,
-  hasTerminal,
-  KEYS,
-  rdsIam,
-  start,
-  startInTerminal,
-  tool,
-} from './command-line.js';
+import { type Engine, type Stack, startStack } from '@rds-iam/conformance';
+import { startDns } from '@rds-iam/test-servers';
+import mysql from 'mysql2/promise';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { askingDns, has, hasTerminal, KEYS, rdsIam, start, startInTerminal, tool } from './command-line.js';
 import { startSlowCredentials } from './slow-credentials.js';
 
 const require = createRequire(import.meta.url);
@@ -223,43 +214,46 @@ describe('exec and the environment', () => {
   });
 });
 
-describe('exec on PostgreSQL', () => {
-  let server: PostgresServer;
-  let emulator: Emulator;
-  const ca = join(scratch, '..', `rds-iam-exec-ca-${process.pid}.pem`);
+/** A database of an engine behind the emulator, and what `exec` needs to log in there. */
+function stackOf(engine: Engine) {
+  let stack: Stack;
+  const ca = join(tmpdir(), `rds-iam-exec-ca-${engine}-${process.pid}.pem`);
   beforeAll(async () => {
-    server = await startPostgres();
-    const admin = await server.connectAsSuperuser();
-    await admin.query('create role app login');
-    await admin.query('create database shop owner app');
-    await admin.end();
-    const upstream = { hostname: server.hostname, port: server.port };
-    emulator = await startEmulator({ upstream, region: 'eu-west-1', accessKeys: [CREDENTIALS] });
-    writeFileSync(ca, emulator.ca);
+    stack = await startStack(engine);
+    writeFileSync(ca, stack.emulator.ca);
   });
   afterAll(async () => {
-    await emulator?.close();
-    await server?.close();
+    await stack?.[Symbol.asyncDispose]();
     rmSync(ca, { force: true });
   });
-  const at = () => ['--ca', ca, `postgres://app@localhost:${emulator.port}/shop`];
+  return {
+    stack: () => stack,
+    ca,
+    url: () => `${engine}://${stack.username}@localhost:${stack.emulator.port}/${stack.database}`,
+  };
+}
+
+describe('exec on PostgreSQL', () => {
+  const { stack, ca, url } = stackOf('postgres');
+  const at = () => ['--ca', ca, url()];
   const query = "select current_user || ' in ' || current_database()";
+  const found = () => `${stack().username} in ${stack().database}\n`;
 
   test.skipIf(!has('psql'))('psql, by its variables and by the URL', async () => {
     for (const command of [
       ['psql', '-Atc', query],
       ['sh', '-c', `psql "$DATABASE_URL" -Atc "${query}"`],
     ]) {
-      expect(await exec([...at(), '--', ...command])).toEqual({ exitCode: 0, stdout: 'app in shop\n', stderr: '' });
+      expect(await exec([...at(), '--', ...command])).toEqual({ exitCode: 0, stdout: found(), stderr: '' });
     }
   });
 
   test.skipIf(!has('psql'))('psql sends no token to a server that another CA vouches for', async () => {
-    const refused = emulator.stats.refused;
+    const { refused, accepted } = stack().emulator.stats;
     const { exitCode, stderr } = await exec([...at().slice(2), '--', 'psql', '-Atc', query]);
     expect(stderr).toContain('certificate verify failed');
     expect(exitCode).toBe(2);
-    expect(emulator.stats.refused).toEqual(refused);
+    expect(stack().emulator.stats).toMatchObject({ refused, accepted });
   });
 
   test('a Node.js program, by the URL', async () => {
@@ -271,46 +265,41 @@ describe('exec on PostgreSQL', () => {
         console.log((await client.query("${query} as who")).rows[0].who);
         await client.end();
       })();`;
-    expect(await exec([...at(), ...node(code)])).toMatchObject({ exitCode: 0, stdout: 'app in shop\n' });
+    expect(await exec([...at(), ...node(code)])).toMatchObject({ exitCode: 0, stdout: found() });
   });
 });
 
 describe('exec on MySQL and MariaDB', () => {
-  let server: MariadbServer;
-  let emulator: Emulator;
-  const ca = join(scratch, '..', `rds-iam-exec-mysql-ca-${process.pid}.pem`);
-  beforeAll(async () => {
-    server = await startMariadb();
-    const admin = await server.connectAsSuperuser();
-    await admin.query("create user app@'%' identified by ''");
-    await admin.query('create user ?@? identified by ?', [ODD_NAME, '%', '']);
-    await admin.query('create database shop');
-    await admin.query("grant all on shop.* to app@'%'");
-    await admin.end();
-    const upstream = { hostname: server.hostname, port: server.port };
-    emulator = await startEmulator({ engine: 'mysql', upstream, region: 'eu-west-1', accessKeys: [CREDENTIALS] });
-    writeFileSync(ca, emulator.ca);
-  });
-  afterAll(async () => {
-    await emulator?.close();
-    await server?.close();
-    rmSync(ca, { force: true });
-  });
-  const at = () => ['--ca', ca, `mysql://app@localhost:${emulator.port}/shop`];
+  const { stack, ca, url } = stackOf('mysql');
+  const at = () => ['--ca', ca, url()];
+  const found = () => `${stack().username}@%\n`;
 
   test.skipIf(!has('mariadb'))('the mariadb client', async () => {
-    const outcome = await exec([...at(), '--', 'mariadb', '-Ne', 'select current_user()', 'shop']);
-    expect(outcome).toEqual({ exitCode: 0, stdout: 'app@%\n', stderr: '' });
+    const outcome = await exec([...at(), '--', 'mariadb', '-Ne', 'select current_user()', stack().database]);
+    expect(outcome).toEqual({ exitCode: 0, stdout: found(), stderr: '' });
+  });
+
+  test.skipIf(!has('mariadb'))('the mariadb client, as a user whose name an option file could misread', async () => {
+    const { upstream, emulator } = stack();
+    const login = { host: upstream.hostname, port: upstream.port, ...inject('mysql').superuser };
+    const admin = await mysql.createConnection(login);
+    await admin.query('create user ?@? identified by ?', [ODD_NAME, '%', '']);
+    const where = ['--hostname', 'localhost', '--port', String(emulator.port), '--engine', 'mysql'];
+    const query = ['mariadb', '--skip-column-names', '--raw', '-e', 'select current_user()'];
+    const outcome = await exec(['--ca', ca, ...where, '--username', ODD_NAME, '--', ...query]);
+    await admin.query('drop user ?@?', [ODD_NAME, '%']);
+    await admin.end();
+    expect(outcome).toEqual({ exitCode: 0, stdout: `${ODD_NAME}@%\n`, stderr: '' });
   });
 
   test.skipIf(!has('mariadb'))(
     'the mariadb client sends no token to a server that another CA vouches for',
     async () => {
-      const { refused, accepted } = emulator.stats;
+      const { refused, accepted } = stack().emulator.stats;
       const { exitCode, stderr } = await exec([...at().slice(2), '--', 'mariadb', '-e', 'select 1']);
       expect(stderr).toMatch(/TLS\/SSL error/);
       expect(exitCode).toBe(1);
-      expect(emulator.stats).toMatchObject({ refused, accepted });
+      expect(stack().emulator.stats).toMatchObject({ refused, accepted });
     },
   );
 
@@ -324,6 +313,6 @@ describe('exec on MySQL and MariaDB', () => {
         console.log((await connection.query('select current_user() as who'))[0][0].who);
         await connection.end();
       })();`;
-    expect(await exec([...at(), ...node(code)])).toEqual({ exitCode: 0, stdout: 'app@%\n', stderr: '' });
+    expect(await exec([...at(), ...node(code)])).toEqual({ exitCode: 0, stdout: found(), stderr: '' });
   });
 });
