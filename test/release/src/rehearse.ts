@@ -1,5 +1,5 @@
-// A release up to the point where it would be published, in a copy of the work tree as it stands: the versions and the
-// changelogs, the build, the tarballs, and what somebody does first who installs them. Nothing of it is left behind.
+// A release in a copy of the work tree as it stands, to a registry on this machine: the versions and the changelogs, the
+// build, what is published and tagged, and what somebody does first who installs it. Nothing of it is left behind.
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Engine, provideServer } from '@rds-iam/test-servers';
+import { type PublishedVersion, type Registry, startRegistry } from './registry.js';
 
 const exec = promisify(execFile);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -16,22 +17,30 @@ const SMOKE: readonly (readonly [engine: Engine, ...programs: string[]])[] = [
   ['mysql', 'mysql2.mjs', 'mysql2.cjs'],
 ];
 
+const GIT_SETTINGS = [
+  ['user.name', 'rehearsal'],
+  ['user.email', 'rehearsal@example.com'],
+  ['commit.gpgsign', 'false'],
+  ['tag.gpgsign', 'false'],
+] as const;
+
 interface Manifest {
   readonly name: string;
   readonly version: string;
-  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly publishConfig?: { provenance?: boolean };
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'rds-iam-rehearsal-'));
 const treeBefore = await workTree();
 try {
   const copy = await step('copied the work tree', () => copyTree(join(folder, 'repository')));
-  await step('installed its dependencies', () => pnpm(copy, 'install', '--frozen-lockfile', '--prefer-offline'));
+  await step('installed its dependencies', () => pnpm(copy, ['install', '--frozen-lockfile', '--prefer-offline']));
   const version = await step('made the next version and its changelogs', () => makeVersion(copy));
-  await step('the pull request of the version would pass lint', () => pnpm(copy, 'run', 'lint'));
-  const tarballs = await step('built and packed every package', () => packCopy(copy));
-  for (const [name, tarball] of tarballs) await checkTarball(name, tarball, version);
-  const project = await step('installed the tarballs with npm', () => installAll(tarballs));
+  await step('the pull request of the version would pass lint', () => pnpm(copy, ['run', 'lint']));
+  await using registry = await startRegistry(await configuredRegistry(), isOurs);
+  await step('built, published and tagged every package', () => release(copy, version, registry));
+  for (const each of registry.published.values()) await checkPublished(each, version);
+  const project = await step('installed them with npm', () => installAll(registry));
   for (const [engine, ...names] of SMOKE) {
     await step(`logged in to ${engine} with ${names.join(' and ')}`, () => logIn(project, engine, names));
   }
@@ -58,18 +67,19 @@ async function copyTree(copy: string): Promise<string> {
     await mkdir(dirname(join(copy, file)), { recursive: true });
     await cp(join(root, file), join(copy, file), { verbatimSymlinks: true });
   }
-  const git = (...args: string[]) =>
-    run(copy, 'git', ['-c', 'user.name=rehearsal', '-c', 'user.email=rehearsal@example.com', ...args]);
+  const git = (...args: string[]) => run(copy, 'git', args);
   await git('init', '--quiet', '--initial-branch=main');
+  // Of this repository only, whatever the user has; tags need a name, too.
+  for (const [name, value] of GIT_SETTINGS) await git('config', name, value);
   await git('add', '--all');
-  await git('-c', 'commit.gpgsign=false', 'commit', '--quiet', '--no-verify', '--message=rehearsal');
+  await git('commit', '--quiet', '--no-verify', '--message=rehearsal');
   return copy;
 }
 
 async function makeVersion(copy: string): Promise<string> {
   const published = await readdir(join(copy, 'packages'));
   const before = await readManifest(join(copy, 'packages/core/package.json'));
-  await pnpm(copy, 'run', 'version-packages');
+  await pnpm(copy, ['run', 'version-packages']);
   const changesets = (await readdir(join(copy, '.changeset'))).filter(
     (name) => !/^(README\.md|config\.json)$/.test(name),
   );
@@ -89,39 +99,62 @@ async function makeVersion(copy: string): Promise<string> {
   return version;
 }
 
-async function packCopy(copy: string): Promise<ReadonlyMap<string, string>> {
-  const into = join(folder, 'tarballs');
-  await mkdir(into);
-  // That of the copy, which packs what it stands beside.
-  const { packAll }: typeof import('../../consumers/src/tarballs.js') = await import(
-    join(copy, 'test/consumers/src/tarballs.ts')
-  );
-  return packAll(into);
+/** As the workflow does it, but that npm makes provenance in a workflow only. */
+async function release(copy: string, version: string, registry: Registry): Promise<void> {
+  const names: string[] = [];
+  for (const name of await readdir(join(copy, 'packages'))) {
+    const file = join(copy, 'packages', name, 'package.json');
+    const manifest = await readManifest(file);
+    names.push(manifest.name);
+    delete manifest.publishConfig?.provenance;
+    await writeFile(file, JSON.stringify(manifest, null, 2));
+  }
+  await pnpm(copy, ['run', 'release'], await forNpm(registry));
+  const tags = (await run(copy, 'git', ['tag'])).trim().split('\n');
+  const missing = names.filter((name) => !tags.includes(`${name}@${version}`) || !registry.published.has(name));
+  if (missing.length > 0) throw new Error(`these were not published and tagged: ${missing.join(', ')}`);
 }
 
-/** What pnpm has made of a manifest: ranges that npm understands, of the new version between our own packages. */
-async function checkTarball(name: string, tarball: string, version: string): Promise<void> {
-  const { stdout } = await exec('tar', ['-xzOf', tarball, 'package/package.json']);
-  const { dependencies = {}, ...manifest }: Manifest = JSON.parse(stdout);
-  if (manifest.version !== version) throw new Error(`${name} was packed as ${manifest.version}, not ${version}`);
+/** What pnpm has made of a package: what was built, and ranges that npm understands. */
+async function checkPublished({ name, dependencies = {}, tarball, ...manifest }: PublishedVersion, version: string) {
+  if (manifest.version !== version) throw new Error(`${name} was published as ${manifest.version}, not ${version}`);
   for (const [dependency, range] of Object.entries(dependencies)) {
-    if (/^(workspace|catalog):/.test(range)) throw new Error(`${name} depends on ${dependency}@${range}`);
-    if (!/^(@rds-iam\/|rds-iam$)/.test(dependency)) continue;
-    if (range !== `^${version}`) throw new Error(`${name} depends on ${dependency}@${range}, not ^${version}`);
+    const wanted = isOurs(dependency) ? range === `^${version}` : !/^(workspace|catalog):/.test(range);
+    if (!wanted) throw new Error(`${name} depends on ${dependency}@${range}`);
+  }
+  const file = join(folder, 'published.tgz');
+  await writeFile(file, tarball);
+  const files = await run(folder, 'tar', ['-tzf', file]);
+  for (const wanted of ['package/dist/', 'package/README.md', 'package/LICENSE']) {
+    if (!files.includes(wanted)) throw new Error(`${name} was published without ${wanted}`);
   }
 }
 
-async function installAll(tarballs: ReadonlyMap<string, string>): Promise<string> {
+function isOurs(name: string): boolean {
+  return name === 'rds-iam' || name.startsWith('@rds-iam/');
+}
+
+async function installAll(registry: Registry): Promise<string> {
   const project = join(folder, 'project');
   await cp(programs, project, { recursive: true });
   await writeFile(join(project, 'package.json'), '{ "name": "project", "private": true }\n');
-  // Nothing is published yet, so what these depend on is named, too.
-  const wanted = ['@rds-iam/core', '@rds-iam/emulator', '@rds-iam/pg', '@rds-iam/mysql2', 'rds-iam'];
-  const files = wanted.map((name) => tarballs.get(name) ?? '');
-  await run(project, 'npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...files, 'pg', 'mysql2']);
-  const { stdout } = await exec('npm', ['ls', '--all', '--json'], { cwd: project });
-  if (/"problems"/.test(stdout)) throw new Error(`npm finds something wrong in what it installed: ${stdout}`);
+  const wanted = ['@rds-iam/emulator', '@rds-iam/pg', 'pg', '@rds-iam/mysql2', 'mysql2', 'rds-iam'];
+  const npm = async (...args: string[]) => run(project, 'npm', args, await forNpm(registry));
+  await npm('install', '--no-audit', '--no-fund', '--ignore-scripts', ...wanted);
+  const problems: unknown = JSON.parse(await npm('ls', '--all', '--json')).problems;
+  if (problems) throw new Error(`npm finds something wrong in what it installed: ${JSON.stringify(problems)}`);
   return project;
+}
+
+async function configuredRegistry(): Promise<string> {
+  return (await run(root, 'npm', ['config', 'get', 'registry'])).trim().replace(/\/?$/, '/');
+}
+
+/** What has npm use a registry, with a token as it wants one, and keep nothing in the user's cache. */
+async function forNpm({ url }: Registry): Promise<NodeJS.ProcessEnv> {
+  const userconfig = join(folder, 'npmrc');
+  await writeFile(userconfig, `${url.replace('http:', '')}:_authToken=rehearsal\n`);
+  return { npm_config_registry: url, npm_config_userconfig: userconfig, npm_config_cache: join(folder, 'npm-cache') };
 }
 
 async function logIn(project: string, engine: Engine, names: readonly string[]): Promise<void> {
@@ -137,15 +170,15 @@ async function askVersion(project: string, version: string): Promise<void> {
 }
 
 /** The pnpm that runs this, if one does. */
-async function pnpm(cwd: string, ...args: string[]): Promise<void> {
+async function pnpm(cwd: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<void> {
   const own = process.env['npm_execpath'];
-  if (own && /pnpm/.test(own)) await run(cwd, process.execPath, [own, ...args]);
-  else await run(cwd, 'npx', ['--yes', 'pnpm@10', ...args]);
+  if (own && /pnpm/.test(own)) await run(cwd, process.execPath, [own, ...args], environment);
+  else await run(cwd, 'npx', ['--yes', 'pnpm@10', ...args], environment);
 }
 
 async function run(cwd: string, command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
   // Without the settings that pnpm gives to the programs that it runs, of which npm warns.
-  const inherited = Object.entries(process.env).filter(([name]) => !/^npm_(config|package|lifecycle)_/i.test(name));
+  const inherited = Object.entries(process.env).filter(([name]) => !/^npm_(config|package|lifecycle)_/.test(name));
   const env = { ...Object.fromEntries(inherited), NO_COLOR: '1', ...environment };
   try {
     return (await exec(command, args, { cwd, env, maxBuffer: 2 ** 26, timeout: 300_000 })).stdout;

@@ -1,0 +1,75 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What npm publishes of a version. */
+export interface PublishedVersion {
+  readonly name: string;
+  readonly version: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly tarball: Buffer;
+}
+
+/** A package registry on loopback, which takes what is published and for all else leads to the one behind it. */
+export interface Registry extends AsyncDisposable {
+  /** Ends in a slash. */
+  readonly url: string;
+  /** By the names of the packages. */
+  readonly published: ReadonlyMap<string, PublishedVersion>;
+}
+
+/** What npm sends, and gets back without the attachments. */
+interface Packument {
+  readonly name: string;
+  readonly versions: Readonly<Record<string, Omit<PublishedVersion, 'tarball'>>>;
+  readonly _attachments?: Readonly<Record<string, { readonly data: string }>>;
+}
+
+/**
+ * @param upstream - the URL of the registry that has everything else
+ * @param isOurs - the packages that are never asked for there
+ */
+export async function startRegistry(upstream: string, isOurs: (name: string) => boolean): Promise<Registry> {
+  const published = new Map<string, PublishedVersion>();
+  const packuments = new Map<string, Packument>();
+  const tarballs = new Map<string, Buffer>();
+  const server = createServer(async (request, response) => {
+    const path = decodeURIComponent(new URL(request.url ?? '', 'http://localhost').pathname.slice(1));
+    const json = (status: number, body: unknown) =>
+      void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    if (request.method === 'PUT') {
+      const { _attachments: attachments = {}, ...packument }: Packument = JSON.parse(await bodyOf(request));
+      const [version] = Object.values(packument.versions);
+      const [attached] = Object.entries(attachments);
+      if (!version || !attached) return json(400, { error: 'nothing to publish' });
+      const tarball = Buffer.from(attached[1].data, 'base64');
+      packuments.set(packument.name, packument);
+      tarballs.set(`${packument.name}/-/${attached[0]}`, tarball);
+      published.set(packument.name, { ...version, tarball });
+      return json(201, { ok: true });
+    }
+    const packument = packuments.get(path);
+    if (packument) return json(200, packument);
+    const tarball = tarballs.get(path);
+    if (tarball) return void response.end(tarball);
+    if (isOurs(path)) return json(404, { error: 'not_found' });
+    response.writeHead(307, { location: new URL(request.url?.slice(1) ?? '', upstream).href }).end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    published,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
