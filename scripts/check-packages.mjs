@@ -1,6 +1,6 @@
 // Packs every package as it would be published and checks the tarballs: what is in them and that it stays small, that the
 // manifest says where it comes from, that publint and are-the-types-wrong find nothing, and that both module formats load.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -104,7 +104,11 @@ function checkTool(tarballs) {
   const npx = (...args) => run('npx', ['--no-install', 'rds-iam', ...args], { cwd: project, env });
   // Without pnpm's settings, which npm warns of.
   const inherited = Object.entries(process.env).filter(([name]) => !/^npm_config_/i.test(name));
-  const keys = { AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'made up' };
+  const keys = {
+    AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
+    AWS_SECRET_ACCESS_KEY: 'made up',
+    AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+  };
   const env = { ...Object.fromEntries(inherited), ...keys };
   const hostname = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
   const token = npx('token', `postgres://app@${hostname}`);
@@ -113,12 +117,20 @@ function checkTool(tarballs) {
   if (ran.trim() !== hostname) throw new Error('npx rds-iam exec does not run a program');
   if (npx('--help') !== npx('help')) throw new Error('npx rds-iam --help is not what the parser says');
   if (!npx('emulate', '--help').includes('--listen-port')) throw new Error('npx rds-iam emulate has no help');
-  // What it looks with is in packages of its own; to go without any setting is a wrong use of it.
-  const doctor = spawnSync('npx', ['--no-install', 'rds-iam', 'doctor', '--engine', 'mysql', '--json'], {
-    cwd: project,
-    env,
-  });
-  if (doctor.status !== 2) throw new Error(`npx rds-iam doctor does not run: ${doctor.stderr}`);
+  // What the doctor looks with is in packages of its own, and nobody listens on that port.
+  const examined = exitCodeOf(() =>
+    npx('doctor', '--timeout', '1', 'postgres://app@127.0.0.1:9', '--region', 'eu-west-1'),
+  );
+  if (examined !== 1) throw new Error(`npx rds-iam doctor ends with ${examined}`);
+}
+
+function exitCodeOf(runs) {
+  try {
+    runs();
+    return 0;
+  } catch (error) {
+    return error.status;
+  }
 }
 
 function weigh(path) {

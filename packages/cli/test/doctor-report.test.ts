@@ -36,6 +36,8 @@ function asOnRds(printed: string, port: number): string {
 describe('the report', () => {
   test('of a login that fails is the one in the README', async () => {
     const [, block = ''] = /```console\n\$ rds-iam doctor [^\n]*\n([\s\S]*?)```/.exec(readme) ?? [];
+    // No other run is shown, which nothing would hold to what is true.
+    expect(readme.match(/```console/g)).toHaveLength(1);
     await using world = await startWorld(
       { ...rdsLike(), accessKeys: [{ ...CREDENTIALS, usernames: ['somebody-else'] }] },
       { iam: { SimulatePrincipalPolicy: simulated('implicitDeny') } },

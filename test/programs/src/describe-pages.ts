@@ -10,6 +10,8 @@ import { makeCommands, missingClients } from './shell.js';
 
 /** Blocks that tests of their own take: an error's text by its code, the lines that a program prints. */
 const CHECKED_ELSEWHERE = ['docs/troubleshooting.md'];
+/** Pages that show a terminal, with a run that fails, say. A test of the package compares it with a real run. */
+const TERMINALS_CHECKED_ELSEWHERE = ['packages/cli/README.md'];
 
 /** Runs all blocks of these pages, page by page, each in the order of its page. */
 export function describePages(pages: readonly string[]): void {
@@ -42,6 +44,10 @@ export function describePages(pages: readonly string[]): void {
       const named = `line ${block.line}: ${block.language} ${block.words.join(' ')}`;
       if (block.language === 'text') {
         if (!CHECKED_ELSEWHERE.includes(page)) test(named, () => expectPrinted(block, printed));
+        continue;
+      }
+      if (block.language === 'console') {
+        test(named, () => expect(TERMINALS_CHECKED_ELSEWHERE).toContain(page));
         continue;
       }
       test.skipIf(block.language === 'sh' && missingClients(block.code).length > 0)(named, async () => {
