@@ -23,14 +23,14 @@ export interface Block {
   readonly notRun: string | undefined;
 }
 
-/** Every page of the repository, by its path from the root; not those that are generated. */
+/** Every page of the repository, by its path from the root; not those that are generated, as the reports of the API. */
 export const pages: readonly string[] = execFileSync(
   'git',
   ['ls-files', '--cached', '--others', '--exclude-standard', '--deduplicate', '*.md'],
   { cwd: root, encoding: 'utf8' },
 )
   .split('\n')
-  .filter(Boolean);
+  .filter((page) => page !== '' && !page.endsWith('.api.md'));
 
 export function read(page: string): Root {
   return fromMarkdown(readFileSync(join(root, page), 'utf8'), {

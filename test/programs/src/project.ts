@@ -6,6 +6,15 @@ const FILES: Readonly<Record<string, string>> = {
   'migrations/.keep': '',
   'prisma/migrations/.keep': '',
   'prisma/schema.prisma': 'datasource db {\n provider = "postgresql"\n}\n',
+  'knexfile.js': `export default {
+  client: process.env.DATABASE_URL.startsWith('mysql') ? 'mysql2' : 'pg',
+  connection: process.env.DATABASE_URL,
+};
+`,
+  'data-source.js': `import { DataSource } from 'typeorm';
+export default new DataSource({ type: 'postgres', url: process.env.DATABASE_URL, migrations: ['migrations/*.js'] });
+`,
+  'config/config.json': JSON.stringify({ production: { use_env_variable: 'DATABASE_URL', dialect: 'postgres' } }),
   'drizzle/meta/_journal.json': JSON.stringify({ version: '7', dialect: 'postgresql', entries: [] }),
 };
 

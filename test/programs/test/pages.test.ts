@@ -59,7 +59,8 @@ describe.each(pages)('%s', (page) => {
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     const text = readFileSync(join(root, page), 'utf8');
     for (const [, name = ''] of text.matchAll(/npx pnpm@10 ([\w:]+)/g)) {
-      expect(['install', ...Object.keys(scripts)]).toContain(name);
+      const isProgram = name === 'install' || existsSync(join(root, 'node_modules/.bin', name));
+      expect(isProgram || name in scripts, name).toBe(true);
     }
   });
 
