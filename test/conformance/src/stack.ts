@@ -21,6 +21,14 @@ export interface Stack extends AsyncDisposable {
   readonly database: string;
   /** Quick to try again, as nobody waits for a real server here. */
   readonly iam: RdsIamOptions & { readonly enabled?: true };
+  /** What a user of a driver would configure to log in. */
+  readonly config: {
+    readonly host: string;
+    readonly port: number;
+    readonly user: string;
+    readonly database: string;
+    readonly iam: Stack['iam'];
+  };
   /** The database itself, past the emulator, where no password is needed. */
   readonly upstream: { readonly hostname: string; readonly port: number };
   /** How many sessions the database has of the user. */
@@ -39,17 +47,19 @@ export async function startStack(engine: Engine, options: Partial<EmulatorOption
   const username = `app_${randomBytes(4).toString('hex')}`;
   const { upstream, database, sessions, dropUser } = await DATABASES[engine](username);
   const emulator = await startEmulator({ engine, upstream, region: REGION, accessKeys: [CREDENTIALS], ...options });
+  const iam = {
+    region: REGION,
+    credentials: CREDENTIALS,
+    ca: emulator.ca,
+    retry: { baseDelayMs: 1, maxDelayMs: 5 },
+  };
   return {
     emulator,
     username,
     database,
     upstream,
-    iam: {
-      region: REGION,
-      credentials: CREDENTIALS,
-      ca: emulator.ca,
-      retry: { baseDelayMs: 1, maxDelayMs: 5 },
-    },
+    iam,
+    config: { host: 'localhost', port: emulator.port, user: username, database, iam },
     sessions: () => sessions(username),
     async [Symbol.asyncDispose]() {
       await emulator.close();
