@@ -15,6 +15,7 @@ export interface Classification {
   readonly engine?: 'mysql';
 }
 
+/** A cause that the words of a refusal give away. */
 export type Hint = 'token-refused' | 'no-rds-iam' | 'plaintext-refused' | 'no-tls' | 'proxy-secret' | 'name-not-found';
 
 type Outcome = Omit<Classification, 'evidence' | 'engine'>;

@@ -9,6 +9,7 @@ export interface Endpoint {
   readonly username: string;
 }
 
+/** What the name of an RDS endpoint tells. */
 export interface RdsHostname {
   readonly region: string;
   readonly partition: string;
@@ -31,10 +32,12 @@ const PARTITIONS: readonly (readonly [prefix: string, partition: string])[] = [
 /** Longer than any chain in use; a resolver's own limit is of the same order. */
 const MAX_CNAMES = 16;
 
+/** Whether a text has the shape of a region's name, as `eu-west-1` has; not whether there is such a region. */
 export function isRegion(value: string): boolean {
   return REGION.test(value);
 }
 
+/** The partition of a region, as it begins an ARN: `aws`, `aws-cn`, `aws-us-gov` and so on. */
 export function partitionOf(region: string): string {
   return PARTITIONS.find(([prefix]) => region.startsWith(prefix))?.[1] ?? 'aws';
 }
@@ -109,6 +112,7 @@ async function firstAlias(name: string, hostname: string, resolveCname: ResolveC
   }
 }
 
+/** Checks where a user logs in, for an adapter that wants an error early. @throws RdsIamError `ERR_RDS_IAM_CONFIG` */
 export function checkEndpoint({ hostname, port, username }: Endpoint): void {
   if (typeof hostname !== 'string' || hostname === '') {
     throw configError(

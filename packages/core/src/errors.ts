@@ -82,6 +82,7 @@ export function isRdsIamError(value: unknown): value is RdsIamError {
   );
 }
 
+/** An `ERR_RDS_IAM_CONFIG`, for an adapter that refuses an option of its own. */
 export function configError(message: string, cause?: unknown): RdsIamError {
   return new RdsIamError('ERR_RDS_IAM_CONFIG', message, cause === undefined ? {} : { cause });
 }

@@ -26,6 +26,7 @@ export interface Login {
 
 export type Engine = 'postgres' | 'mysql';
 
+/** What an adapter knows of the one connection that it opens. */
 export interface ConnectOptions {
   /** What is behind the endpoint: how many connections per second it admits differs. */
   readonly engine?: Engine;

@@ -10,6 +10,7 @@ export interface CertificateAuthority {
   issue(options: CertificateOptions): Promise<IssuedCertificate>;
 }
 
+/** What a certificate is for, and when. */
 export interface CertificateOptions {
   /** DNS names and IP addresses that the certificate is for; at least one. */
   readonly hostnames: readonly string[];
@@ -19,6 +20,7 @@ export interface CertificateOptions {
   readonly notAfter?: Date;
 }
 
+/** A certificate with its key, for `tls.createServer`. */
 export interface IssuedCertificate {
   /** PEM. */
   readonly cert: string;

@@ -1,0 +1,68 @@
+// A reference of all that the packages export, from their TSDoc, as Markdown in docs/api. TypeDoc needs a TypeScript of
+// its own, older than the workspace's. Whatever it warns of is an error.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Converter } from 'typedoc';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The source of each entry point, which is what a package's `exports` has for the workspace itself, and its import name. */
+const entries = readdirSync(join(root, 'packages')).flatMap((folder) => {
+  const manifest = join(root, 'packages', folder, 'package.json');
+  if (!existsSync(manifest)) return [];
+  const { name, exports } = JSON.parse(readFileSync(manifest, 'utf8'));
+  return Object.entries(exports)
+    .filter(([, entry]) => entry['@rds-iam/source'])
+    .map(([subpath, entry]) => ({
+      source: join(root, 'packages', folder, entry['@rds-iam/source']),
+      name: join(name, subpath),
+      package: name,
+    }));
+});
+
+/** Has each module called what it is imported by, and not the path of its source. */
+function namedByImport(app) {
+  const names = new Map(
+    entries.map(({ source, name }) => [relative(root, source).replace(/(?:\/index)?\.ts$/, ''), name]),
+  );
+  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
+    for (const module of project.children ?? []) module.name = names.get(module.name) ?? module.name;
+  });
+}
+
+/** @type {Partial<import('typedoc').TypeDocOptions & import('typedoc-plugin-markdown').PluginOptions>} */
+export default {
+  name: 'rds-iam',
+  entryPoints: entries.map(({ source }) => source),
+  tsconfig: fileURLToPath(new URL('tsconfig.json', import.meta.url)),
+  basePath: root,
+  displayBasePath: root,
+  out: process.env.API_REFERENCE_FOLDER ?? join(root, 'docs/api'),
+  plugin: ['typedoc-plugin-markdown', namedByImport],
+  readme: 'none',
+  router: 'module',
+  excludeInternal: true,
+  excludePrivate: true,
+  disableSources: true,
+  validation: { notExported: true, invalidLink: true, rewrittenLink: true, notDocumented: true },
+  // Without it, only those of the package in this folder.
+  packagesRequiringDocumentation: [...new Set(entries.map(({ package: name }) => name))],
+  requiredToBeDocumented: ['Class', 'Function', 'Interface', 'TypeAlias', 'Variable'],
+  // As the driver or the client has them.
+  intentionallyNotDocumented: [
+    '@rds-iam/mysql2.AddNode.add',
+    '@rds-iam/mysql2.PoolCluster.add',
+    '@rds-iam/mysql2/promise.PoolCluster.add',
+    '@rds-iam/pg.Pool.connect',
+    '@rds-iam/pg.Pool.end',
+    '@rds-iam/redis.IoredisClient.eval',
+    '@rds-iam/redis.IoredisClient.once',
+    '@rds-iam/redis.NodeRedisClient.eval',
+    '@rds-iam/redis.NodeRedisClient.once',
+    '@rds-iam/core.LoginReader.Assembler.__type.add',
+    '@rds-iam/core.LoginReader.constructor.Assembler.__type.add',
+  ],
+  treatWarningsAsErrors: true,
+  treatValidationWarningsAsErrors: true,
+};
