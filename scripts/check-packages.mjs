@@ -119,7 +119,7 @@ function checkTool(tarballs) {
   if (!npx('emulate', '--help').includes('--listen-port')) throw new Error('npx rds-iam emulate has no help');
   // What the doctor looks with is in packages of its own, and nobody listens on that port.
   const examined = exitCodeOf(() =>
-    npx('doctor', '--timeout', '1', 'postgres://app@127.0.0.1:9', '--region', 'eu-west-1'),
+    npx('doctor', '--timeout', '20', 'postgres://app@127.0.0.1:9', '--region', 'eu-west-1'),
   );
   if (examined !== 1) throw new Error(`npx rds-iam doctor ends with ${examined}`);
 }

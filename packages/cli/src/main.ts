@@ -148,7 +148,11 @@ ${EXIT_CODES}`,
       DOCTOR_EXIT_CODES,
     ),
   )
-    .option('--timeout <seconds>', 'for each question to the network or to AWS; a login has twice that', '5')
+    .option(
+      '--timeout <seconds>',
+      'for each question to the network or to AWS; credentials and a login have twice that',
+      '5',
+    )
     .option('--json', 'as one JSON document')
     .action(async (url: string | undefined, flags: Flags & JsonFlag & { readonly timeout: string }) => {
       nothingBehind();

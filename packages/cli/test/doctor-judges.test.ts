@@ -179,6 +179,7 @@ describe('the version', () => {
     isAurora: false,
     engineName: undefined,
     loggedIn: false,
+    upgrade: 'aws rds modify-db-instance --db-instance-identifier mydb',
   } as const;
 
   test.each([
@@ -245,6 +246,22 @@ describe('the verdict', () => {
     expect(judgeAll([notChecked('login', '')])).toEqual({ works: false, cause: undefined, exitCode: 1 });
     expect(judgeAll([failed('tcp', '', [cause]), notChecked('login', '')])).toMatchObject({ cause, exitCode: 1 });
     expect(judgeAll([failed('credentials', '', [cause])]).exitCode).toBe(3);
+  });
+
+  test('a wrong clock comes before what it makes look expired', () => {
+    const clock = { ...cause, diagnosis: 'clock-skew' } as const;
+    const steps = [failed('credentials', '', [cause]), failed('clock', '', [clock]), notChecked('login', '')];
+    expect(judgeAll(steps)).toEqual({ works: false, cause: clock, exitCode: 3 });
+  });
+
+  test('what a server says cannot steer a terminal', () => {
+    const hostile = 'a\x1b[2Jb\nc';
+    const step = failed('tls', `${hostile}!`, [
+      { diagnosis: 'other', why: hostile, fix: [{ do: hostile }, { sql: hostile }] },
+    ]);
+    const text = describeStep(step, [], (_, label) => label);
+    expect(text.split('\n')).toHaveLength(4);
+    expect(text).not.toContain('\x1b');
   });
 
   test('a cause is described once, and painted where that is wanted', () => {

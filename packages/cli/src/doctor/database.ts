@@ -52,7 +52,7 @@ export function judgeDatabase(seen: DatabaseSeen): Step {
     const fix =
       kind === 'proxy'
         ? [{ do: 'let users of the proxy come with a token: aws rds modify-db-proxy --auth … with IAMAuth=REQUIRED' }]
-        : [{ shell: `rds-iam enable --${kind} ${shellWord(identifier)} --region ${region}` }];
+        : [{ shell: `rds-iam enable --${kind} ${shellWord(identifier)} --region ${shellWord(region)}` }];
     return failed('database', `${what}: IAM authentication is off`, [{ diagnosis: 'iam-off', why, fix }]);
   }
   if (status !== 'available') {

@@ -23,7 +23,7 @@ import { judgeName, judgeRegion, lookUpName } from './name.js';
 import { type ConnectTarget, judgePolicy, missingPolicy, principalOf, simulateConnect } from './policy.js';
 import { describeStep, describeVerdict, judgeAll, paintFor } from './report.js';
 import { judgeAccount, judgeEncryption, judgeMaster, judgeVersion } from './server.js';
-import { type Cause, notChecked, type Step, shellWord } from './step.js';
+import { type Cause, type Fix, notChecked, type Step, shellWord } from './step.js';
 import { dial, judgeTcp } from './tcp.js';
 import { judgeTls, lookAtTls, type TlsSeen } from './tls.js';
 
@@ -33,8 +33,8 @@ export interface DoctorRequest {
   readonly timeout: string;
 }
 
-/** A login may take longer than any other question: behind it the host asks AWS. */
-const LOGIN_TIMEOUTS = 2;
+/** What others are asked behind may take longer: a login, for which the host asks AWS, and most sources of credentials. */
+const LONGER = 2;
 const LONGEST_TIMEOUT_S = 600;
 
 /** Finds out why a login does not work. @returns 0 if it does */
@@ -63,7 +63,7 @@ export async function doctor(settings: Settings, { json = false, timeout }: Doct
   const name = await lookUpName(hostname, timeoutMs);
   const { followed } = name;
   const { step: regionStep, region } = judgeRegion({ followed, flag, settings: await regionOfSettings(profile) });
-  const found = await findCredentials({ profile, region, timeoutMs });
+  const found = await findCredentials({ profile, region, timeoutMs: timeoutMs * LONGER });
   report(judgeCredentials(found, profile));
   const caller: AwsCaller | undefined =
     'identity' in found && region !== undefined ? { region, credentials: found.identity, timeoutMs } : undefined;
@@ -110,6 +110,7 @@ export async function doctor(settings: Settings, { json = false, timeout }: Doct
     isAurora:
       /^aurora/.test(rds.database?.engine ?? '') || rds.name?.kind === 'cluster' || rds.name?.kind === 'customEndpoint',
     loggedIn: false,
+    upgrade: modifyCommand(rds),
     version: knownVersion ?? rds.database?.engineVersion,
     source: knownVersion === undefined ? ('the RDS API' as const) : ('the server' as const),
   };
@@ -123,7 +124,7 @@ export async function doctor(settings: Settings, { json = false, timeout }: Doct
       retry: false,
       ...(settings.ca !== undefined && { ca }),
     });
-    login = await tryLogin({ iam, engine, hostname, port, username, database, timeoutMs: timeoutMs * LOGIN_TIMEOUTS });
+    login = await tryLogin({ iam, engine, hostname, port, username, database, timeoutMs: timeoutMs * LONGER });
   }
   const policyCause = missingPolicy(who && principalOf(who), connectTarget);
   const log = await lookAtLog(caller, login, rds, { username, missingPolicy: policyCause, skewMs });
@@ -134,6 +135,7 @@ export async function doctor(settings: Settings, { json = false, timeout }: Doct
         database,
         steps: [...steps, versionBefore, log],
         missingPolicy: policyCause,
+        enableIam: enableCommand(rds),
       })
     : notChecked(
         'login',
@@ -182,7 +184,7 @@ function timeoutOf(text: string): number {
 /** What shows port, security groups and state of the database behind a name. */
 function showCommand(hostname: string, region: string | undefined): string {
   const name = readEndpoint(hostname);
-  const at = region === undefined ? '' : ` --region ${region}`;
+  const at = region === undefined ? '' : ` --region ${shellWord(region)}`;
   const id = shellWord(name?.identifier ?? '');
   switch (name?.kind) {
     case 'instance':
@@ -201,6 +203,24 @@ interface Rds {
   /** By the endpoint's name; undefined for another name. */
   readonly name: ReturnType<typeof readEndpoint>;
   readonly database: Database | undefined;
+}
+
+/** The instance or cluster that an endpoint is of, as far as its name or the RDS API tells. */
+function changeable({ name, database }: Rds): DatabaseName | undefined {
+  const found = database ?? name;
+  return found?.kind === 'instance' || found?.kind === 'cluster'
+    ? { kind: found.kind, identifier: found.identifier }
+    : undefined;
+}
+
+function modifyCommand(rds: Rds): string {
+  const { kind, identifier } = changeable(rds) ?? { kind: 'instance', identifier: 'ID' };
+  return `aws rds modify-db-${kind} --db-${kind}-identifier ${shellWord(identifier)}`;
+}
+
+function enableCommand(rds: Rds): Fix {
+  const { kind, identifier } = changeable(rds) ?? { kind: 'instance', identifier: 'ID' };
+  return { shell: `rds-iam enable --${kind} ${shellWord(identifier)}` };
 }
 
 async function lookAtDatabase(
@@ -245,9 +265,10 @@ interface LogRequest {
 async function lookAtLog(
   caller: AwsCaller | undefined,
   login: LoginSeen | undefined,
-  { name, database }: Rds,
+  rds: Rds,
   { username, missingPolicy: mend, skewMs = 0 }: LogRequest,
 ): Promise<Step> {
+  const { name, database } = rds;
   if (!caller || !login) return notChecked('log', 'no login was tried');
   if ('server' in login) return notChecked('log', 'the login works: there is no refusal to look for');
   if (login.failure.wantsStoredPassword)
@@ -257,11 +278,7 @@ async function lookAtLog(
   }
   if (database && !database.logExports.includes('iam-db-auth-error')) return exportIsOff(database, caller.region);
   // Who may not ask RDS may be permitted to read the log.
-  const of: DatabaseName | undefined =
-    database ??
-    (name?.kind === 'instance' || name?.kind === 'cluster'
-      ? { kind: name.kind, identifier: name.identifier }
-      : undefined);
+  const of = changeable(rds);
   if (!of) return notChecked('log', 'it is not known of which database');
   const logGroupName = logGroupOf(of);
   const asked = await readLog(caller, logGroupName, Date.now() + skewMs);

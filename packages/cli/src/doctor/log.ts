@@ -125,7 +125,7 @@ export function exportIsOff({ kind, identifier }: DatabaseName, region: string):
       why: 'with the export on, the doctor reads there why the host refused a login',
       fix: [
         {
-          shell: `aws rds modify-db-${what} --db-${what}-identifier ${shellWord(identifier)} --region ${region} --cloudwatch-logs-export-configuration '{"EnableLogTypes":["iam-db-auth-error"]}'`,
+          shell: `aws rds modify-db-${what} --db-${what}-identifier ${shellWord(identifier)} --region ${shellWord(region)} --cloudwatch-logs-export-configuration '{"EnableLogTypes":["iam-db-auth-error"]}'`,
         },
       ],
     },

@@ -5,7 +5,7 @@ import { type Classification, classify } from '@rds-iam/core/doctor';
 import type { Engine } from '../settings.js';
 import { statements } from '../sql.js';
 import { askServer, type ServerSeen } from './server.js';
-import { type Cause, type Diagnosis, type Fix, failed, passed, type Step } from './step.js';
+import { type Cause, type Causes, type Diagnosis, type Fix, failed, orElse, passed, type Step } from './step.js';
 
 export interface LoginRequest {
   readonly iam: RdsIam;
@@ -99,6 +99,8 @@ export interface LoginContext {
   readonly steps: readonly Step[];
   /** What mends a policy, with all that is known filled in. */
   readonly missingPolicy: Cause;
+  /** What turns IAM authentication on, likewise. */
+  readonly enableIam: Fix;
 }
 
 /** Pure. */
@@ -117,8 +119,6 @@ export function judgeLogin(seen: LoginSeen, context: LoginContext): Step {
   return failed('login', said, causesOf(seen.failure, context));
 }
 
-type Causes = readonly [Cause, ...Cause[]];
-
 function causesOf(failure: LoginFailure, context: LoginContext): Causes {
   const { code, hint } = failure;
   if (failure.wantsStoredPassword || hint === 'no-rds-iam') return noIamAccount(context);
@@ -133,7 +133,7 @@ function found(steps: readonly Step[], diagnoses: readonly Diagnosis[]): Cause[]
   return diagnoses.flatMap((wanted) => causes.find(({ diagnosis }) => diagnosis === wanted) ?? []);
 }
 
-function noIamAccount({ steps, engine, username, database }: LoginContext): Causes {
+function noIamAccount({ steps, engine, username, database, enableIam }: LoginContext): Causes {
   const made = statements({ engine, username, schema: 'public', ...(database !== undefined && { database }) });
   const create = made.map((each) => ({ sql: `${each};` }));
   const why =
@@ -147,10 +147,10 @@ function noIamAccount({ steps, engine, username, database }: LoginContext): Caus
   const iamOff: Cause = {
     diagnosis: 'iam-off',
     why: 'IAM authentication is off on the instance or cluster',
-    fix: [{ shell: 'rds-iam enable --instance ID' }, { do: 'of Aurora: rds-iam enable --cluster ID' }],
+    fix: [enableIam],
   };
   const isOn = steps.some(({ step, outcome }) => step === 'database' && outcome === 'passed');
-  return [...known, account, ...(known.length > 0 || isOn ? [] : [iamOff])] as unknown as Causes;
+  return orElse([...known, account, ...(known.length > 0 || isOn ? [] : [iamOff])], account);
 }
 
 function tokenRefused({ steps, missingPolicy }: LoginContext): Causes {
@@ -168,14 +168,7 @@ function tokenRefused({ steps, missingPolicy }: LoginContext): Causes {
     'missing-policy',
     'engine-too-old',
   ]);
-  const possible = found(
-    steps.filter(({ step, outcome }) => (step === 'name' || step === 'region') && outcome === 'warned'),
-    ['not-an-rds-name', 'wrong-region'],
-  );
-  // A CNAME that leads to an endpoint was followed, and is no reason.
-  const cname = steps
-    .filter(({ step, seen }) => step === 'name' && seen.includes('is not an RDS endpoint'))
-    .flatMap(({ causes }) => causes);
+  const possible = found(steps, ['not-an-rds-name', 'wrong-region']);
   const allowed = steps.some(({ step, outcome }) => step === 'policy' && outcome === 'passed');
   // Where nothing is known, what could not be checked is as likely as what has no words of its own.
   const guesses =
@@ -187,10 +180,9 @@ function tokenRefused({ steps, missingPolicy }: LoginContext): Causes {
             'the server is asked for more new connections per second than it admits, for which it has no other words',
           ),
         ];
-  const all = [...fromLog, ...known, ...cname, ...possible, ...guesses];
-  return all.filter(
-    (cause, at) => all.findIndex(({ diagnosis }) => diagnosis === cause.diagnosis) === at,
-  ) as unknown as Causes;
+  const all = [...fromLog, ...known, ...possible, ...guesses];
+  const once = all.filter(({ diagnosis }, at) => all.findIndex((other) => other.diagnosis === diagnosis) === at);
+  return orElse(once, missingPolicy);
 }
 
 function throttled(why: string): Cause {

@@ -75,7 +75,7 @@ function notAnRdsName(name: string, chain: readonly string[]): Cause {
   }
   const leads = chain.length === 0 ? 'has no CNAME (an alias record or an address in its place?)' : 'leads elsewhere';
   return {
-    diagnosis: 'cname',
+    diagnosis: 'not-an-rds-name',
     why: `${name} ${leads}, so the token is signed for ${name} itself, and RDS takes tokens for its own name only`,
     fix,
   };

@@ -124,7 +124,7 @@ export function missingPolicy(principal: Principal | undefined, target: ConnectT
     why: `no policy of ${who} allows rds-db:connect on ${connectArn(target)}`,
     fix: [
       {
-        shell: `rds-iam policy --account-id ${account} --region ${region} --resource-id ${resourceId} --username ${shellWord(username)} > rds-iam-policy.json`,
+        shell: `rds-iam policy --account-id ${shellWord(account)} --region ${shellWord(region)} --resource-id ${shellWord(resourceId)} --username ${shellWord(username)} > rds-iam-policy.json`,
       },
       { shell: `${put} --policy-name rds-iam --policy-document file://rds-iam-policy.json` },
     ],

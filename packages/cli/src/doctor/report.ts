@@ -15,9 +15,12 @@ export interface Verdict {
 export function judgeAll(steps: readonly Step[]): Verdict {
   const login = steps.find(({ step }) => step === 'login');
   if (login?.outcome === 'passed') return { works: true, cause: undefined, exitCode: EXIT.ok };
-  const failedFirst = login?.outcome === 'failed' ? login : steps.find(({ outcome }) => outcome === 'failed');
+  const failures = steps.filter(({ outcome }) => outcome === 'failed');
+  // A wrong clock can make good credentials look expired.
+  const first = failures.find(({ step }) => step === 'clock') ?? failures[0];
+  const decisive = login?.outcome === 'failed' ? login : first;
   const noCredentials = steps.some(({ step, outcome }) => step === 'credentials' && outcome === 'failed');
-  return { works: false, cause: failedFirst?.causes[0], exitCode: noCredentials ? EXIT.credentials : EXIT.failed };
+  return { works: false, cause: decisive?.causes[0], exitCode: noCredentials ? EXIT.credentials : EXIT.failed };
 }
 
 /** Paints a word, or does not. */
@@ -41,24 +44,27 @@ const STEP_WIDTH = 13;
 /** One step, with its causes below it; of one that an earlier step has told, the fix is not told again. Pure. */
 export function describeStep({ step, outcome, seen, causes }: Step, earlier: readonly Step[], paint: Paint): string {
   const [label, style] = LABELS[outcome];
-  const line = `${paint(style, label)}${' '.repeat(LABEL_WIDTH - label.length)}${step.padEnd(STEP_WIDTH)}${seen}`;
+  const line = `${paint(style, label)}${' '.repeat(LABEL_WIDTH - label.length)}${step.padEnd(STEP_WIDTH)}${plain(seen)}`;
   const indent = ' '.repeat(LABEL_WIDTH);
   const several = causes.length > 1;
   const below = causes.flatMap(({ why, fix }, index) => {
     const number = several ? `${index + 1}. ` : '';
     const told = earlier.find((other) => other.causes.some((cause) => cause.why === why));
-    if (told) return [`${indent}${number}${why}: see ${told.step}`];
+    if (told) return [`${indent}${number}${plain(why)}: see ${told.step}`];
     // What was seen need not be said again.
-    const said = !several && why === seen ? [] : [`${indent}${number}${why}`];
+    const said = !several && why === seen ? [] : [`${indent}${number}${plain(why)}`];
     return [...said, ...fix.map((each) => `${indent}${' '.repeat(number.length)}${describeFix(each)}`)];
   });
   return [line, ...below].join('\n');
 }
 
 function describeFix(fix: Fix): string {
-  if ('shell' in fix) return `  $ ${fix.shell}`;
-  return 'sql' in fix ? `  SQL> ${fix.sql}` : `  - ${fix.do}`;
+  if ('shell' in fix) return `  $ ${plain(fix.shell)}`;
+  return 'sql' in fix ? `  SQL> ${plain(fix.sql)}` : `  - ${plain(fix.do)}`;
 }
+
+/** Without what could steer a terminal: much of it is said by servers that nobody has verified. */
+const plain = (text: string) => text.replace(/\p{Cc}+/gu, ' ');
 
 /** The last lines. Pure. */
 export function describeVerdict({ works, cause }: Verdict, steps: readonly Step[], paint: Paint): string {
@@ -69,7 +75,7 @@ export function describeVerdict({ works, cause }: Verdict, steps: readonly Step[
     const heed = warnings === 0 ? '' : ` ${warnings} of the steps above want attention.`;
     return `\n${paint('green', 'The login works.')}${heed}${rest}`;
   }
-  const likely = cause ? ` Most likely: ${cause.why}.` : '';
+  const likely = cause ? ` Most likely: ${plain(cause.why)}.` : '';
   const next = cause && cause.fix.length > 0 ? ['What to do next:', ...cause.fix.map((fix) => describeFix(fix))] : [];
   return [`\n${paint('red', 'The login does not work.')}${likely}${rest}`, ...next].join('\n');
 }

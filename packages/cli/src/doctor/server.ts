@@ -119,10 +119,12 @@ export interface VersionSeen {
   readonly isAurora: boolean;
   readonly engineName: string | undefined;
   readonly loggedIn: boolean;
+  /** The command that changes the instance or cluster. */
+  readonly upgrade: string;
 }
 
 /** Against AWS's table. Pure. */
-export function judgeVersion({ engine, version, source, isAurora, engineName, loggedIn }: VersionSeen): Step {
+export function judgeVersion({ engine, version, source, isAurora, engineName, loggedIn, upgrade }: VersionSeen): Step {
   if (version === undefined) return notChecked('version', 'neither the server nor the RDS API told the version');
   const kind: DatabaseEngine =
     engine === 'postgres' ? 'postgres' : /mariadb/i.test(`${version} ${engineName}`) ? 'mariadb' : 'mysql';
@@ -138,10 +140,10 @@ export function judgeVersion({ engine, version, source, isAurora, engineName, lo
   const seen = `${name} ${found.version}, says ${source}`;
   if (found.available) return passed('version', `${seen}: it has IAM authentication, as every ${name} ${since(found)}`);
   const why = `RDS has IAM authentication for ${name} from ${found.since}, and this is ${found.version}`;
+  const engines = `aws rds describe-db-engine-versions --engine ${kind} --query 'DBEngineVersions[].EngineVersion'`;
   const fix = [
-    {
-      shell: `aws rds modify-db-instance --db-instance-identifier ID --engine-version ${found.since} --allow-major-version-upgrade --apply-immediately`,
-    },
+    { shell: engines },
+    { shell: `${upgrade} --engine-version ONE-OF-THESE --allow-major-version-upgrade --apply-immediately` },
   ];
   const causes = [{ diagnosis: 'engine-too-old' as const, why, fix }] as const;
   return loggedIn

@@ -79,7 +79,11 @@ export interface Step {
 }
 
 /** A step that says that something is wrong says why. */
-type Causes = readonly [Cause, ...Cause[]];
+export type Causes = readonly [Cause, ...Cause[]];
+
+export function orElse([first, ...others]: readonly Cause[], otherwise: Cause): Causes {
+  return [first ?? otherwise, ...others];
+}
 
 export const passed = (step: StepName, seen: string): Step => ({ step, outcome: 'passed', seen, causes: [] });
 
@@ -105,6 +109,6 @@ export const notChecked = (step: StepName, why: string, causes: readonly Cause[]
   causes,
 });
 
-/** A word for a shell, quoted where it needs to be. */
+/** A word for a shell, quoted where it needs to be: it may come from whoever answers for a DNS or for AWS. */
 export const shellWord = (text: string) =>
   /^[\w./:@%=,+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

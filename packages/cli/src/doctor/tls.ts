@@ -99,7 +99,9 @@ async function read(socket: Socket, length: number): Promise<Buffer> {
   if (length === 0) return Buffer.alloc(0);
   for (;;) {
     const chunk: Buffer | null = socket.read(length);
-    if (chunk) return chunk;
+    // At its end, a stream gives what is left.
+    if (chunk && chunk.length >= length) return chunk;
+    if (chunk || socket.destroyed) throw closedByServer('the connection');
     await new Promise<void>((resolve, reject) => {
       const done = (error?: Error) => {
         socket.off('readable', readable).off('error', done).off('close', closed);
@@ -107,10 +109,14 @@ async function read(socket: Socket, length: number): Promise<Buffer> {
         else resolve();
       };
       const readable = () => done();
-      const closed = () => done(Object.assign(new Error('the server closes the connection'), { code: 'ECONNRESET' }));
+      const closed = () => done(closedByServer('the connection'));
       socket.on('readable', readable).on('error', done).on('close', closed);
     });
   }
+}
+
+function closedByServer(what: string): Error {
+  return Object.assign(new Error(`the server closes ${what}`), { code: 'ECONNRESET' });
 }
 
 async function shakeHands(socket: Socket, { hostname, ca }: TlsRequest): Promise<Handshake> {
@@ -124,7 +130,7 @@ async function shakeHands(socket: Socket, { hostname, ca }: TlsRequest): Promise
   });
   await new Promise((resolve, reject) => {
     tls.once('secureConnect', resolve).once('error', reject);
-    tls.once('close', () => reject(Object.assign(new Error('the server ends the handshake'), { code: 'ECONNRESET' })));
+    tls.once('close', () => reject(closedByServer('the connection during the handshake')));
   });
   tls.on('error', () => {});
   const certificate = tls.getPeerCertificate(true);
