@@ -7,6 +7,8 @@ export interface PublishedVersion {
   readonly name: string;
   readonly version: string;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly exports?: unknown;
+  readonly bin?: unknown;
   readonly tarball: Buffer;
 }
 

@@ -116,7 +116,8 @@ async function release(copy: string, version: string, registry: Registry): Promi
 }
 
 /** What pnpm has made of a package: what was built, and ranges that npm understands. */
-async function checkPublished({ name, dependencies = {}, tarball, ...manifest }: PublishedVersion, version: string) {
+async function checkPublished(each: PublishedVersion, version: string): Promise<void> {
+  const { name, dependencies = {}, tarball, exports, bin, ...manifest } = each;
   if (manifest.version !== version) throw new Error(`${name} was published as ${manifest.version}, not ${version}`);
   for (const [dependency, range] of Object.entries(dependencies)) {
     const wanted = isOurs(dependency) ? range === `^${version}` : !/^(workspace|catalog):/.test(range);
@@ -124,10 +125,16 @@ async function checkPublished({ name, dependencies = {}, tarball, ...manifest }:
   }
   const file = join(folder, 'published.tgz');
   await writeFile(file, tarball);
-  const files = await run(folder, 'tar', ['-tzf', file]);
-  for (const wanted of ['package/dist/', 'package/README.md', 'package/LICENSE']) {
-    if (!files.includes(wanted)) throw new Error(`${name} was published without ${wanted}`);
+  const files = (await run(folder, 'tar', ['-tzf', file])).split('\n');
+  for (const wanted of ['README.md', 'LICENSE', ...filesNamed([exports, bin])]) {
+    if (!files.includes(join('package', wanted))) throw new Error(`${name} was published without ${wanted}`);
   }
+}
+
+/** The files that an entry of a manifest names, however deep. */
+function filesNamed(entry: unknown): readonly string[] {
+  if (typeof entry === 'string') return [entry];
+  return entry && typeof entry === 'object' ? Object.values(entry).flatMap(filesNamed) : [];
 }
 
 function isOurs(name: string): boolean {
