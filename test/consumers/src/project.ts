@@ -70,7 +70,7 @@ export class Project implements AsyncDisposable {
     node = process.execPath,
   ): Promise<{ readonly stdout: string; readonly stderr: string }> {
     const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...environment };
-    const { stdout, stderr } = await run(node, args, { cwd: this.folder, env, timeout: 60_000 }).catch((error) => {
+    const { stdout, stderr } = await run(node, args, { cwd: this.folder, env, timeout: 120_000 }).catch((error) => {
       throw new Error(`${args.join(' ')} failed\n${error.stdout}\n${error.stderr}`, { cause: error });
     });
     return { stdout: stdout.trim(), stderr: stderr.trim() };

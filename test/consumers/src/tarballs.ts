@@ -35,6 +35,12 @@ export async function oldestPeers(folder: string, peer: string): Promise<readonl
   return versions.map((version) => `${peer}@${version}`);
 }
 
+/** Whether a package's own tests run with this version of a peer, which then has another name there. */
+export async function isTested(folder: string, version: string): Promise<boolean> {
+  const { devDependencies = {} } = await manifest(folder);
+  return Object.values(devDependencies).includes(`npm:${version}`);
+}
+
 interface Manifest {
   readonly name: string;
   readonly version: string;
