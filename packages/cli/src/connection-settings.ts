@@ -1,4 +1,5 @@
 import type { Engine } from './settings.js';
+import { shellWord } from './shell-word.js';
 
 /** How to log in to an emulator. Its access key is made up. */
 export interface ConnectionSettings {
@@ -24,7 +25,7 @@ export function describeConnection(connection: ConnectionSettings): string {
   return [
     '# for a shell, and for the AWS SDK',
     `export AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_REGION=${region}`,
-    `npx rds-iam exec --ca ${shell(caFile)} ${shell(url)} -- ${mysql ? 'mariadb' : 'psql'}`,
+    `npx rds-iam exec --ca ${shellWord(caFile)} ${shellWord(url)} -- ${mysql ? 'mariadb' : 'psql'}`,
     '',
     "// for all that follows; import { readFileSync } from 'node:fs'",
     `const iam = { region: '${region}', ca: readFileSync(${js(caFile)}, 'utf8') };`,
@@ -43,5 +44,3 @@ export function describeConnection(connection: ConnectionSettings): string {
 }
 
 const js = (text: string) => `'${text.replace(/['\\]/g, '\\$&')}'`;
-
-const shell = (text: string) => (/^[\w./:@%-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);

@@ -75,14 +75,18 @@ export function postgresName(name: string, flag: string): string {
   if (Buffer.byteLength(name) > LONGEST_POSTGRES_NAME_BYTES) {
     throw new UsageError(`${flag} is longer than the ${LONGEST_POSTGRES_NAME_BYTES} bytes of a PostgreSQL name`);
   }
-  return `"${name.replaceAll('"', '""')}"`;
+  return postgresIdentifier(name);
+}
+
+export const postgresIdentifier = (name: string) => `"${name.replaceAll('"', '""')}"`;
+
+function mysqlName(name: string, flag: string): string {
+  checkName(name, flag);
+  return mysqlIdentifier(name);
 }
 
 /** In backticks, in which no setting of the server's gives a backslash a meaning, as it has in quotes. */
-function mysqlName(name: string, flag: string): string {
-  checkName(name, flag);
-  return `\`${name.replaceAll('`', '``')}\``;
-}
+export const mysqlIdentifier = (name: string) => `\`${name.replaceAll('`', '``')}\``;
 
 function checkName(name: string, flag: string): void {
   // A line break could end a comment or a client's command, and no account of ours needs one.

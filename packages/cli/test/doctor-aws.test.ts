@@ -10,7 +10,7 @@ import {
   startRdsLikePostgres,
   startWorld,
 } from './doctor-world.js';
-import { instance } from './rds-answers.js';
+import { cluster, instance, proxy } from './rds-answers.js';
 
 let postgres: RdsLikePostgres;
 let iamUsers: string[];
@@ -83,6 +83,37 @@ describe('what AWS says', () => {
     } finally {
       await postgres.run('grant rds_iam to app', 'alter user app password null');
     }
+  });
+
+  const SUFFIX = 'abc123.eu-west-1.rds.amazonaws.com';
+  const ARN = 'arn:aws:rds-db:eu-west-1:123456789012:dbuser';
+
+  test.each([
+    [
+      'an Aurora cluster',
+      `shop.cluster-ro-${SUFFIX}`,
+      { DescribeDBClusters: cluster({ IAMDatabaseAuthenticationEnabled: true }) },
+      `${ARN}:cluster-ABCDEFGH/app`,
+      'cluster "shop" (cluster-ABCDEFGH), aurora-postgresql 16.4: IAM authentication is on',
+    ],
+    [
+      'a proxy',
+      `pool.proxy-${SUFFIX}`,
+      { DescribeDBProxies: proxy() },
+      `${ARN}:prx-0abc/app`,
+      'proxy "pool" (prx-0abc), POSTGRESQL: IAM authentication is on',
+    ],
+  ])('%s', async (_, host, rds, arn, described) => {
+    await using world = await startWorld({ ...notPermitted(), hostnames: [host] }, { rds });
+    world.dns.a(host, '127.0.0.1');
+    const seen = await world.examine({ host });
+    expect(seen.step('database')).toMatchObject({ outcome: 'passed', seen: described });
+    const simulation = world.aws.calls.find(({ action }) => action === 'SimulatePrincipalPolicy');
+    expect(simulation?.parameters['ResourceArns.member.1']).toBe(arn);
+    expect(seen.step('login').outcome).toBe('failed');
+    // Neither has an export that is on: of a proxy there is none.
+    expect(seen.step('log').outcome).toBe('not-checked');
+    expect(world.aws.actions).not.toContain('logs:FilterLogEvents');
   });
 
   test('a database of another account', async () => {

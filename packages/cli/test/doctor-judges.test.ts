@@ -1,4 +1,5 @@
 // What the doctor makes of what it saw, where no server or service of a test can be made to say it.
+
 import { describe, expect, test } from 'vitest';
 import { AwsError } from '../src/aws-call.js';
 import { judgeCredentials } from '../src/doctor/credentials.js';
@@ -7,10 +8,11 @@ import { judgeRegion } from '../src/doctor/name.js';
 import { type Decision, judgePolicy, missingPolicy, principalOf } from '../src/doctor/policy.js';
 import { describeStep, judgeAll } from '../src/doctor/report.js';
 import { judgeAccount, judgeEncryption, judgeMaster, judgeVersion, readCreateUser } from '../src/doctor/server.js';
-import { failed, notChecked, passed, shellWord } from '../src/doctor/step.js';
+import { failed, notChecked, passed } from '../src/doctor/step.js';
 import { judgeTcp } from '../src/doctor/tcp.js';
 import { judgeTls } from '../src/doctor/tls.js';
 import { TimedOut } from '../src/doctor/within.js';
+import { shellWord } from '../src/shell-word.js';
 
 const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 const AT = { hostname: HOST, port: 5432 };

@@ -1,6 +1,8 @@
 // What the doctor finds by itself, each with its cause in a real server, the emulator in front of it, or the DNS.
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { dirname, join } from 'node:path';
 import { expectNoSecrets } from '@rds-iam/test-servers';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -73,6 +75,26 @@ describe('credentials', () => {
     const seen = await world.examine({ variables: { AWS_CREDENTIAL_EXPIRATION: '2026-01-01T00:00:00Z' } });
     expect(mostLikely(seen)).toEqual({ exitCode: 3, diagnosis: 'expired-credentials' });
     expect(seen.report.cause?.fix).toContainEqual({ shell: 'aws sso login' });
+  });
+
+  test('of a profile, and of one that is not there', async () => {
+    await using world = await startWorld(rdsLike());
+    const file = join(dirname(world.caFile), 'credentials');
+    const { accessKeyId, secretAccessKey } = CREDENTIALS;
+    writeFileSync(file, `[team]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`);
+    const variables = {
+      AWS_ACCESS_KEY_ID: undefined,
+      AWS_SECRET_ACCESS_KEY: undefined,
+      AWS_SHARED_CREDENTIALS_FILE: file,
+    };
+    const found = await world.examine({ flags: ['--profile', 'team'], variables });
+    expect(found.exitCode).toBe(0);
+    expect(found.step('credentials').seen).toContain('of the shared AWS files, profile "team"');
+    // The RDS API is asked as the same profile.
+    expect(found.step('database').outcome).toBe('passed');
+    const none = await world.examine({ flags: ['--profile', 'teem'], variables });
+    expect(mostLikely(none)).toEqual({ exitCode: 3, diagnosis: 'no-credentials' });
+    expect(none.report.cause?.why).toContain('the profile "teem" is not there');
   });
 
   test('expired, as AWS says', async () => {

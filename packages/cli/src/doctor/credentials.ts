@@ -1,8 +1,10 @@
 // Whether there are AWS credentials, where they come from and until when; and whose they are.
+
 import type { AwsCredentialIdentity } from '@rds-iam/core';
 import { Credentials, defaultCredentials, redact } from '@rds-iam/core/doctor';
+import { shellWord } from '../shell-word.js';
 import { type Asked, type AwsCaller, askAws, clientSettings } from './aws-calls.js';
-import { type Cause, type Fix, failed, notChecked, passed, type Step, shellWord } from './step.js';
+import { type Cause, type Fix, failed, notChecked, passed, type Step } from './step.js';
 import { TimedOut, within } from './within.js';
 
 export interface CredentialsSource {

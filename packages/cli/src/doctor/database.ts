@@ -1,8 +1,10 @@
 // What the RDS API knows of the database behind an endpoint.
+
 import { AwsError } from '../aws-call.js';
 import { type Database, DatabaseLookup } from '../database-lookup.js';
 import { FailedError } from '../exit-code.js';
-import { failed, notChecked, passed, type Step, shellWord, warned } from './step.js';
+import { shellWord } from '../shell-word.js';
+import { failed, notChecked, passed, type Step, warned } from './step.js';
 
 /** The database, or why it is not known: AWS would not say, or has none of that name there. */
 export type DatabaseSeen = { readonly database: Database } | { readonly error: AwsError | FailedError };

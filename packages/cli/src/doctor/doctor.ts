@@ -4,6 +4,7 @@ import { type Database, type DatabaseName, readEndpoint } from '../database-look
 import { UsageError } from '../exit-code.js';
 import { engineOfPort } from '../login-environment.js';
 import { loginTarget, readCa, type Settings } from '../settings.js';
+import { shellWord } from '../shell-word.js';
 import { statements } from '../sql.js';
 import { print } from '../terminal.js';
 import { type AwsCaller, answerOf } from './aws-calls.js';
@@ -23,7 +24,7 @@ import { judgeName, judgeRegion, lookUpName } from './name.js';
 import { type ConnectTarget, judgePolicy, missingPolicy, principalOf, simulateConnect } from './policy.js';
 import { describeStep, describeVerdict, judgeAll, paintFor } from './report.js';
 import { judgeAccount, judgeEncryption, judgeMaster, judgeVersion } from './server.js';
-import { type Cause, type Fix, notChecked, type Step, shellWord } from './step.js';
+import { type Cause, type Fix, notChecked, type Step } from './step.js';
 import { dial, judgeTcp } from './tcp.js';
 import { judgeTls, lookAtTls, type TlsSeen } from './tls.js';
 

@@ -1,8 +1,10 @@
 // Whether the caller's policies permit rds-db:connect, by the simulator of IAM.
+
 import { partitionOf } from '@rds-iam/core';
+import { shellWord } from '../shell-word.js';
 import { type Asked, type AwsCaller, askAws, clientSettings } from './aws-calls.js';
 import type { Identity } from './credentials.js';
-import { type Cause, failed, notChecked, passed, type Step, shellWord } from './step.js';
+import { type Cause, failed, notChecked, passed, type Step } from './step.js';
 
 /** What `rds-db:connect` is wanted on. */
 export interface ConnectTarget {

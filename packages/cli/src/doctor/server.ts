@@ -1,6 +1,8 @@
 // What the server itself says, once logged in: its version, the TLS in use, and the account.
+
 import { type DatabaseEngine, iamAvailability } from '@rds-iam/core/doctor';
 import type { Engine } from '../settings.js';
+import { mysqlIdentifier, postgresIdentifier } from '../sql.js';
 import { failed, notChecked, passed, type Step, warned } from './step.js';
 
 /** Runs one statement. @returns its rows, with their columns by name */
@@ -102,9 +104,8 @@ const tlsOf = (protocol: unknown, cipher: unknown) => ({ protocol: String(protoc
 export function readCreateUser(statement: string, account: string): MysqlAccount {
   const [, plugin] = /\bIDENTIFIED (?:WITH|VIA) ['"`]?(\w+)/i.exec(statement) ?? [];
   const at = account.lastIndexOf('@');
-  const quoted = (name: string) => `\`${name.replaceAll('`', '``')}\``;
   return {
-    name: `${quoted(account.slice(0, at))}@${quoted(account.slice(at + 1))}`,
+    name: `${mysqlIdentifier(account.slice(0, at))}@${mysqlIdentifier(account.slice(at + 1))}`,
     plugin: plugin ?? (/\bIDENTIFIED BY PASSWORD\b/i.test(statement) ? 'mysql_native_password' : undefined),
     requiresTls: /\bREQUIRE (?:SSL|X509|ISSUER|SUBJECT|CIPHER)\b/i.test(statement),
   };
@@ -191,8 +192,6 @@ export function judgeAccount(seen: ServerSeen, username: string): Step {
   ]);
 }
 
-const postgresName = (name: string) => `"${name.replaceAll('"', '""')}"`;
-
 function judgePostgresAccount({ username: sessionUser, hasRdsIam }: PostgresAccount, username: string): Step {
   const user = sessionUser ?? username;
   if (hasRdsIam === undefined) return notChecked('account', 'the server did not show the roles');
@@ -202,7 +201,7 @@ function judgePostgresAccount({ username: sessionUser, hasRdsIam }: PostgresAcco
     {
       diagnosis: 'missing-grant',
       why: `${seen}: this login was let in by something in between (RDS Proxy, the emulator)`,
-      fix: [{ sql: `GRANT rds_iam TO ${postgresName(user)};` }],
+      fix: [{ sql: `GRANT rds_iam TO ${postgresIdentifier(user)};` }],
     },
   ]);
 }
@@ -213,11 +212,11 @@ export function judgeMaster({ masters }: Pick<PostgresAccount, 'masters'>): Step
   const [first] = masters;
   if (first === undefined)
     return passed('master', 'no member of rds_superuser has rds_iam: passwords still work for them');
-  return warned('master', `${masters.map(postgresName).join(', ')}: a member of rds_superuser and of rds_iam`, [
+  return warned('master', `${masters.map(postgresIdentifier).join(', ')}: a member of rds_superuser and of rds_iam`, [
     {
       diagnosis: 'master-has-rds-iam',
-      why: `with rds_iam, ${postgresName(first)} can log in with IAM only: its password no longer works, nor what uses it`,
-      fix: masters.map((master) => ({ sql: `REVOKE rds_iam FROM ${postgresName(master)};` })),
+      why: `with rds_iam, ${postgresIdentifier(first)} can log in with IAM only: its password no longer works, nor what uses it`,
+      fix: masters.map((master) => ({ sql: `REVOKE rds_iam FROM ${postgresIdentifier(master)};` })),
     },
   ]);
 }

@@ -108,7 +108,3 @@ export const notChecked = (step: StepName, why: string, causes: readonly Cause[]
   seen: why,
   causes,
 });
-
-/** A word for a shell, quoted where it needs to be: it may come from whoever answers for a DNS or for AWS. */
-export const shellWord = (text: string) =>
-  /^[\w./:@%=,+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

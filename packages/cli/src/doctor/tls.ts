@@ -1,11 +1,13 @@
 // The TLS of the server, as far as a stranger sees it: nothing is sent but what asks for TLS, so nothing has to be verified
 // before it is looked at.
+
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { parseRdsHostname } from '@rds-iam/core';
 import type { Engine } from '../settings.js';
-import { type Cause, type Fix, failed, passed, type Step, shellWord } from './step.js';
+import { shellWord } from '../shell-word.js';
+import { type Cause, type Fix, failed, passed, type Step } from './step.js';
 import { TimedOut, within } from './within.js';
 
 export interface TlsSeen {
