@@ -4,6 +4,4 @@ export { awsClockSkewMs } from './aws-clock.js';
 export { type Classification, classify, type Hint } from './classify.js';
 export { Credentials, defaultCredentials } from './credentials.js';
 export { NOTABLE_SKEW_MS } from './diagnosis.js';
-export { followCnames, type ResolveCname } from './endpoint.js';
 export { redact } from './errors.js';
-export { regionOfToken } from './signing.js';
