@@ -2,7 +2,7 @@
 // by default on this machine, lead to the test's own servers, and the emulators' CAs take the place of the RDS roots.
 import dns from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
 
 const requireFromCore = createRequire(new URL('../../../packages/core/package.json', import.meta.url));
@@ -11,6 +11,9 @@ const ours = readFileSync(process.env.EMULATOR_CA_FILE, 'utf8').split(/(?<=-----
 roots.splice(0, roots.length, ...ours);
 
 dns.setServers([process.env.PRETENDED_DNS]);
+const { lookup } = dns;
+dns.lookup = (name, options) => lookup(name.endsWith('.rds.amazonaws.com') ? '127.0.0.1' : name, options);
+syncBuiltinESMExports();
 
 const RDS_PORTS = JSON.parse(process.env.PRETENDED_RDS_PORTS);
 const LOCAL_PORTS = JSON.parse(process.env.PRETENDED_LOCAL_PORTS);

@@ -161,6 +161,7 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
     AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
     AWS_ENDPOINT_URL_STS: sts.url,
     AWS_ENDPOINT_URL_RDS: api.url,
+    AWS_ENDPOINT_URL_IAM: api.url,
     AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata.url,
     AWS_EC2_METADATA_DISABLED: 'false',
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
