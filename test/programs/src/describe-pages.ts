@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,9 @@ import { makeCommands, missingClients } from './shell.js';
 const CHECKED_ELSEWHERE = ['docs/troubleshooting.md'];
 /** Pages that show a terminal, with a run that fails, say. A test of the package compares it with a real run. */
 const TERMINALS_CHECKED_ELSEWHERE = ['packages/cli/README.md'];
+
+/** Pages whose scripts need an AWS account, and change something there: of these, only the syntax is checked. */
+export const NEED_AN_ACCOUNT = ['test/aws/README.md'];
 
 /** Runs all blocks of these pages, page by page, each in the order of its page. */
 export function describePages(pages: readonly string[]): void {
@@ -35,6 +39,7 @@ export function describePages(pages: readonly string[]): void {
     let printed = '';
     beforeAll(() => {
       makeProject(folder);
+      rds.forgetChanges();
       before = logins();
     });
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -48,6 +53,10 @@ export function describePages(pages: readonly string[]): void {
       }
       if (block.language === 'console') {
         test(named, () => expect(TERMINALS_CHECKED_ELSEWHERE).toContain(page));
+        continue;
+      }
+      if (block.language === 'sh' && NEED_AN_ACCOUNT.includes(page)) {
+        test(named, () => void execFileSync('/bin/sh', ['-n', '-c', block.code], { stdio: 'pipe' }));
         continue;
       }
       test.skipIf(block.language === 'sh' && missingClients(block.code).length > 0)(named, async () => {

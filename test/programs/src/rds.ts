@@ -109,6 +109,8 @@ export interface PretendedRds extends AsyncDisposable {
   readonly servers: Readonly<Record<string, Server>>;
   readonly sts: Sts;
   readonly redisUrl: string;
+  /** Has RDS as it was in the beginning, with IAM authentication off. */
+  forgetChanges(): void;
   /** The environment that programs run in. */
   readonly variables: Variables;
   /** Runs Node.js with these arguments, which may name a TypeScript file. */
@@ -183,6 +185,7 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
     servers: byEngine(({ server }) => server),
     sts,
     redisUrl: redis.url,
+    forgetChanges: api.forget,
     variables,
     run: (args, cwd, more) => runProgram(process.execPath, args, cwd, { ...variables, ...more }),
     async [Symbol.asyncDispose]() {
@@ -193,15 +196,20 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
 }
 
 /** The API of RDS, which knows the instance `mydb` and can be asked to turn its IAM authentication on or off. */
-function startRdsApi(): Promise<Aws> {
+async function startRdsApi(): Promise<Aws & { forget(): void }> {
   let enabled = false;
-  return startAws({
+  const aws = await startAws({
     rds: {
       DescribeDBInstances: () => instance({ IAMDatabaseAuthenticationEnabled: enabled }),
       ModifyDBInstance({ parameters }) {
         enabled = parameters['EnableIAMDatabaseAuthentication'] === 'true';
         return result({ DBInstance: { DBInstanceIdentifier: 'mydb' } });
       },
+    },
+  });
+  return Object.assign(aws, {
+    forget() {
+      enabled = false;
     },
   });
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient } from 'redis';
 import { checkData } from './data-blocks.js';
@@ -44,10 +44,13 @@ export async function runBlock(block: Block, stage: Stage): Promise<Outcome> {
       Object.assign(stage.variables, { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined });
       stage.variables['AWS_CONFIG_FILE'] = write(stage, `aws-config-${line}`, code);
       return SILENT;
+    case '':
+      checkMap(block);
+      return SILENT;
     case 'redis':
       return runRedis(code, stage.rds);
     default:
-      throw new Error(`no test knows how to run "${language || 'a block without a language'}"`);
+      throw new Error(`no test knows how to run "${language}"`);
   }
 }
 
@@ -93,6 +96,21 @@ async function runDiff({ code, line }: Block, stage: Stage): Promise<Outcome> {
   if (before.exitCode !== 0) throw new Error(`what was there before does not run: ${before.stderr}`);
   write(stage, `after-${line}.ts`, without('-'));
   return run(`after-${line}.ts`, stage);
+}
+
+/** A block without a language is a map of folders: each line begins with some that there are, below that of the lines before. */
+function checkMap({ page, code }: Block): void {
+  const base = join(root, page, '..');
+  let parent = '';
+  for (const line of code.split('\n')) {
+    const [, indent = '', names = ''] = /^( *)((?:[\w-]+\/ *)+)/.exec(line) ?? [];
+    if (names === '') throw new Error(`no map of folders: ${line}`);
+    for (const name of names.trim().split(/ +/)) {
+      const path = join(base, indent === '' ? '' : parent, name);
+      if (!existsSync(path)) throw new Error(`no such folder: ${path}`);
+    }
+    if (indent === '') parent = names.trim();
+  }
 }
 
 async function runRedis(code: string, { redisUrl }: PretendedRds): Promise<Outcome> {

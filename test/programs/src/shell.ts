@@ -31,6 +31,7 @@ export function makeCommands(folder: string, { emulators }: PretendedRds): void 
   const scripts: Record<string, string | undefined> = {
     'rds-iam': `echo $$ > "$RDS_IAM_PID_FILE"; ${node(bin)}`,
     npm: node(own('npm')),
+    aws: 'echo "no test reaches AWS: aws $*" >&2; exit 1',
     npx: node(own('npx')),
     // Names of RDS lead to the emulators; all else, as verification, is what the script says.
     psql: clientScript('psql', (real) => `PGHOSTADDR=127.0.0.1 PGPORT=${at('postgres')} exec ${real} "$@"`),

@@ -1,12 +1,14 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { NEED_AN_ACCOUNT } from '../src/describe-pages.js';
 import { blocksOf, headingsOf, linksOf, pages, read } from '../src/markdown.js';
 import { root } from '../src/rds.js';
 
 /** Where pages may lead to outside of the repository. */
 const HOSTS: readonly string[] = [
   'docs.aws.amazon.com',
+  'docs.npmjs.com',
   'github.com',
   'knexjs.org',
   'node-postgres.com',
@@ -15,6 +17,7 @@ const HOSTS: readonly string[] = [
   'sequelize.org',
   'sidorares.github.io',
   'typeorm.io',
+  'www.conventionalcommits.org',
   'www.npmjs.com',
   'www.prisma.io',
 ];
@@ -28,6 +31,11 @@ test('there are pages, and those that are generated are none', () => {
 test('every block runs: none is marked as one that does not', () => {
   const marked = pages.flatMap((page) => blocksOf(page).filter(({ notRun }) => notRun !== undefined));
   expect(marked.map(({ page, line, notRun }) => `${page}:${line} ${notRun}`)).toEqual([]);
+});
+
+test('but for the scripts of one page, which create a database in an AWS account and take it away again', () => {
+  expect(NEED_AN_ACCOUNT).toEqual(['test/aws/README.md']);
+  expect(NEED_AN_ACCOUNT.flatMap(blocksOf).map(({ language }) => language)).toEqual(Array(6).fill('sh'));
 });
 
 describe.each(pages)('%s', (page) => {

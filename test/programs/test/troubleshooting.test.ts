@@ -49,9 +49,12 @@ const CODES = Object.keys({
 } satisfies Record<keyof Trouble['provoke'], 0>) as (keyof Trouble['provoke'])[];
 
 /** Those of the command line tool, which its README lists. */
-const CODES_OF_THE_COMMAND_LINE: readonly string[] = readdirSync(join(root, 'packages/cli/src')).flatMap(
-  (file) => readFileSync(join(root, 'packages/cli/src', file), 'utf8').match(/ERR_RDS_IAM_[A-Z_]+/g) ?? [],
-);
+const CODES_OF_THE_COMMAND_LINE: readonly string[] = readdirSync(join(root, 'packages/cli/src'), {
+  recursive: true,
+  encoding: 'utf8',
+})
+  .filter((file) => file.endsWith('.ts'))
+  .flatMap((file) => readFileSync(join(root, 'packages/cli/src', file), 'utf8').match(/ERR_RDS_IAM_[A-Z_]+/g) ?? []);
 
 test('every code has a section, and no section is of a code that there is not', () => {
   const sections = headingsOf(PAGE).filter(({ text }) => text.startsWith('ERR_'));
