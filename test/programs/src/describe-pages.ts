@@ -67,14 +67,16 @@ export function describePages(pages: readonly string[]): void {
       });
     }
 
-    test.runIf(blocksOf(page).some(logsIn))('and the emulators have let its programs in', () => {
-      expect(logins()).toBeGreaterThan(before);
-    });
+    if (blocksOf(page).some(logsIn)) {
+      test('and the emulators have let its programs in', () => expect(logins()).toBeGreaterThan(before));
+    }
 
     const roles = blocksOf(page).flatMap(rolesOf);
-    test.runIf(roles.length > 0)('and STS was asked for the roles that they name', () => {
-      expect(rds.sts.calls.map(({ parameters }) => parameters['RoleArn'])).toEqual(expect.arrayContaining(roles));
-    });
+    if (roles.length > 0) {
+      test('and STS was asked for the roles that they name', () => {
+        expect(rds.sts.calls.map(({ parameters }) => parameters['RoleArn'])).toEqual(expect.arrayContaining(roles));
+      });
+    }
   });
 }
 
