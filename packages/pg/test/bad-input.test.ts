@@ -167,7 +167,7 @@ describe('a login that cannot succeed', () => {
   });
 
   test('at a host that cannot be reached', async () => {
-    const iam = { ...stack.iam, retry: { timeoutMs: 200, baseDelayMs: 10, maxDelayMs: 20 } };
+    const iam = { ...stack.iam, retry: { timeoutMs: 500, baseDelayMs: 10, maxDelayMs: 20 } };
     const failure = await failureOf({ port: 1, iam });
     expect(failure).toMatchObject({
       code: 'ERR_RDS_IAM_UNREACHABLE',
