@@ -3,7 +3,7 @@ import dns from 'node:dns/promises';
 import { Socket } from 'node:net';
 import { type Emulator, startEmulator } from '@rds-iam/emulator';
 import { createRdsIam, Pool, type RdsIamErrorCode, type RdsIamOptions } from '@rds-iam/pg';
-import { type DnsServer, type PostgresServer, startDns, startPostgres } from '@rds-iam/test-servers';
+import { type DnsServer, type PostgresServer, setAwsEnvironment, startDns, startPostgres } from '@rds-iam/test-servers';
 
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 /** With IAM, that is. */
@@ -27,6 +27,7 @@ export async function makeTrouble(): Promise<Trouble> {
   resolver.cname('db.example.com', 'db2.example.com');
   resolver.cname('db2.example.com', 'db.example.com');
   resolver.empty('database.internal');
+  const restoreAwsEnvironment = setAwsEnvironment();
   const servers = dns.getServers();
   dns.setServers([resolver.address]);
   const emulator: Emulator = await startEmulator({
@@ -98,6 +99,7 @@ export async function makeTrouble(): Promise<Trouble> {
       ERR_RDS_IAM_ABORTED: () => token(hostname, { credentials }, AbortSignal.abort()),
     },
     async [Symbol.asyncDispose]() {
+      restoreAwsEnvironment();
       dns.setServers(servers);
       await emulator.close();
       await server.close();

@@ -93,6 +93,10 @@ export const MYSQL: Backend = {
   },
 };
 
+/** What programs of the documentation read of an environment, and must not find the developer's in. */
+const OF_THE_DEVELOPER =
+  /^(?:PG|MYSQL|DB_|OIDC_|DATABASE_URL$|FORCE_COLOR$|NO_COLOR$|AWS_(?:ROLE|WEB|CONTAINER|ENDPOINT|CA_BUNDLE))/;
+
 export interface Outcome {
   readonly exitCode: number | null;
   readonly stdout: string;
@@ -156,7 +160,7 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
     ...['require-in-sources.mjs', 'pretend-rds.mjs'].map((name) => new URL(name, import.meta.url)),
   ];
   const variables: Variables = {
-    ...process.env,
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !OF_THE_DEVELOPER.test(name))),
     // In the environment, so that the processes that a command line tool starts have them too.
     NODE_OPTIONS: ['--conditions=@rds-iam/source', ...preloaded.map(({ href }) => `--import=${href}`)].join(' '),
     AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,

@@ -68,6 +68,8 @@ export async function runShell(
     cwd,
     env: {
       ...variables,
+      // Without the developer's .psqlrc, .pgpass and .my.cnf.
+      HOME: cwd,
       PATH: `${commands}${delimiter}${variables['PATH']}`,
       RDS_IAM_PID_FILE: pidFile,
       PRISMA_SCHEMA_ENGINE_BINARY: fileURLToPath(new URL('prisma-engine.mjs', import.meta.url)),

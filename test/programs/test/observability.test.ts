@@ -121,7 +121,7 @@ test('logins that are throttled are counted as such, and so is that they go slow
   const pool = makePool({ baseDelayMs: 1 });
   await pool.query('select 1');
   emulator.setFaults({ throttle: { connectionsPerSecond: 2, action: 'deny', counting: 'logins' } });
-  await Promise.all(Array.from({ length: 4 }, () => pool.query('select pg_sleep(0.2)')));
+  await Promise.all(Array.from({ length: 8 }, () => pool.query('select pg_sleep(0.5)')));
   await pool.end();
   const { 'rds_iam.attempts_failed': failures = [], 'rds_iam.admission.slowed': slowed = [] } = await measured();
   expect(failures.map(([attributes]) => attributes)).toEqual([{ ...place(), 'error.type': 'ERR_RDS_IAM_THROTTLED' }]);
