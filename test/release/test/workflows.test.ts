@@ -156,11 +156,19 @@ test('a release publishes only what all tests have passed, and with provenance',
 
 test('what Dependabot is to leave alone is there', () => {
   const { updates } = parse(readFileSync(`${root}.github/dependabot.yml`, 'utf8')) as {
-    updates: { 'package-ecosystem': string; directory: string; ignore: { 'dependency-name': string }[] }[];
+    updates: {
+      'package-ecosystem': string;
+      directory?: string;
+      directories?: string[];
+      ignore: { 'dependency-name': string }[];
+    }[];
   };
-  expect(updates.map((update) => [update['package-ecosystem'], update.directory])).toEqual([
-    ['npm', '/'],
-    ['github-actions', '/'],
+  expect(
+    updates.map(({ directory, directories = [directory], ...update }) => [update['package-ecosystem'], directories]),
+  ).toEqual([
+    ['npm', ['/']],
+    ['npm', ['/test/consumers/projects/*']],
+    ['github-actions', ['/']],
   ]);
   const manifests = [
     'package.json',
