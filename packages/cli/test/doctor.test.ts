@@ -307,8 +307,17 @@ describe('the account, on PostgreSQL', () => {
       });
       await postgres.run(seen.step('master').causes[0]?.fix[0]?.['sql'] ?? '');
       expect((await world.examine()).step('master').outcome).toBe('passed');
+
+      // Through a user that is a member.
+      await postgres.run('grant app to master');
+      const [mend] = (await world.examine()).step('master').causes[0]?.fix ?? [];
+      expect(mend).toEqual({ sql: 'REVOKE "app" FROM "master";' });
+      await postgres.run(mend?.['sql'] ?? '');
+      // As whoever creates a user has it since PostgreSQL 16: not of use, and no reason to worry on RDS.
+      await postgres.run('grant app to master with admin true, inherit false, set false');
+      expect((await world.examine()).step('master').outcome).toBe('passed');
     } finally {
-      await postgres.run('revoke rds_iam from master');
+      await postgres.run('revoke rds_iam, app from master');
     }
     await byPassword();
   });

@@ -24,7 +24,13 @@ export interface PostgresAccount {
   /** null: there is no role rds_iam. */
   readonly hasRdsIam: boolean | null | undefined;
   /** Those with rds_superuser and rds_iam. */
-  readonly masters: readonly string[] | undefined;
+  readonly masters: readonly MasterWithRdsIam[] | undefined;
+}
+
+interface MasterWithRdsIam {
+  readonly name: string;
+  /** The role granted to it: rds_iam, or one that leads there. */
+  readonly through: string;
 }
 
 interface MysqlAccount {
@@ -46,11 +52,16 @@ async function askPostgres(query: Query): Promise<ServerSeen> {
   const granted = await ask(
     `select pg_has_role(session_user, oid, 'member') as granted from pg_roles where rolname = 'rds_iam'`,
   );
-  // The superusers, rdsadmin for one, are members of everything.
+  // The superusers, rdsadmin for one, are members of everything. From PostgreSQL 16 on, who creates a user is a member of it
+  // that inherits nothing, and RDS is reported to pass over those.
   const masters = await ask(`
-    select member.rolname::text as master from pg_roles member, pg_roles master, pg_roles iam
+    select distinct member.rolname::text as name, via.rolname::text as through
+    from (select case when current_setting('server_version_num')::int < 160000 then 'member' else 'usage' end as kind) membership,
+    pg_roles master, pg_roles iam, pg_roles member
+    join pg_auth_members granted on granted.member = member.oid join pg_roles via on via.oid = granted.roleid
     where master.rolname = 'rds_superuser' and iam.rolname = 'rds_iam' and member.rolcanlogin and not member.rolsuper
-    and pg_has_role(member.oid, master.oid, 'member') and pg_has_role(member.oid, iam.oid, 'member') order by 1`);
+    and pg_has_role(member.oid, master.oid, 'member')
+    and pg_has_role(member.oid, via.oid, kind) and pg_has_role(via.oid, iam.oid, kind) order by 1, 2`);
   const aurora = await ask(`select 1 as found from pg_proc where proname = 'aurora_version'`);
   const [encrypted] = tls ?? [];
   return {
@@ -60,7 +71,7 @@ async function askPostgres(query: Query): Promise<ServerSeen> {
     postgres: {
       username: textOf(version?.[0]?.['username']),
       hasRdsIam: granted && (granted.length === 0 ? null : granted[0]?.['granted'] === true),
-      masters: masters?.map(({ master }) => String(master)),
+      masters: masters?.map(({ name, through }) => ({ name: String(name), through: String(through) })),
     },
   };
 }
@@ -212,11 +223,14 @@ export function judgeMaster({ masters }: Pick<PostgresAccount, 'masters'>): Step
   const [first] = masters;
   if (first === undefined)
     return passed('master', 'no member of rds_superuser has rds_iam: passwords still work for them');
-  return warned('master', `${masters.map(postgresIdentifier).join(', ')}: a member of rds_superuser and of rds_iam`, [
+  const names = [...new Set(masters.map(({ name }) => postgresIdentifier(name)))].join(', ');
+  return warned('master', `${names}: a member of rds_superuser and of rds_iam`, [
     {
       diagnosis: 'master-has-rds-iam',
-      why: `with rds_iam, ${postgresIdentifier(first)} can log in with IAM only: its password no longer works, nor what uses it`,
-      fix: masters.map((master) => ({ sql: `REVOKE rds_iam FROM ${postgresIdentifier(master)};` })),
+      why: `with rds_iam, ${postgresIdentifier(first.name)} can log in with IAM only: its password no longer works, nor what uses it`,
+      fix: masters.map(({ name, through }) => ({
+        sql: `REVOKE ${through === 'rds_iam' ? through : postgresIdentifier(through)} FROM ${postgresIdentifier(name)};`,
+      })),
     },
   ]);
 }
