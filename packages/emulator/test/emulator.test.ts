@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { inspect, promisify } from 'node:util';
 import { describe, expect, inject, test } from 'vitest';
@@ -220,16 +219,4 @@ describe('close', () => {
     );
     expect(stdout.trim()).toBe('closed, with 0 sockets');
   });
-});
-
-test('the program in the README runs', async () => {
-  const [, program = ''] = /```js\n(.*?)```/s.exec(await readFile(`${PACKAGE}/README.md`, 'utf8')) ?? [];
-  const onSharedPostgres = program.replace('port: 5432', `port: ${inject('postgres').port}`);
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [...FROM_SOURCE, '--input-type=module', '--eval', onSharedPostgres],
-    { cwd: PACKAGE, timeout: 20_000 },
-  );
-  expect(stdout).toContain("[ { current_user: 'postgres' } ]");
-  expect(stdout).toContain('accepted: 1');
 });

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { inspect, promisify } from 'node:util';
 import type { MariadbServer } from '@rds-iam/test-servers';
@@ -58,20 +57,4 @@ test('close leaves nothing that keeps a process alive', async () => {
     { cwd: PACKAGE, timeout: 20_000 },
   );
   expect(stdout.trim()).toBe('closed, with 0 sockets');
-});
-
-test('the program in the README runs', async () => {
-  const readme = await readFile(`${PACKAGE}/README.md`, 'utf8');
-  const [program = ''] = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code = '']) => code).slice(1);
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [
-      ...FROM_SOURCE,
-      '--input-type=module',
-      '--eval',
-      program.replace('port: 3306', `port: ${server.port}`).replace('its password', PASSWORD),
-    ],
-    { cwd: PACKAGE, timeout: 20_000 },
-  );
-  expect(stdout).toContain("[ { who: 'app@%' } ]");
 });
