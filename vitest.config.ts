@@ -46,6 +46,7 @@ const inProcess = (owner: string) =>
 
 const packSetup = './test/consumers/src/vitest-pack.ts';
 const mysqlSetup = './test/servers/src/vitest-mysql.ts';
+const commandLineSetup = './packages/cli/test/vitest-bundle.ts';
 const mysqlTests = [
   'packages/{mysql2,typeorm,knex,sequelize,redis,cli}/test/**/*.test.ts',
   'packages/emulator/test/mysql/**/*.test.ts',
@@ -93,7 +94,7 @@ export default defineConfig({
           include: ['test/consumers/test/**/*.test.ts'],
         },
       },
-      { extends: true, test: { name: 'mysql', globalSetup: [mysqlSetup], include: mysqlTests } },
+      { extends: true, test: { name: 'mysql', globalSetup: [mysqlSetup, commandLineSetup], include: mysqlTests } },
       // As an application has them: one mariadb, the version that Prisma's adapter reads the results of.
       {
         extends: true,

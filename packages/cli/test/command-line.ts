@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inject } from 'vitest';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const bin = fileURLToPath(new URL('../src/bin.ts', import.meta.url));
 
 export const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 export const KEYS = {
@@ -30,8 +30,8 @@ export interface Running {
   readonly outcome: Promise<Outcome>;
 }
 
-/** The arguments of Node.js that are the command line tool, from its sources. */
-export const tool = (...args: string[]) => ['--conditions=@rds-iam/source', '--import', 'tsx', bin, ...args];
+/** The arguments of Node.js that are the command line tool, made of its sources. */
+export const tool = (...args: string[]) => [inject('rdsIam'), ...args];
 
 /** Starts a program as a person does, in an environment with nothing of the developer’s databases, AWS and CI in it. */
 export function start(program: string, args: readonly string[], variables: Variables = {}, cwd = root): Running {

@@ -1,17 +1,22 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { KEYS, rdsIam } from './command-line.js';
+import { KEYS, rdsIam, start } from './command-line.js';
 
 const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 const COMMANDS = ['token', 'exec', 'doctor', 'policy', 'sql', 'enable', 'disable', 'emulate'];
+
+/** The tool in as many modules as it has, which one file of it does not show. */
+const bin = fileURLToPath(new URL('../src/bin.ts', import.meta.url));
+const FROM_SOURCES = ['--conditions=@rds-iam/source', '--import', 'tsx', bin];
 
 /** What of ours and of AWS's a command line loads. */
 async function loadedBy(args: readonly string[]): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'rds-iam-loaded-'));
   try {
-    await rdsIam(args, { ...KEYS, NODE_V8_COVERAGE: folder });
+    await start(process.execPath, [...FROM_SOURCES, ...args], { ...KEYS, NODE_V8_COVERAGE: folder }).outcome;
     const reports = readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
     const urls: string[] = reports.flatMap(({ result }) => result.map(({ url }: { url: string }) => url));
     const owners = urls.map((url) => /\/packages\/(\w+)\/src\/|node_modules\/(@aws-sdk\/[\w-]+)\//.exec(url));
