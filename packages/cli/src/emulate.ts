@@ -8,7 +8,7 @@ import { type ConnectionSettings, describeConnection } from './connection-settin
 import { startEmbeddedPostgres } from './embedded-postgres.js';
 import { UsageError } from './exit-code.js';
 import { DEFAULT_PORTS, type Engine, portOf, type Settings } from './settings.js';
-import { print, tell } from './terminal.js';
+import { printed, tell } from './terminal.js';
 
 export interface EmulateRequest {
   readonly listenPort: string;
@@ -125,7 +125,8 @@ async function serve(service: Service, environment: Environment, stopped: AbortS
     caFile,
     ...accessKey,
   };
-  print(json ? JSON.stringify(connection) : describeConnection(connection));
+  // Nobody could log in without them, and there is a database to be ended in order.
+  await printed(json ? JSON.stringify(connection) : describeConnection(connection));
   tell(`listening on ${emulator.hostname}:${emulator.port}; Ctrl-C ends it`);
   if (!stopped.aborted) await Promise.race([once(stopped, 'abort'), ...(ended ? [ended] : [])]);
 }

@@ -9,6 +9,8 @@ export const EXIT = {
   notExecutable: 126,
   notFound: 127,
   interrupted: 130,
+  /** What SIGPIPE ends others with. */
+  readerGone: 141,
 } as const;
 
 /** An error that knows what the process ends with. */

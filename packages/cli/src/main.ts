@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { codeOf, EXIT, exitCodeOf, UsageError } from './exit-code.js';
 import type { Flags } from './settings.js';
-import { tell, tellJsonError, write } from './terminal.js';
+import { tell, tellJsonError, write, writeTalk } from './terminal.js';
 import { VERSION } from './version.js';
 
 interface JsonFlag {
@@ -57,6 +57,7 @@ function commands(behind: readonly string[] | undefined, json: boolean, done: (e
       // As wide as the help that the package is built with, wherever that fits.
       getOutHelpWidth: () => Math.min(process.stdout.columns ?? HELP_WIDTH, HELP_WIDTH),
       writeOut: write,
+      writeErr: writeTalk,
       outputError,
     })
     .showSuggestionAfterError()

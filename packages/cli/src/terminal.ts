@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { EXIT, FailedError } from './exit-code.js';
 
 /** Data, for a program or a pipe. */
 export function print(text: string): void {
@@ -7,28 +8,55 @@ export function print(text: string): void {
 
 /** The same as it is, without an end of line. */
 export function write(text: string): void {
-  if (!process.stdout.listeners('error').includes(endWithReader)) process.stdout.on('error', endWithReader);
-  process.stdout.write(text);
+  writeOut(text).catch(endWithout);
 }
 
-/** Whoever reads our output may have read enough of it, as `head` does. */
-function endWithReader(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
+/** The same for what has to end in order if nobody gets the data. @throws FailedError, also where the reader is gone */
+export async function printed(text: string): Promise<void> {
+  try {
+    await writeOut(`${text}\n`);
+  } catch (cause) {
+    throw new FailedError(unwritable(cause as Error), { cause });
+  }
 }
+
+function writeOut(text: string): Promise<void> {
+  const { stdout } = process;
+  // The callback has the error, too.
+  if (!stdout.listeners('error').includes(ignore)) stdout.on('error', ignore);
+  return new Promise((resolve, reject) => stdout.write(text, (error) => (error ? reject(error) : resolve())));
+}
+
+/** Whoever reads our output may have read enough of it, as `head` does: that ends us without a word, as it does others. */
+function endWithout(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(EXIT.readerGone);
+  tell(unwritable(error), 'error');
+  process.exit(EXIT.failed);
+}
+
+const unwritable = (error: Error) => `stdout cannot be written to: ${error.message}`;
 
 /** Talk, for whoever looks on: with a red label if something went wrong. Colours only where the terminal has them. */
 export function tell(text: string, label?: 'error' | 'warning'): void {
   // hasColors() heeds NO_COLOR, and is there on terminals only.
   const coloured = process.stderr.isTTY === true && process.stderr.hasColors();
   const paint = (word: string) => (coloured ? styleText(word === 'error' ? 'red' : 'yellow', word) : word);
-  process.stderr.write(`rds-iam: ${label ? `${paint(label)}: ` : ''}${text}\n`);
+  writeTalk(`rds-iam: ${label ? `${paint(label)}: ` : ''}${text}\n`);
 }
 
 /** An error for a program: one line of JSON in place of the text. */
 export function tellJsonError(code: string, message: string): void {
-  process.stderr.write(`${JSON.stringify({ error: { code, message } })}\n`);
+  writeTalk(`${JSON.stringify({ error: { code, message } })}\n`);
 }
+
+/** As it is. The work goes on where nobody looks on any more. */
+export function writeTalk(text: string): void {
+  const { stderr } = process;
+  if (!stderr.listeners('error').includes(ignore)) stderr.on('error', ignore);
+  stderr.write(text);
+}
+
+function ignore(): void {}
 
 /** Whether there is somebody to ask. */
 export function canAsk(): boolean {
@@ -50,7 +78,7 @@ export async function askYesNo(question: string, signal: AbortSignal): Promise<b
     });
     return /^y(?:es)?$/i.test(answer.trim());
   } catch (error) {
-    process.stderr.write('\n');
+    writeTalk('\n');
     signal.throwIfAborted();
     if (closed.signal.aborted) return false;
     throw error;

@@ -91,6 +91,14 @@ describe('emulate --embedded', () => {
     expect(left()).toEqual([]);
   });
 
+  test('ends in order where nobody reads the settings', { timeout: SLOW_MS }, async () => {
+    const script = '{ "$@"; echo "ended with $?" >&2; } | :';
+    const args = tool('emulate', '--embedded');
+    const { stderr } = await start('sh', ['-c', script, 'sh', process.execPath, ...args], variables).outcome;
+    expect(stderr).toMatch(/error: stdout cannot be written to: write EPIPE\nended with 1\n$/);
+    expect(left()).toEqual([]);
+  });
+
   test.skipIf(!hasTerminal)('stopped with Ctrl-C in a terminal', { timeout: SLOW_MS }, async () => {
     const running = startInTerminal(['emulate', '--embedded'], variables);
     await running.said(/Ctrl-C ends it/);

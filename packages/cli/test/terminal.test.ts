@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { hasTerminal, rdsIam, start, startInTerminal, tool } from './command-line.js';
+import { hasTerminal, KEYS, rdsIam, start, startInTerminal, tool } from './command-line.js';
 
 const RED = '\x1b[31m';
 
@@ -22,9 +23,34 @@ describe.skipIf(!hasTerminal)('colours', () => {
   });
 });
 
-test('a reader who has had enough is no error', async () => {
-  // The shell's colon reads nothing. What it does not read comes too late for it.
-  const script = '{ "$@"; echo "ended with $?" >&2; } | :';
-  const { stderr } = await start('sh', ['-c', script, 'sh', process.execPath, ...tool('--help')]).outcome;
+/** What stands behind the pipe reads nothing: the shell's colon. What it does not read comes too late for it. */
+const unread = (...args: string[]) =>
+  start('sh', ['-c', '{ "$@"; echo "ended with $?" >&2; } | :', 'sh', process.execPath, ...tool(...args)]).outcome;
+
+test.each([[['--help']], [['sql', '--engine', 'postgres', '--username', 'app']]])(
+  '%j ends without a word, as SIGPIPE does others, when its reader has had enough',
+  async (args) => {
+    expect((await unread(...args)).stderr).toBe('ended with 141\n');
+  },
+);
+
+test('a verdict that nobody has read is none', async () => {
+  const { stderr } = await unread('doctor', 'postgres://app@127.0.0.1:9', '--region', 'eu-west-1', '--timeout', '1');
+  expect(stderr).toBe('ended with 141\n');
+});
+
+test('the work goes on where nobody reads what is said', async () => {
+  const script = 'exec 3>&1 4>&2; { "$@" 2>&1 >&3; echo "ended with $?" >&4; } | :';
+  const args = tool('token', 'postgres://app:unused@mydb.abc123.eu-west-1.rds.amazonaws.com');
+  const { stdout, stderr } = await start('sh', ['-c', script, 'sh', process.execPath, ...args], KEYS).outcome;
+  expect(stdout).toContain('?Action=connect');
   expect(stderr).toBe('ended with 0\n');
+});
+
+test.skipIf(!existsSync('/dev/full'))('a full disk is an error that says so', async () => {
+  const script = '"$@" > /dev/full';
+  const args = tool('sql', '--engine', 'postgres', '--username', 'app');
+  const { exitCode, stderr } = await start('sh', ['-c', script, 'sh', process.execPath, ...args]).outcome;
+  expect(stderr).toBe('rds-iam: error: stdout cannot be written to: ENOSPC: no space left on device, write\n');
+  expect(exitCode).toBe(1);
 });
