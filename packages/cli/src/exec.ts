@@ -1,16 +1,29 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
-import { EXIT, UsageError } from './exit-code.js';
+import { CliError, codeOf, EXIT, UsageError } from './exit-code.js';
 import { type EnvironmentRequest, loginEnvironment } from './login-environment.js';
 import type { Settings } from './settings.js';
 import { sign } from './sign.js';
-import { tell } from './terminal.js';
 
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 /** A terminal sends these to all that run in it, the command too. */
 const SENT_BY_TERMINAL: readonly string[] = ['SIGINT', 'SIGQUIT'];
+
+/** There is no such program, or the system does not take it for one. */
+class CannotRunError extends CliError {
+  override readonly name = 'CannotRunError';
+  override readonly code: string;
+  override readonly exitCode: number;
+
+  constructor(program: string, cause: NodeJS.ErrnoException) {
+    const isMissing = cause.code === 'ENOENT';
+    super(`${program} cannot be run: ${isMissing ? 'there is no such program' : cause.message}`, { cause });
+    this.code = codeOf(cause);
+    this.exitCode = isMissing ? EXIT.notFound : EXIT.notExecutable;
+  }
+}
 
 /** Runs a program with a login in its environment. @returns its exit code, or 128 and the number of the signal that ended it */
 export async function exec(
@@ -20,6 +33,7 @@ export async function exec(
 ): Promise<number> {
   const [program, ...args] = command;
   if (program === undefined) throw new UsageError('there is no command: give it behind --, as in rds-iam exec -- psql');
+  if (!/^[A-Za-z_]\w*$/.test(request.urlVariable)) throw new UsageError('--url-env must be the name of a variable');
   const signed = await sign(settings);
   const environment = await loginEnvironment(signed, settings, {
     program,
@@ -34,12 +48,21 @@ export async function exec(
   }
 }
 
+/** Some errors the system has at once, others later. */
+function started(program: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  try {
+    return spawn(program, args, { stdio: 'inherit', env });
+  } catch (error) {
+    throw new CannotRunError(program, error as NodeJS.ErrnoException);
+  }
+}
+
 async function run(
   program: string,
   args: readonly string[],
   variables: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
-  const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...variables } });
+  const child = started(program, args, { ...process.env, ...variables });
   // process.stdout and its like would make a pipe one that does not block, for the command too, which then loses output.
   const inTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
   const passOn = (signal: NodeJS.Signals) => {
@@ -50,12 +73,7 @@ async function run(
     const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
     return code ?? 128 + constants.signals[signal ?? 'SIGTERM'];
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    tell(
-      `${program} cannot be run: ${code === 'ENOENT' ? 'there is no such program' : (error as Error).message}`,
-      'error',
-    );
-    return code === 'ENOENT' ? EXIT.notFound : EXIT.notExecutable;
+    throw new CannotRunError(program, error as NodeJS.ErrnoException);
   } finally {
     for (const signal of PASSED_ON) process.off(signal, passOn);
   }

@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { codeOf, EXIT, exitCodeOf, UsageError } from './exit-code.js';
+import { inFlags } from './in-flags.js';
 import type { Flags } from './settings.js';
 import { tell, tellJsonError, write, writeTalk } from './terminal.js';
 import { VERSION } from './version.js';
@@ -35,7 +36,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has said what is wrong.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = inFlags(error instanceof Error ? error.message : String(error));
     if (json) tellJsonError(codeOf(error), message);
     else tell(message, 'error');
     return exitCodeOf(error);
@@ -130,6 +131,7 @@ ${EXIT_CODES}`,
         "makes the URL one for prisma migrate and prisma db, whose engine's parameters are others",
       ).conflicts('mysql2'),
     )
+    .option('--json', "for errors; what the command says is the command's")
     .option('--mysql2', 'makes the URL one for mysql2, and Knex with it, that turns on TLS and its verification')
     .action(async (url: string | undefined, flags: Flags & ExecFlags) => {
       const { exec } = await import('./exec.js');

@@ -1,5 +1,6 @@
 // Where to log in and as whom: from flags, then a URL argument or DATABASE_URL, then libpq's variables.
 import { readFileSync } from 'node:fs';
+import { isRegion } from '@rds-iam/core';
 import type { DatabaseTarget } from './database-lookup.js';
 import { UsageError } from './exit-code.js';
 import { tell } from './terminal.js';
@@ -61,6 +62,11 @@ export function portOf(name: string, text: string, lowest = 1): number {
   return port;
 }
 
+export function regionOf(name: string, text: string): string {
+  if (!isRegion(text)) throw new UsageError(`${name} must be the name of an AWS region, as in eu-west-1`);
+  return text;
+}
+
 /** A length of time in seconds, of which there may be parts. */
 export function secondsOf(name: string, text: string, longest: number): number {
   const seconds = Number(text);
@@ -105,7 +111,7 @@ export function readSettings(flags: Flags, environment: Environment): Settings {
     username: flags.username ?? url?.username ?? libpq('PGUSER'),
     password: url?.password,
     database: flags.database ?? url?.database ?? libpq('PGDATABASE'),
-    region: flags.region,
+    region: flags.region === undefined ? undefined : regionOf('--region', flags.region),
     profile: flags.profile,
     ca: flags.ca,
   };

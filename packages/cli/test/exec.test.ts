@@ -46,6 +46,8 @@ describe('exec and the process', () => {
   test.each([
     ['no program of that name', ['--', 'rds-iam-there-is-no-such-program'], 127, 'there is no such program'],
     ['a file that is no program', ['--', manifest], 126, 'cannot be run'],
+    ['a name that no program has', ['--', ''], 126, 'cannot be run'],
+    ['no variable for the URL', ['--url-env', 'A=B', '--', 'true'], 2, '--url-env must be the name of a variable'],
     ['no command', [], 2, 'give it behind --'],
     ['a CA file that is not there', ['--ca', '/nonexistent/ca.pem', '--', 'true'], 2, '--ca cannot be read'],
     ['a CA file that holds none', ['--ca', manifest, '--', 'true'], 2, 'no certificate'],
@@ -54,6 +56,16 @@ describe('exec and the process', () => {
     expect(stderr).toContain(message);
     expect(exitCode).toBe(code);
     expect(filesLeft()).toEqual([]);
+  });
+
+  test.each([
+    ['rds-iam-there-is-no-such-program', 127, 'ENOENT'],
+    [manifest, 126, 'EACCES'],
+  ])('--json: that %s cannot be run is one line of JSON', async (program, code, errno) => {
+    const { exitCode, stdout, stderr } = await exec(['--json', URL_OF_RDS, '--', program]);
+    expect(JSON.parse(stderr)).toEqual({ error: { code: errno, message: expect.stringContaining('cannot be run') } });
+    expect(stdout).toBe('');
+    expect(exitCode).toBe(code);
   });
 
   const waits = (signal: string) =>

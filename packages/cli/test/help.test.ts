@@ -75,7 +75,8 @@ test.each([
   [['tokn', '--json'], 'ERR_RDS_IAM_USAGE', "unknown command 'tokn'", 2],
   [['token', '--json', '--hostnam', 'x'], 'ERR_RDS_IAM_USAGE', "unknown option '--hostnam'", 2],
   [['token', '--json', `postgres://app@${HOST}`], 'ERR_RDS_IAM_CREDENTIALS', 'no AWS credentials', 3],
-  [['token', '--json', `postgres://app@${HOST}`, '--region', 'Ireland'], 'ERR_RDS_IAM_CONFIG', '"region" must be', 2],
+  [['token', '--json', `postgres://app@${HOST}`, '--region', 'Ireland'], 'ERR_RDS_IAM_USAGE', '--region must be', 2],
+  [['exec', '--json', `postgres://app@${HOST}`], 'ERR_RDS_IAM_USAGE', 'there is no command', 2],
   [['enable', '--json'], 'ERR_RDS_IAM_USAGE', 'the database is missing', 2],
   [['emulate', '--json'], 'ERR_RDS_IAM_USAGE', 'the database is missing', 2],
 ])('%j: the error is one line of JSON', async (args, code, message, exitCode) => {

@@ -65,9 +65,12 @@ describe('token', () => {
     ['engine and URL that differ', [`mysql://app@${HOST}`, '--engine', 'postgres'], {}, 'of another engine'],
     ['another URL', ['https://app:hunter2@example.org'], {}, 'the URL is not of a PostgreSQL'],
     ['a broken DATABASE_URL', [], { DATABASE_URL: 'postgres://app:hunter2@:port' }, 'DATABASE_URL is not of'],
-    ['a region that is none', [`postgres://app@${HOST}`, '--region', 'Ireland'], {}, '"region" must be'],
+    ['a region that is none', [`postgres://app@${HOST}`, '--region', 'Ireland'], {}, '--region must be'],
     ['the wrong region', [`postgres://app@${HOST}`, '--region', 'eu-west-2'], {}, 'is in eu-west-1'],
-    ['no region', ['postgres://app@127.0.0.1'], {}, 'no AWS region'],
+    ['no region', ['postgres://app@127.0.0.1'], {}, 'give --region or set AWS_REGION'],
+    ['a host name that is none', ['--hostname', 'my db', '--port', '5432', '--username', 'app'], {}, '--hostname has'],
+    ['a profile without a name', [`postgres://app@${HOST}`, '--profile', ''], {}, '--profile must be'],
+    ['a CA file that is not there', [`postgres://app@${HOST}`, '--ca', '/nonexistent'], {}, '--ca cannot be read'],
   ])('%s: code 2, and what to do', async (_, args, variables, message) => {
     const { exitCode, stdout, stderr } = await rdsIam(['token', ...args], { ...KEYS, ...variables });
     expect(stderr).toContain(message);
@@ -87,6 +90,7 @@ describe('token', () => {
   test('no credentials: code 3', async () => {
     const { exitCode, stderr } = await rdsIam(['token', `postgres://app@${HOST}`]);
     expect(stderr).toContain('rds-iam: error: no AWS credentials');
+    expect(stderr).toContain('or give --profile');
     expect(exitCode).toBe(3);
   });
 });
