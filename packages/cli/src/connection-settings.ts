@@ -24,6 +24,8 @@ export function describeConnection(connection: ConnectionSettings): string {
   const named = (user: string) => `${at}, ${user}: ${js(username)}, database: ${js(database)}`;
   return [
     '# for a shell, and for the AWS SDK',
+    // A profile would come before the key, and a session token would be of another.
+    'unset AWS_PROFILE AWS_SESSION_TOKEN',
     `export AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_REGION=${region}`,
     `npx rds-iam exec --ca ${shellWord(caFile)} ${shellWord(url)} -- ${mysql ? 'mariadb' : 'psql'}`,
     '',

@@ -87,7 +87,7 @@ async function startServer(
 ): Promise<Program> {
   const { signal } = options;
   const data = options.data === undefined ? join(folder, 'data') : resolve(options.data);
-  mkdirSync(data, { recursive: true, mode: 0o700 });
+  makeFolder(data);
   const account = accountFor(data);
   if (account.uid !== undefined && account.gid !== undefined) chownSync(folder, account.uid, account.gid);
   const binaries = reachable(packaged, folder, account);
@@ -249,6 +249,18 @@ function resolveFrom(files: readonly string[], name: string): string | undefined
     }
   }
   return undefined;
+}
+
+/** Of a folder above it, PostgreSQL's account may be another's. @throws UsageError where it cannot be the folder of the data */
+function makeFolder(data: string): void {
+  try {
+    mkdirSync(dirname(data), { recursive: true });
+    if (!existsSync(data)) mkdirSync(data, { mode: 0o700 });
+    if (readdirSync(data).length === 0 || existsSync(join(data, 'PG_VERSION'))) return;
+  } catch (error) {
+    throw new UsageError(`--data cannot be used: ${(error as Error).message}`);
+  }
+  throw new UsageError('--data has other files in it, and no PostgreSQL: give a new folder, or an empty one');
 }
 
 /** PostgreSQL refuses to run as root: the owner of the data runs it then, or nobody. */

@@ -7,7 +7,7 @@ import { type EmulatorOptions, startEmulator } from '@rds-iam/emulator';
 import { type ConnectionSettings, describeConnection } from './connection-settings.js';
 import { startEmbeddedPostgres } from './embedded-postgres.js';
 import { UsageError } from './exit-code.js';
-import { DEFAULT_PORTS, type Engine, portOf, type Settings } from './settings.js';
+import { DEFAULT_PORTS, type Engine, portOf, regionOf, type Settings } from './settings.js';
 import { printed, tell } from './terminal.js';
 
 export interface EmulateRequest {
@@ -25,6 +25,7 @@ export async function emulate(settings: Settings, request: EmulateRequest, envir
   if (engine === undefined) {
     throw new UsageError('the database is missing: give its URL, --hostname and --engine, or --embedded');
   }
+  const region = regionFor(settings, environment);
   const port = portOf('--listen-port', request.listenPort, 0);
   const password = settings.password ?? environment[engine === 'mysql' ? 'MYSQL_PWD' : 'PGPASSWORD'];
   const upstream = {
@@ -34,11 +35,7 @@ export async function emulate(settings: Settings, request: EmulateRequest, envir
     ...(password && { password }),
   };
   return untilStopped(async (folder, stopped) => {
-    await serve(
-      { ...settings, engine, folder, upstream, port, json: request.json, ended: undefined },
-      environment,
-      stopped,
-    );
+    await serve({ ...settings, engine, region, folder, upstream, port, json: request.json, ended: undefined }, stopped);
   });
 }
 
@@ -49,11 +46,12 @@ export interface EmbeddedRequest extends EmulateRequest {
 
 /** The same over a PostgreSQL of its own. */
 export async function emulateEmbedded(
-  { engine = 'postgres', region, username = 'app', database = 'app' }: Settings,
+  { engine = 'postgres', region: given, username = 'app', database = 'app' }: Settings,
   request: EmbeddedRequest,
   environment: Environment,
 ): Promise<number> {
   if (engine === 'mysql') throw new UsageError('--embedded is a PostgreSQL: leave --engine out, or start a MySQL');
+  const region = regionFor({ region: given }, environment);
   const port = portOf('--listen-port', request.listenPort, 0);
   return untilStopped(async (folder, stopped) => {
     tell('starting a PostgreSQL');
@@ -64,8 +62,15 @@ export async function emulateEmbedded(
       `PostgreSQL has ${data === undefined ? 'its data in a folder that goes when it ends' : `its data in ${data}`}`,
     );
     const at = { upstream: { hostname, port: upstream.port }, ended, port };
-    await serve({ engine, region, username, database, folder, json: request.json, ...at }, environment, stopped);
+    await serve({ engine, region, username, database, folder, json: request.json, ...at }, stopped);
   });
+}
+
+/** That tokens must be for. */
+function regionFor({ region }: Pick<Settings, 'region'>, environment: Environment): string {
+  if (region !== undefined) return region;
+  const name = ['AWS_REGION', 'AWS_DEFAULT_REGION'].find((each) => environment[each]);
+  return name === undefined ? 'eu-west-1' : regionOf(name, environment[name] ?? '');
 }
 
 /** Runs with a folder of its own, which goes, until a signal says so. */
@@ -94,15 +99,14 @@ interface Service {
   /** To listen on. */
   readonly port: number;
   readonly folder: string;
-  readonly region: string | undefined;
+  readonly region: string;
   readonly username: string | undefined;
   readonly database: string | undefined;
   readonly json: boolean | undefined;
 }
 
-async function serve(service: Service, environment: Environment, stopped: AbortSignal): Promise<void> {
-  const { engine, upstream, ended, port, folder, username, database, json = false } = service;
-  const region = service.region ?? (environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'] || 'eu-west-1');
+async function serve(service: Service, stopped: AbortSignal): Promise<void> {
+  const { engine, upstream, region, ended, port, folder, username, database, json = false } = service;
   // Made up at each start: whoever can read it gets into the database.
   const accessKey = { accessKeyId: 'AKIDLOCAL', secretAccessKey: randomBytes(20).toString('hex') };
   await using emulator = await startEmulator({

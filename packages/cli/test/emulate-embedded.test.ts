@@ -128,6 +128,15 @@ describe('emulate --embedded', () => {
     expect(left()).toEqual([]);
   });
 
+  test('--data is made with the folders above it', { timeout: SLOW_MS }, async () => {
+    const above = join(scratch, 'above');
+    const running = emulate('--data', join(above, 'below', 'data'));
+    await running.said(/^\{.*\}$/m);
+    running.child.kill('SIGTERM');
+    expect(await running.outcome).toMatchObject({ exitCode: 0 });
+    rmSync(above, { recursive: true });
+  });
+
   test('a PostgreSQL that does not start says why', async () => {
     const data = join(scratch, 'old');
     mkdirSync(data, { mode: 0o700 });
@@ -148,6 +157,9 @@ describe('emulate --embedded', () => {
     // PostgreSQL would cut it off, and nobody could connect to it.
     [['--embedded', '--database', 'x'.repeat(80)], '--database is longer than the 63 bytes'],
     [['--embedded', '--listen-port', 'x'], '--listen-port must be'],
+    [['--embedded', '--region', 'Ireland'], '--region must be'],
+    [['--embedded', '--data', import.meta.filename], '--data cannot be used'],
+    [['--embedded', '--data', import.meta.dirname], '--data has other files in it'],
   ])('%j is a wrong use', async (args, message) => {
     const { exitCode, stderr } = await rdsIam(['emulate', ...args], variables);
     expect(stderr).toContain(message);

@@ -65,7 +65,10 @@ describe('emulate', () => {
     running.child.stdin.write('\x03');
     const { exitCode, stdout } = await running.outcome;
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/export AWS_ACCESS_KEY_ID=AKIDLOCAL AWS_SECRET_ACCESS_KEY=\w+ AWS_REGION=eu-west-1/);
+    // A profile would come before the key, and a session token would be of another.
+    expect(stdout).toMatch(
+      /^unset AWS_PROFILE AWS_SESSION_TOKEN\r\nexport AWS_ACCESS_KEY_ID=AKIDLOCAL AWS_SECRET_ACCESS_KEY=\w+ AWS_REGION=eu-west-1\r$/m,
+    );
     expect(stdout).toMatch(/stopped\r\n$/);
   });
 
@@ -75,6 +78,15 @@ describe('emulate', () => {
     ]);
     expect(stderr).toContain('EADDRINUSE');
     expect(exitCode).toBe(1);
+  });
+
+  test.each([
+    [['--region', 'Ireland'], {}, '--region must be'],
+    [[], { AWS_REGION: 'Ireland' }, 'AWS_REGION must be'],
+  ])('a region that is none: %j %j', async (args, variables, message) => {
+    const { exitCode, stderr } = await rdsIam(['emulate', 'postgres://127.0.0.1', ...args], variables);
+    expect(stderr).toContain(message);
+    expect(exitCode).toBe(2);
   });
 
   test('no database: code 2', async () => {
