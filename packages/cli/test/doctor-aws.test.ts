@@ -132,6 +132,22 @@ describe('what AWS says', () => {
     const seen = await world.examine({ user: 'clerk' });
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'engine-too-old' });
     expect(seen.step('version')).toMatchObject({ outcome: 'failed', seen: 'PostgreSQL 9.5.14, says the RDS API' });
+    expect(seen.step('version').causes[0]?.fix).toEqual([
+      {
+        shell: `aws rds describe-db-engine-versions --engine postgres --region eu-west-1 --query 'DBEngineVersions[].EngineVersion'`,
+      },
+      { shell: expect.stringContaining('--db-instance-identifier mydb --region eu-west-1 --engine-version') },
+    ]);
+  });
+
+  test('where RDS may not be asked, what turns IAM authentication on has the region', async () => {
+    const denied = failure(403, 'AccessDenied', 'not authorized');
+    await using world = await startWorld(rdsLike(), { rds: { DescribeDBInstances: denied } });
+    const seen = await world.examine({ user: 'clerk' });
+    expect(seen.step('login').causes.at(-1)).toMatchObject({
+      diagnosis: 'iam-off',
+      fix: [{ shell: 'rds-iam enable --instance mydb --region eu-west-1' }],
+    });
   });
 
   const logged = (message: string) =>

@@ -79,7 +79,7 @@ test('a server that knows old TLS only', () => {
       code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
     },
   );
-  const { causes, seen } = judgeTls({ offered: true, error }, { ...AT, ca: undefined });
+  const { causes, seen } = judgeTls({ offered: true, error }, { ...AT, ca: undefined, again: 'rds-iam doctor' });
   expect(causes[0]?.diagnosis).toBe('old-tls');
   expect(seen).toContain('no handshake with TLS 1.2 or 1.3');
 });
@@ -181,6 +181,7 @@ describe('the version', () => {
     isAurora: false,
     engineName: undefined,
     loggedIn: false,
+    region: undefined,
     upgrade: 'aws rds modify-db-instance --db-instance-identifier mydb',
   } as const;
 

@@ -1,10 +1,10 @@
-import { checkEndpoint, createRdsIam, isRegion, rdsRoots } from '@rds-iam/core';
+import { checkEndpoint, createRdsIam, rdsRoots } from '@rds-iam/core';
 import { awsClockSkewMs } from '@rds-iam/core/doctor';
 import { type Database, type DatabaseName, readEndpoint } from '../database-lookup.js';
 import { UsageError } from '../exit-code.js';
 import { engineOfPort } from '../login-environment.js';
-import { loginTarget, readCa, type Settings } from '../settings.js';
-import { shellWord } from '../shell-word.js';
+import { type Engine, type LoginTarget, loginTarget, readCa, type Settings } from '../settings.js';
+import { regionFlag, shellWord } from '../shell-word.js';
 import { statements } from '../sql.js';
 import { print } from '../terminal.js';
 import { type AwsCaller, answerOf } from './aws-calls.js';
@@ -44,9 +44,6 @@ export async function doctor(settings: Settings, { json = false, timeout }: Doct
   checkEndpoint(target);
   const { hostname, port, username } = target;
   const { region: flag, profile, database } = settings;
-  if (flag !== undefined && !isRegion(flag)) {
-    throw new UsageError('--region must be the name of an AWS region, as in eu-west-1');
-  }
   const engine = settings.engine ?? engineOfPort(port);
   // Says so at once, if the user or the database has a name that there is no statement for.
   statements({ engine, username, schema: 'public', database });
@@ -88,7 +85,7 @@ export async function doctor(settings: Settings, { json = false, timeout }: Doct
     tcpOutcome === 'passed' ? await lookAtTls({ engine, hostname: followed, port, ca, timeoutMs }) : {};
   const tlsOutcome = report(
     tcpOutcome === 'passed'
-      ? judgeTls(tls, { hostname: followed, port, ca: settings.ca })
+      ? judgeTls(tls, { hostname: followed, port, ca: settings.ca, again: doctorCommand(settings, target, engine) })
       : notChecked('tls', 'nobody answers on that port'),
   );
 
@@ -111,7 +108,8 @@ export async function doctor(settings: Settings, { json = false, timeout }: Doct
     isAurora:
       /^aurora/.test(rds.database?.engine ?? '') || rds.name?.kind === 'cluster' || rds.name?.kind === 'customEndpoint',
     loggedIn: false,
-    upgrade: modifyCommand(rds),
+    region,
+    upgrade: modifyCommand(rds, region),
     version: knownVersion ?? rds.database?.engineVersion,
     source: knownVersion === undefined ? ('the RDS API' as const) : ('the server' as const),
   };
@@ -136,7 +134,7 @@ export async function doctor(settings: Settings, { json = false, timeout }: Doct
         database,
         steps: [...steps, versionBefore, log],
         missingPolicy: policyCause,
-        enableIam: enableCommand(rds),
+        enableIam: enableCommand(rds, region),
       })
     : notChecked(
         'login',
@@ -185,7 +183,7 @@ function timeoutOf(text: string): number {
 /** What shows port, security groups and state of the database behind a name. */
 function showCommand(hostname: string, region: string | undefined): string {
   const name = readEndpoint(hostname);
-  const at = region === undefined ? '' : ` --region ${shellWord(region)}`;
+  const at = regionFlag(region);
   const id = shellWord(name?.identifier ?? '');
   switch (name?.kind) {
     case 'instance':
@@ -214,14 +212,24 @@ function changeable({ name, database }: Rds): DatabaseName | undefined {
     : undefined;
 }
 
-function modifyCommand(rds: Rds): string {
+function modifyCommand(rds: Rds, region: string | undefined): string {
   const { kind, identifier } = changeable(rds) ?? { kind: 'instance', identifier: 'ID' };
-  return `aws rds modify-db-${kind} --db-${kind}-identifier ${shellWord(identifier)}`;
+  return `aws rds modify-db-${kind} --db-${kind}-identifier ${shellWord(identifier)}${regionFlag(region)}`;
 }
 
-function enableCommand(rds: Rds): Fix {
+function enableCommand(rds: Rds, region: string | undefined): Fix {
   const { kind, identifier } = changeable(rds) ?? { kind: 'instance', identifier: 'ID' };
-  return { shell: `rds-iam enable --${kind} ${shellWord(identifier)}` };
+  return { shell: `rds-iam enable --${kind} ${shellWord(identifier)}${regionFlag(region)}` };
+}
+
+/** What examines this login again, whatever the environment was that told of it. */
+function doctorCommand({ database, region, profile }: Settings, target: LoginTarget, engine: Engine): string {
+  const { hostname, port, username } = target;
+  const flags = Object.entries({ engine, hostname, port, username, database, region, profile });
+  const given = flags.flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name} ${shellWord(String(value))}`],
+  );
+  return ['rds-iam doctor', ...given].join(' ');
 }
 
 async function lookAtDatabase(

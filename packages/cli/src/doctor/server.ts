@@ -2,6 +2,7 @@
 
 import { type DatabaseEngine, iamAvailability } from '@rds-iam/core/doctor';
 import type { Engine } from '../settings.js';
+import { regionFlag } from '../shell-word.js';
 import { mysqlIdentifier, postgresIdentifier } from '../sql.js';
 import { failed, notChecked, passed, type Step, warned } from './step.js';
 
@@ -133,10 +134,20 @@ export interface VersionSeen {
   readonly loggedIn: boolean;
   /** The command that changes the instance or cluster. */
   readonly upgrade: string;
+  readonly region: string | undefined;
 }
 
 /** Against AWS's table. Pure. */
-export function judgeVersion({ engine, version, source, isAurora, engineName, loggedIn, upgrade }: VersionSeen): Step {
+export function judgeVersion({
+  engine,
+  version,
+  source,
+  isAurora,
+  engineName,
+  loggedIn,
+  region,
+  upgrade,
+}: VersionSeen): Step {
   if (version === undefined) return notChecked('version', 'neither the server nor the RDS API told the version');
   const kind: DatabaseEngine =
     engine === 'postgres' ? 'postgres' : /mariadb/i.test(`${version} ${engineName}`) ? 'mariadb' : 'mysql';
@@ -152,7 +163,7 @@ export function judgeVersion({ engine, version, source, isAurora, engineName, lo
   const seen = `${name} ${found.version}, says ${source}`;
   if (found.available) return passed('version', `${seen}: it has IAM authentication, as every ${name} ${since(found)}`);
   const why = `RDS has IAM authentication for ${name} from ${found.since}, and this is ${found.version}`;
-  const engines = `aws rds describe-db-engine-versions --engine ${kind} --query 'DBEngineVersions[].EngineVersion'`;
+  const engines = `aws rds describe-db-engine-versions --engine ${kind}${regionFlag(region)} --query 'DBEngineVersions[].EngineVersion'`;
   const fix = [
     { shell: engines },
     { shell: `${upgrade} --engine-version ONE-OF-THESE --allow-major-version-upgrade --apply-immediately` },

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { parseRdsHostname } from '@rds-iam/core';
 import type { Engine } from '../settings.js';
-import { shellWord } from '../shell-word.js';
+import { regionFlag, shellWord } from '../shell-word.js';
 import { type Cause, type Fix, failed, passed, type Step } from './step.js';
 import { TimedOut, within } from './within.js';
 
@@ -174,6 +174,8 @@ export interface TlsContext {
   readonly port: number;
   /** The file of `--ca`. */
   readonly ca: string | undefined;
+  /** What runs the doctor on this login again, less `--ca`. */
+  readonly again: string;
 }
 
 /** Pure. */
@@ -194,7 +196,7 @@ export function judgeTls({ offered, handshake, error }: TlsSeen, context: TlsCon
   if (chainError === 'CERT_HAS_EXPIRED') {
     const fix = [
       {
-        shell: `aws rds modify-db-instance --db-instance-identifier ${idIn(context.hostname)} --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately`,
+        shell: `aws rds modify-db-instance --db-instance-identifier ${idIn(context.hostname)}${regionFlag(parseRdsHostname(context.hostname)?.region)} --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately`,
       },
     ];
     const why = `the certificate of the server, or one of its chain, has expired (${validTo})`;
@@ -232,13 +234,12 @@ function judgeNoHandshake(where: string, offered: boolean, error: unknown): Step
   ]);
 }
 
-function wrongCa({ ca, hostname, port }: TlsContext, chainError: string): Cause {
+function wrongCa({ ca, hostname, again }: TlsContext, chainError: string): Cause {
   const region = parseRdsHostname(hostname)?.region;
   const bundle = `${region ?? 'global'}-bundle.pem`;
-  const again = `rds-iam doctor --hostname ${hostname} --port ${port} --ca`;
   const getBundle: readonly Fix[] = [
     { shell: `curl -fsSO https://truststore.pki.rds.amazonaws.com/${region ?? 'global'}/${bundle}` },
-    { shell: `${again} ${bundle}` },
+    { shell: `${again} --ca ${bundle}` },
   ];
   if (ca !== undefined) {
     const why = `the certificate is not of an authority in ${ca} (${chainError})`;
@@ -250,7 +251,7 @@ function wrongCa({ ca, hostname, port }: TlsContext, chainError: string): Cause 
     return { diagnosis: 'wrong-ca', why, fix: getBundle };
   }
   const why = `the certificate is not of RDS (${chainError}): ${hostname} is another server, or one with an authority of its own`;
-  return { diagnosis: 'wrong-ca', why, fix: [{ shell: `${again} FILE-OF-ITS-AUTHORITY.pem` }] };
+  return { diagnosis: 'wrong-ca', why, fix: [{ shell: `${again} --ca FILE-OF-ITS-AUTHORITY.pem` }] };
 }
 
 const idIn = (hostname: string) => (parseRdsHostname(hostname) ? shellWord(hostname.split('.', 1)[0] ?? '') : 'ID');
