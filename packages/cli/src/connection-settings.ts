@@ -32,8 +32,14 @@ export function describeConnection(connection: ConnectionSettings): string {
     "// for all that follows; import { readFileSync } from 'node:fs'",
     `const iam = { region: '${region}', ca: readFileSync(${js(caFile)}, 'utf8') };`,
     ...(mysql
-      ? ['// @rds-iam/mysql2/promise', `createPool({ ${named('user')}, iam });`]
-      : ['// @rds-iam/pg', `new Pool({ ${named('user')}, iam });`]),
+      ? [
+          ...['// @rds-iam/mysql2/promise', `createPool({ ${named('user')}, iam });`],
+          ...['// @rds-iam/mysql2/mariadb', `createPool({ ${named('user')}, iam });`],
+        ]
+      : [
+          ...['// @rds-iam/pg', `new Pool({ ${named('user')}, iam });`],
+          ...['// @rds-iam/pg/postgres-js', `postgres(withRdsIam({ ${named('user')}, iam }));`],
+        ]),
     '// @rds-iam/knex',
     `knex(withRdsIam({ client: '${mysql ? 'mysql2' : 'pg'}', connection: { ${named('user')} }, iam }));`,
     '// @rds-iam/typeorm',

@@ -128,9 +128,8 @@ test.each(['postgres', 'mysql'] as const)('every name in what is printed for %s 
     ...{ engine, hostname: 'localhost', port: 5432, username: "o'brien", database: 'shop', region: 'eu-west-1' },
     ...{ caFile: "/tmp/o'brien/ca.pem", accessKeyId: 'AKID', secretAccessKey: 'key' },
   });
-  for (const name of ['pg', 'knex', 'typeorm', 'sequelize', 'prisma'].filter(
-    (each) => engine === 'postgres' || each !== 'pg',
-  )) {
+  const drivers = engine === 'postgres' ? ['pg', 'pg/postgres-js'] : ['mysql2/promise', 'mysql2/mariadb'];
+  for (const name of [...drivers, 'knex', 'typeorm', 'sequelize', 'prisma']) {
     expect(text).toContain(`// @rds-iam/${name}\n`);
   }
   const program = text.split('\n').filter((each) => /^\w+.*;$/.test(each));
