@@ -1,8 +1,5 @@
 import resolver from 'node:dns/promises';
 import { setAwsEnvironment, startDns } from '@rds-iam/test-servers';
-import { afterEach, describe, expect, test } from 'vitest';
-import { AwsError } from '../src/aws-call.js';
-import { DatabaseLookup, type LookupOptions, readEndpoint } from '../src/database-lookup.js';
 import {
   type Aws,
   type AwsHandlers,
@@ -14,8 +11,11 @@ import {
   startAws,
   throttled,
   UNREACHABLE,
-} from './aws-stand-in.js';
-import { cluster, instance, proxy } from './rds-answers.js';
+} from '@rds-iam/test-servers/aws';
+import { cluster, instance, proxy } from '@rds-iam/test-servers/rds-answers';
+import { afterEach, describe, expect, test } from 'vitest';
+import { AwsError } from '../src/aws-call.js';
+import { DatabaseLookup, type LookupOptions, readEndpoint } from '../src/database-lookup.js';
 
 const SUFFIX = 'abc123.eu-west-1.rds.amazonaws.com';
 const INSTANCE = `mydb.${SUFFIX}`;

@@ -1,7 +1,8 @@
 // What the doctor learns from AWS, and what it says where AWS does not answer as it should.
+import { CREDENTIALS } from '@rds-iam/test-servers';
+import { denied, failure, malformed, result, silence, throttled, UNREACHABLE } from '@rds-iam/test-servers/aws';
+import { cluster, instance, proxy } from '@rds-iam/test-servers/rds-answers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { denied, failure, malformed, result, silence, throttled, UNREACHABLE } from './aws-stand-in.js';
-import { CREDENTIALS } from './command-line.js';
 import {
   mostLikely,
   outcomes,
@@ -10,7 +11,6 @@ import {
   startRdsLikePostgres,
   startWorld,
 } from './doctor-world.js';
-import { cluster, instance, proxy } from './rds-answers.js';
 
 let postgres: RdsLikePostgres;
 let iamUsers: string[];

@@ -1,9 +1,9 @@
 // The doctor as a person meets it: what it prints, its colours, and how it ends.
 import { readFileSync } from 'node:fs';
-import { expectNoSecrets } from '@rds-iam/test-servers';
+import { CREDENTIALS, expectNoSecrets } from '@rds-iam/test-servers';
+import { silence } from '@rds-iam/test-servers/aws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { silence } from './aws-stand-in.js';
-import { CREDENTIALS, hasTerminal, rdsIam, start, startInTerminal, tool } from './command-line.js';
+import { hasTerminal, rdsIam, start, startInTerminal, tool } from './command-line.js';
 import { HOST, type RdsLikePostgres, simulated, startRdsLikePostgres, startWorld } from './doctor-world.js';
 
 let postgres: RdsLikePostgres;

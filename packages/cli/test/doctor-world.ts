@@ -4,11 +4,18 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCertificateAuthority, type Emulator, type EmulatorOptions, startEmulator } from '@rds-iam/emulator';
-import { type DnsServer, expectNoSecrets, type PostgresServer, startDns, startPostgres } from '@rds-iam/test-servers';
+import {
+  CREDENTIALS,
+  type DnsServer,
+  expectNoSecrets,
+  type PostgresServer,
+  startDns,
+  startPostgres,
+} from '@rds-iam/test-servers';
+import { ACCOUNT, type Aws, type AwsHandlers, result, startAws } from '@rds-iam/test-servers/aws';
+import { instance } from '@rds-iam/test-servers/rds-answers';
 import { expect } from 'vitest';
-import { ACCOUNT, type Aws, type AwsHandlers, result, startAws } from './aws-stand-in.js';
-import { askingDns, CREDENTIALS, type Outcome, rdsIam } from './command-line.js';
-import { instance } from './rds-answers.js';
+import { askingDns, type Outcome, rdsIam } from './command-line.js';
 
 export const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 export const RESOURCE = `arn:aws:rds-db:eu-west-1:${ACCOUNT}:dbuser:db-ABCDEFGHIJKL/app`;

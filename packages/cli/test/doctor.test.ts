@@ -3,11 +3,10 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import { expectNoSecrets } from '@rds-iam/test-servers';
+import { CREDENTIALS, expectNoSecrets } from '@rds-iam/test-servers';
+import { failure } from '@rds-iam/test-servers/aws';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { failure } from './aws-stand-in.js';
-import { CREDENTIALS } from './command-line.js';
 import {
   HOST,
   mostLikely,

@@ -1,8 +1,8 @@
+import { type AwsAnswer, denied, silence, startAws } from '@rds-iam/test-servers/aws';
+import { cluster, instance, proxy } from '@rds-iam/test-servers/rds-answers';
 import { describe, expect, test } from 'vitest';
 import { leastPolicy, type PolicyRequest } from '../src/policy.js';
-import { type AwsAnswer, denied, silence, startAws } from './aws-stand-in.js';
 import { hasTerminal, rdsIam, startInTerminal } from './command-line.js';
-import { cluster, instance, proxy } from './rds-answers.js';
 
 const REQUEST: PolicyRequest = {
   usernames: ['app'],

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ACCOUNT, silence, startAws } from './aws-stand-in.js';
-import { CREDENTIALS } from './command-line.js';
+import { CREDENTIALS } from '@rds-iam/test-servers';
+import { ACCOUNT, silence, startAws } from '@rds-iam/test-servers/aws';
 
 /** Credentials of a role, for which AWS is asked and never answers. */
 export interface SlowCredentials extends AsyncDisposable {

@@ -1,8 +1,17 @@
+import {
+  type Aws,
+  type AwsAnswer,
+  denied,
+  failure,
+  result,
+  silence,
+  startAws,
+  throttled,
+} from '@rds-iam/test-servers/aws';
+import { cluster, instance, proxy } from '@rds-iam/test-servers/rds-answers';
 import { describe, expect, test } from 'vitest';
 import { databaseTarget, secondsOf } from '../src/settings.js';
-import { type Aws, type AwsAnswer, denied, failure, result, silence, startAws, throttled } from './aws-stand-in.js';
 import { hasTerminal, rdsIam, start, startInTerminal, tool } from './command-line.js';
-import { cluster, instance, proxy } from './rds-answers.js';
 
 const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 const MYDB = ['--instance', 'mydb', '--poll-interval', '0.02'];

@@ -268,7 +268,7 @@ const sources: Readonly<Record<string, (livesMs: number) => Promise<Source>>> = 
       credentials,
       check() {
         expect(metadata.requests.map(({ method }) => method)).toEqual(['PUT', 'GET', 'GET']);
-        expect(metadata.refusedVersion1).toBe(0);
+        expect(metadata.refusedVersion1).toEqual([]);
       },
     };
   },
@@ -452,7 +452,7 @@ describe('credentials that do not work', () => {
 
   test('of a role are asked for in the region of the database where nothing else names one', async () => {
     const source = longTerm('source');
-    const sts = await started(startSts(() => issue('role')));
+    const sts = await started(startSts(() => issue('role'), { region: 'cn-north-1' }));
     environment({
       AWS_ENDPOINT_URL_STS: sts.url,
       AWS_CONFIG_FILE: await temporaryFile(
@@ -640,7 +640,7 @@ describe('the stand-ins are as strict as AWS:', () => {
     expect((await fetch(roles)).status).toBe(401);
     expect((await fetch(roles, { headers: { 'x-aws-ec2-metadata-token': 'made up' } })).status).toBe(401);
     expect((await fetch(`${metadata.url}/latest/api/token`, { method: 'PUT' })).status).toBe(400);
-    expect(metadata.refusedVersion1).toBe(1);
+    expect(metadata.refusedVersion1).toHaveLength(1);
   });
 
   test('a container that shows another authorization token gets nothing', async () => {

@@ -1,16 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { RdsIamOptions } from '@rds-iam/core';
 import { type Emulator, type EmulatorOptions, startEmulator } from '@rds-iam/emulator';
+import { CREDENTIALS } from '@rds-iam/test-servers';
 import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { inject } from 'vitest';
 
+export { CREDENTIALS };
+
 export const REGION = 'eu-west-1';
 export const RDS_HOSTNAME = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
-export const CREDENTIALS = {
-  accessKeyId: 'AKIDEXAMPLE',
-  secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
-};
 
 export type Engine = 'postgres' | 'mysql';
 

@@ -1,7 +1,5 @@
 import { type Engine, startEmulator } from '@rds-iam/emulator';
-import { startMariadb, startPostgres } from '@rds-iam/test-servers';
-
-const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
+import { CREDENTIALS, startMariadb, startPostgres } from '@rds-iam/test-servers';
 
 /** A database `shop` and its user `app` behind the emulator. */
 export interface Shop extends AsyncDisposable {

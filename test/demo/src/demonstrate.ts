@@ -1,6 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { createRdsIam, isRdsIamError, type RdsIam } from '@rds-iam/core';
 import { type EmulatorOptions, startEmulator } from '@rds-iam/emulator';
+import { CREDENTIALS } from '@rds-iam/test-servers';
 import { moveClock } from './clock.js';
 import { type Row, step } from './terminal.js';
 
@@ -38,7 +39,6 @@ export interface Subject {
 }
 
 export const REGION = 'eu-west-1';
-export const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 
 /** Shows the main job of a package; the database has a user `app`, without a password, and a database `shop`. */
 export async function demonstrate(subject: Subject): Promise<Row[]> {

@@ -3,12 +3,13 @@ import { startEmulator } from '@rds-iam/emulator';
 import { withRdsIam as knexWithRdsIam } from '@rds-iam/knex';
 import { createRdsIamAdapter } from '@rds-iam/prisma';
 import { withRdsIam as sequelizeWithRdsIam } from '@rds-iam/sequelize';
+import { CREDENTIALS } from '@rds-iam/test-servers';
 import { withRdsIam as typeormWithRdsIam } from '@rds-iam/typeorm';
 import createKnex from 'knex';
 import { Sequelize } from 'sequelize';
 import { DataSource } from 'typeorm';
 import { moveClock } from './clock.js';
-import { CREDENTIALS, REGION } from './demonstrate.js';
+import { REGION } from './demonstrate.js';
 import { type Row, step } from './terminal.js';
 
 type Engine = 'postgres' | 'mysql';

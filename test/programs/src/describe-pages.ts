@@ -74,7 +74,7 @@ export function describePages(pages: readonly string[]): void {
     const roles = blocksOf(page).flatMap(rolesOf);
     if (roles.length > 0) {
       test('and STS was asked for the roles that they name', () => {
-        expect(rds.sts.calls.map(({ parameters }) => parameters['RoleArn'])).toEqual(expect.arrayContaining(roles));
+        expect(rds.aws.calls.map(({ parameters }) => parameters['RoleArn'])).toEqual(expect.arrayContaining(roles));
       });
     }
   });

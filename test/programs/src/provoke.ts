@@ -3,9 +3,15 @@ import dns from 'node:dns/promises';
 import { Socket } from 'node:net';
 import { type Emulator, startEmulator } from '@rds-iam/emulator';
 import { createRdsIam, Pool, type RdsIamErrorCode, type RdsIamOptions } from '@rds-iam/pg';
-import { type DnsServer, type PostgresServer, setAwsEnvironment, startDns, startPostgres } from '@rds-iam/test-servers';
+import {
+  CREDENTIALS as credentials,
+  type DnsServer,
+  type PostgresServer,
+  setAwsEnvironment,
+  startDns,
+  startPostgres,
+} from '@rds-iam/test-servers';
 
-const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 /** With IAM, that is. */
 type Iam = Omit<RdsIamOptions, 'enabled'>;
 

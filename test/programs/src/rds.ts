@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Emulator, startEmulator } from '@rds-iam/emulator';
 import {
+  CREDENTIALS,
   type IssuedCredentials,
   type Sts,
   startDns,
@@ -16,8 +17,8 @@ import {
   startRedis,
   startSts,
 } from '@rds-iam/test-servers';
-import { type Aws, result, startAws } from '../../../packages/cli/test/aws-stand-in.js';
-import { instance } from '../../../packages/cli/test/rds-answers.js';
+import { result } from '@rds-iam/test-servers/aws';
+import { instance } from '@rds-iam/test-servers/rds-answers';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -34,7 +35,6 @@ const CUSTOM_NAMES = {
   'db.example.com': 'mydb.abc123.eu-west-1.rds.amazonaws.com',
   'reader.db.example.com': 'app.cluster-ro-abc123.eu-west-1.rds.amazonaws.com',
 } as const;
-const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 /** Of every role, whoever assumes it. */
 const ROLE_CREDENTIALS = {
   accessKeyId: 'ASIAEXAMPLE',
@@ -105,13 +105,13 @@ export interface Outcome {
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Databases behind emulators, a Redis, a DNS, an STS and RDS's API, and programs that find them under the names of RDS and AWS. */
+/** Databases behind emulators, a Redis, a DNS and the APIs of AWS, and programs that find them under the names of RDS and AWS. */
 export interface PretendedRds extends AsyncDisposable {
   /** Of the first backend. */
   readonly emulator: Emulator;
   readonly emulators: Readonly<Record<string, Emulator>>;
   readonly servers: Readonly<Record<string, Server>>;
-  readonly sts: Sts;
+  readonly aws: Sts;
   readonly redisUrl: string;
   /** Has RDS as it was in the beginning, with IAM authentication off. */
   forgetChanges(): void;
@@ -131,8 +131,8 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
   const redis = keep(await startRedis());
   const dns = keep(await startDns());
   for (const [name, target] of Object.entries(CUSTOM_NAMES)) dns.cname(name, target);
-  const sts = keep(await startSts(roleCredentials));
-  const api = keep(await startRdsApi());
+  const aws = keep(await startSts(roleCredentials));
+  const forgetChanges = pretendInstance(aws);
   const metadata = keep(await startInstanceMetadata(roleCredentials));
   const started = await Promise.all(
     backends.map(async ({ engine, defaultPort, start }) => {
@@ -165,9 +165,9 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
     NODE_OPTIONS: ['--conditions=@rds-iam/source', ...preloaded.map(({ href }) => `--import=${href}`)].join(' '),
     AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-    AWS_ENDPOINT_URL_STS: sts.url,
-    AWS_ENDPOINT_URL_RDS: api.url,
-    AWS_ENDPOINT_URL_IAM: api.url,
+    AWS_ENDPOINT_URL_STS: aws.url,
+    AWS_ENDPOINT_URL_RDS: aws.url,
+    AWS_ENDPOINT_URL_IAM: aws.url,
     AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata.url,
     AWS_EC2_METADATA_DISABLED: 'false',
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
@@ -187,9 +187,9 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
     emulator: first.emulator,
     emulators: byEngine(({ emulator }) => emulator),
     servers: byEngine(({ server }) => server),
-    sts,
+    aws,
     redisUrl: redis.url,
-    forgetChanges: api.forget,
+    forgetChanges,
     variables,
     run: (args, cwd, more) => runProgram(process.execPath, args, cwd, { ...variables, ...more }),
     async [Symbol.asyncDispose]() {
@@ -199,10 +199,14 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
   };
 }
 
-/** The API of RDS, which knows the instance `mydb` and can be asked to turn its IAM authentication on or off. */
-async function startRdsApi(): Promise<Aws & { forget(): void }> {
+/**
+ * Has AWS know the instance `mydb`, whose IAM authentication can be turned on and off.
+ *
+ * @returns what turns it off, as it is in the beginning
+ */
+function pretendInstance(aws: Sts): () => void {
   let enabled = false;
-  const aws = await startAws({
+  aws.answer({
     rds: {
       DescribeDBInstances: () => instance({ IAMDatabaseAuthenticationEnabled: enabled }),
       ModifyDBInstance({ parameters }) {
@@ -211,11 +215,9 @@ async function startRdsApi(): Promise<Aws & { forget(): void }> {
       },
     },
   });
-  return Object.assign(aws, {
-    forget() {
-      enabled = false;
-    },
-  });
+  return () => {
+    enabled = false;
+  };
 }
 
 function roleCredentials(): IssuedCredentials {

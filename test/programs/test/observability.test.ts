@@ -12,13 +12,12 @@ import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-tr
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { type Emulator, startEmulator } from '@rds-iam/emulator';
 import { createRdsIam, Pool } from '@rds-iam/pg';
-import { startPostgres } from '@rds-iam/test-servers';
+import { CREDENTIALS as credentials, startPostgres } from '@rds-iam/test-servers';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { blocksOf } from '../src/markdown.js';
 import { root } from '../src/rds.js';
 
 const folder = join(root, 'test/programs/generated/observability');
-const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 const spans = new InMemorySpanExporter();
 const exported = new InMemoryMetricExporter(AggregationTemporality.DELTA);
 const tracing = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] });

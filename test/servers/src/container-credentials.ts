@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type HttpStandIn, type IssuedCredentials, startHttpStandIn } from './http-stand-in.js';
 
 /** A stand-in for the credentials endpoint of an ECS task or an EKS pod. */
@@ -9,21 +8,18 @@ export interface ContainerCredentials extends HttpStandIn {
   readonly authorizationToken: string;
   /** Makes the credentials of the next answers; a number is an HTTP status to fail with. */
   respond(give: () => IssuedCredentials | number): void;
-  /** How long answers take, in milliseconds. */
-  delayMs: number;
 }
 
 /** Starts a stand-in for the container credentials endpoint. */
 export async function startContainerCredentials(give: () => IssuedCredentials | number): Promise<ContainerCredentials> {
   const authorizationToken = 'container-authorization-token';
-  const settings = { give, delayMs: 0 };
-  const server = await startHttpStandIn(async ({ path, headers }, response) => {
-    if (settings.delayMs > 0) await sleep(settings.delayMs);
+  let current = give;
+  const server = await startHttpStandIn(({ path, headers }, response) => {
     const fail = (status: number, code: string) =>
       void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ code }));
     if (path !== '/v1/credentials') return fail(404, 'NotFound');
     if (headers.authorization !== authorizationToken) return fail(401, 'InvalidAuthorizationToken');
-    const answer = settings.give();
+    const answer = current();
     if (typeof answer === 'number') return fail(answer, 'InternalServerException');
     response.writeHead(200, { 'content-type': 'application/json' }).end(
       JSON.stringify({
@@ -35,18 +31,11 @@ export async function startContainerCredentials(give: () => IssuedCredentials | 
       }),
     );
   });
-  return {
-    ...server,
+  return Object.assign(server, {
     fullUri: `${server.url}/v1/credentials`,
     authorizationToken,
-    respond(next) {
-      settings.give = next;
+    respond(next: typeof give) {
+      current = next;
     },
-    get delayMs() {
-      return settings.delayMs;
-    },
-    set delayMs(delayMs) {
-      settings.delayMs = delayMs;
-    },
-  };
+  });
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** One request as a stand-in got it. */
 export interface ReceivedRequest {
@@ -16,6 +17,10 @@ export interface HttpStandIn extends AsyncDisposable {
   readonly url: string;
   /** Every request so far, also those that were refused. */
   readonly requests: readonly ReceivedRequest[];
+  /** How long answers take, in milliseconds; `Infinity`: they never come. */
+  delayMs: number;
+  /** How far the `Date` of the answers is ahead of this machine's clock, in milliseconds. */
+  dateOffsetMs: number;
   close(): Promise<void>;
 }
 
@@ -37,6 +42,9 @@ export async function startHttpStandIn(
     for await (const chunk of incoming) body += String(chunk);
     const request = { method: incoming.method ?? '', path: incoming.url ?? '', headers: incoming.headers, body };
     requests.push(request);
+    if (standIn.delayMs === Number.POSITIVE_INFINITY) return;
+    if (standIn.delayMs > 0) await sleep(standIn.delayMs);
+    response.setHeader('date', new Date(Date.now() + standIn.dateOffsetMs).toUTCString());
     await answer(request, response);
   });
   server.listen(0, '127.0.0.1');
@@ -49,5 +57,13 @@ export async function startHttpStandIn(
     await closed;
   };
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, requests, close, [Symbol.asyncDispose]: close };
+  const standIn: HttpStandIn = {
+    url: `http://127.0.0.1:${port}`,
+    requests,
+    delayMs: 0,
+    dateOffsetMs: 0,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+  return standIn;
 }

@@ -1,12 +1,13 @@
+export { CREDENTIALS } from './aws.js';
 export { setAwsEnvironment } from './aws-environment.js';
 export { MissingServer } from './binaries.js';
 export { type ContainerCredentials, startContainerCredentials } from './container-credentials.js';
 export { type DnsFailure, type DnsQuery, type DnsServer, startDns } from './dns.js';
-export { type HttpStandIn, type IssuedCredentials, type ReceivedRequest, startHttpStandIn } from './http-stand-in.js';
+export type { IssuedCredentials } from './http-stand-in.js';
 export { type InstanceMetadata, startInstanceMetadata } from './instance-metadata.js';
 export { type MariadbOptions, type MariadbServer, type MysqlFlavour, startMariadb } from './mariadb.js';
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.js';
 export { type RedisOptions, type RedisServer, startRedis } from './redis.js';
 export { expectNoSecrets } from './secrets.js';
 export { type Engine, type ProvidedServer, provideServer } from './server.js';
-export { type Sts, type StsFailure, type StsRequest, startSts } from './sts.js';
+export { type Sts, startSts } from './sts.js';

@@ -1,15 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type HttpStandIn, type IssuedCredentials, startHttpStandIn } from './http-stand-in.js';
+import { type HttpStandIn, type IssuedCredentials, type ReceivedRequest, startHttpStandIn } from './http-stand-in.js';
 
 /** A stand-in for EC2's instance metadata service that insists on version 2, as an instance with `HttpTokens=required`. */
 export interface InstanceMetadata extends HttpStandIn {
   readonly roleName: string;
-  /** How many requests came without a session token (version 1), all of which were refused. */
-  readonly refusedVersion1: number;
+  /** The requests without a session token (version 1), all of which were refused. */
+  readonly refusedVersion1: readonly ReceivedRequest[];
   /** Makes the credentials of the next answers; a number is an HTTP status to fail with. */
   respond(give: () => IssuedCredentials | number): void;
-  /** How long answers take, in milliseconds. */
-  delayMs: number;
 }
 
 const TOKEN_PATH = '/latest/api/token';
@@ -20,9 +17,10 @@ const LONGEST_TTL_SECONDS = 21_600;
 export async function startInstanceMetadata(give: () => IssuedCredentials | number): Promise<InstanceMetadata> {
   const roleName = 'app-instance-role';
   const sessions = new Set<string>();
-  const settings = { give, delayMs: 0, refusedVersion1: 0 };
-  const server = await startHttpStandIn(async ({ method, path, headers }, response) => {
-    if (settings.delayMs > 0) await sleep(settings.delayMs);
+  const refusedVersion1: ReceivedRequest[] = [];
+  let current = give;
+  const server = await startHttpStandIn((request, response) => {
+    const { method, path, headers } = request;
     const answer = (status: number, text = '') => void response.writeHead(status).end(text);
     if (path === TOKEN_PATH) {
       const ttlSeconds = Number(headers['x-aws-ec2-metadata-token-ttl-seconds']);
@@ -33,12 +31,12 @@ export async function startInstanceMetadata(give: () => IssuedCredentials | numb
       return answer(200, session);
     }
     const session = headers['x-aws-ec2-metadata-token'];
-    if (session === undefined) settings.refusedVersion1++;
+    if (session === undefined) refusedVersion1.push(request);
     if (!sessions.has(String(session))) return answer(401);
     if (method !== 'GET') return answer(405);
     if (path === ROLES_PATH) return answer(200, roleName);
     if (path !== ROLES_PATH + roleName) return answer(404);
-    const issued = settings.give();
+    const issued = current();
     if (typeof issued === 'number') return answer(issued);
     answer(
       200,
@@ -53,20 +51,11 @@ export async function startInstanceMetadata(give: () => IssuedCredentials | numb
       }),
     );
   });
-  return {
-    ...server,
+  return Object.assign(server, {
     roleName,
-    get refusedVersion1() {
-      return settings.refusedVersion1;
+    refusedVersion1,
+    respond(next: typeof give) {
+      current = next;
     },
-    respond(next) {
-      settings.give = next;
-    },
-    get delayMs() {
-      return settings.delayMs;
-    },
-    set delayMs(delayMs) {
-      settings.delayMs = delayMs;
-    },
-  };
+  });
 }

@@ -1,13 +1,12 @@
 import { EventEmitter, once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { type HttpStandIn, type ReceivedRequest, startHttpStandIn } from '@rds-iam/test-servers';
-import { CREDENTIALS } from './command-line.js';
+import { type HttpStandIn, type ReceivedRequest, startHttpStandIn } from './http-stand-in.js';
 
 /** The services by the names that signatures have them under. */
 type AwsService = 'rds' | 'sts' | 'iam' | 'logs';
 
 /** One request of the API, taken apart. */
-interface AwsCall<Value = unknown> {
+export interface AwsCall<Value = unknown> {
   readonly service: AwsService;
   /** As in `DescribeDBInstances`. */
   readonly action: string;
@@ -15,8 +14,8 @@ interface AwsCall<Value = unknown> {
   readonly parameters: Readonly<Record<string, Value>>;
   /** That the request is signed for. */
   readonly region: string;
-  /** Of the credentials that signed the request. */
-  readonly accessKeyId: string;
+  /** Of the credentials that signed the request; absent where it is not signed, as with a web identity. */
+  readonly accessKeyId: string | undefined;
 }
 
 /** Made by `result`, `failure`, `denied`, `throttled`, `malformed` and `silence`. */
@@ -39,7 +38,7 @@ export interface AwsHandlers {
 export interface Aws extends HttpStandIn {
   /** Environment variables that lead a process here and nowhere else, with an access key and the region. */
   readonly variables: Readonly<Record<string, string | undefined>>;
-  /** The signed requests so far, in order. */
+  /** The requests so far that were signed as AWS wants them, in order. */
   readonly calls: readonly AwsCall[];
   /** `rds:DescribeDBInstances` and so on, in order. */
   readonly actions: readonly string[];
@@ -47,9 +46,10 @@ export interface Aws extends HttpStandIn {
   asked(action: string): Promise<void>;
   /** Puts handlers in the place of those for the same actions. */
   answer(handlers: AwsHandlers): void;
-  /** How far the `Date` of the answers is ahead of this machine's clock, in milliseconds. */
-  dateOffsetMs: number;
 }
+
+/** Of a user of the account, and of every test that signs anything. */
+export const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 
 export const ACCOUNT = '123456789012';
 /** Nobody answers there. For `AWS_ENDPOINT_URL_RDS` and the like, to have one service out of reach. */
@@ -74,7 +74,7 @@ function awsVariables(url: string, region = 'eu-west-1'): Readonly<Record<string
 /** Starts it on a free port of loopback. Who asks `GetCallerIdentity` is told, unless a handler says otherwise. */
 export async function startAws(given: AwsHandlers = {}, { region = 'eu-west-1' } = {}): Promise<Aws> {
   const calls: AwsCall[] = [];
-  const settings = { dateOffsetMs: 0 };
+  const actions: string[] = [];
   const heard = new EventEmitter();
   const handlers = new Map<string, AwsHandler<string>>();
   const answer = (more: AwsHandlers) => {
@@ -86,35 +86,27 @@ export async function startAws(given: AwsHandlers = {}, { region = 'eu-west-1' }
   answer({ sts: { GetCallerIdentity: callerIdentity() } });
   answer(given);
   const server = await startHttpStandIn(async (received, response) => {
-    response.setHeader('date', new Date(Date.now() + settings.dateOffsetMs).toUTCString());
     // STS's own answer to who asks for the time, unsigned.
-    if (received.method !== 'POST') return void response.writeHead(302, { location: '/' }).end();
+    if (received.method !== 'POST')
+      return void response.writeHead(302, { location: 'https://aws.amazon.com/iam' }).end();
     const call = parse(received);
     const wrong = signatureFault(call, region);
     if (wrong) return wrong.send(call, response);
     calls.push(call);
+    actions.push(nameOf(call));
     heard.emit('call');
     const handler = handlers.get(nameOf(call)) ?? denied();
     (typeof handler === 'function' ? await handler(call as AwsCall<string>) : handler).send(call, response);
   });
-  return {
-    ...server,
+  return Object.assign(server, {
     variables: awsVariables(server.url, region),
     calls,
-    async asked(action) {
-      while (!calls.some((call) => nameOf(call) === action)) await once(heard, 'call');
+    actions,
+    async asked(action: string) {
+      while (!actions.includes(action)) await once(heard, 'call');
     },
     answer,
-    get actions() {
-      return calls.map(nameOf);
-    },
-    get dateOffsetMs() {
-      return settings.dateOffsetMs;
-    },
-    set dateOffsetMs(offsetMs) {
-      settings.dateOffsetMs = offsetMs;
-    },
-  };
+  });
 }
 
 /** Success. Of RDS, STS and IAM elements by name, a list being one element several times: `{ DBInstances: { DBInstance: [{ … }] } }`. */
@@ -189,14 +181,14 @@ const VERSIONS: Readonly<Record<string, AwsService>> = {
 };
 
 interface ParsedCall extends AwsCall {
-  readonly signedService: string;
+  readonly signedService: string | undefined;
 }
 
 function parse({ body, headers }: ReceivedRequest): ParsedCall {
   const scope = /^AWS4-HMAC-SHA256 Credential=([^/]+)\/\d{8}\/([\w-]+)\/(\w+)\/aws4_request, /.exec(
     headers.authorization ?? '',
   );
-  const [, accessKeyId = '', region = '', signedService = ''] = scope ?? [];
+  const [, accessKeyId, region = '', signedService] = scope ?? [];
   const signed = { accessKeyId, region, signedService };
   const target = /^Logs_20140328\.(\w+)$/.exec(String(headers['x-amz-target'] ?? ''));
   if (target) return { service: 'logs', action: target[1] ?? '', parameters: JSON.parse(body), ...signed };
@@ -206,8 +198,9 @@ function parse({ body, headers }: ReceivedRequest): ParsedCall {
   return { service, action, parameters, ...signed };
 }
 
-function signatureFault({ service, region, signedService }: ParsedCall, wanted: string): AwsAnswer | undefined {
-  if (signedService === '')
+function signatureFault({ service, action, region, signedService }: ParsedCall, wanted: string): AwsAnswer | undefined {
+  if (signedService === undefined && action === 'AssumeRoleWithWebIdentity') return undefined;
+  if (signedService === undefined)
     return failure(403, 'MissingAuthenticationToken', 'Request is missing Authentication Token');
   // IAM is one for all regions of a partition.
   const right = service === 'iam' ? 'us-east-1' : wanted;

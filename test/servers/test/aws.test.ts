@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import {
   ACCOUNT,
   type AwsAnswer,
+  CREDENTIALS,
   denied,
   failure,
   malformed,
@@ -14,8 +15,7 @@ import {
   startAws,
   throttled,
   UNREACHABLE,
-} from './aws-stand-in.js';
-import { CREDENTIALS } from './command-line.js';
+} from '../src/aws.js';
 
 const settings = (endpoint: string, region = 'eu-west-1') => ({
   ...{ endpoint, region, credentials: CREDENTIALS },

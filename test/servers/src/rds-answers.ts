@@ -1,5 +1,5 @@
 // What RDS answers about one instance, cluster and proxy.
-import { ACCOUNT, type AwsAnswer, result } from './aws-stand-in.js';
+import { ACCOUNT, type AwsAnswer, result } from './aws.js';
 
 const ARN = `arn:aws:rds:eu-west-1:${ACCOUNT}`;
 const SUFFIX = 'abc123.eu-west-1.rds.amazonaws.com';
