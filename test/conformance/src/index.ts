@@ -6,6 +6,7 @@ export {
   type SubjectPool,
   type SubjectSession,
 } from './contract.js';
+export { type Driver, describeDriverSafety } from './driver-safety.js';
 export { count, listen } from './events.js';
 export { JumpingClock } from './jumping-clock.js';
 export { Ledger } from './ledger.js';
@@ -16,3 +17,4 @@ export { FREE, runProgram } from './run-program.js';
 export { describeScenario } from './scenario.js';
 export { loopback, socketThatLooksUp } from './sockets.js';
 export { CREDENTIALS, type Engine, RDS_HOSTNAME, REGION, type Stack, startStack } from './stack.js';
+export { verifyNothing } from './tls-sockets.js';

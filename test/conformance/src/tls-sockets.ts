@@ -16,6 +16,19 @@ export function watchTlsSockets(port: number): () => readonly TLSSocket[] {
   return () => sockets.filter(({ remotePort }) => remotePort === port);
 }
 
+/** Has TLS connections verify nothing for the rest of the test, whatever is asked of them. Counts them. */
+export function verifyNothing(): () => number {
+  let connections = 0;
+  const { connect } = tls;
+  const spoiled = (options: tls.ConnectionOptions) => {
+    connections++;
+    return connect({ ...options, rejectUnauthorized: false, checkServerIdentity: () => undefined });
+  };
+  use(spoiled as typeof connect);
+  onTestFinished(() => use(connect));
+  return () => connections;
+}
+
 function use(connect: typeof tls.connect): void {
   tls.connect = connect;
   syncBuiltinESMExports();

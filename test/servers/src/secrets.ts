@@ -19,18 +19,31 @@ export function expectNoSecrets(value: unknown, secrets: readonly string[]): voi
   }
 }
 
+const ALL = { depth: 12, maxStringLength: null, maxArrayLength: null, breakLength: Number.POSITIVE_INFINITY };
+
 function* shown(value: unknown, at = 'the value'): Generator<readonly [way: string, text: string]> {
-  yield [`inspect() of ${at}`, inspect(value, { depth: 10, breakLength: Number.POSITIVE_INFINITY })];
-  yield [
-    `inspect() of ${at} with what is hidden`,
-    inspect(value, { depth: 10, showHidden: true, breakLength: Number.POSITIVE_INFINITY }),
-  ];
+  yield [`inspect() of ${at}`, inspect(value, ALL)];
+  yield [`inspect() of ${at} with what is hidden`, inspect(value, { ...ALL, showHidden: true })];
   yield [`String() of ${at}`, String(value)];
-  yield [`the JSON of ${at}`, JSON.stringify(value) ?? ''];
+  yield [`the JSON of ${at}`, json(value)];
   if (!(value instanceof Error)) return;
   yield [`the stack of ${at}`, value.stack ?? ''];
-  yield [`the own properties of ${at}`, JSON.stringify(value, Object.getOwnPropertyNames(value))];
+  const names = Object.getOwnPropertyNames(value) as (keyof typeof value)[];
+  yield [`the own properties of ${at}`, json(Object.fromEntries(names.map((name) => [name, value[name]])))];
   if (value.cause !== undefined) yield* shown(value.cause, `the cause of ${at}`);
+}
+
+/** Like `JSON.stringify`, also of what refers to itself. */
+function json(value: unknown): string {
+  const seen = new WeakSet<object>();
+  const text: string | undefined = JSON.stringify(value, (_, inner: unknown) => {
+    if (typeof inner === 'bigint') return String(inner);
+    if (typeof inner !== 'object' || inner === null) return inner;
+    if (seen.has(inner)) return '[seen]';
+    seen.add(inner);
+    return inner;
+  });
+  return text ?? '';
 }
 
 function fail(what: string, text: string): never {
