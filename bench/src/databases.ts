@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createRdsIam, type RdsIam } from '@rds-iam/core';
 import { createCertificateAuthority } from '@rds-iam/emulator';
-import { startMariadb, startPostgres } from '@rds-iam/test-servers';
+import { makeShop, startMariadb, startPostgres } from '@rds-iam/test-servers';
 import pg from 'pg';
 import { CREDENTIALS, REGION, UNLIMITED } from './login.js';
 
@@ -50,11 +50,7 @@ export async function startPostgresDatabase(): Promise<BenchDatabase> {
 /** A MariaDB, with the emulator in front of it in a process of its own. */
 export async function startMysqlDatabase(): Promise<BenchDatabase> {
   const server = await startMariadb();
-  const admin = await server.connectAsSuperuser();
-  await admin.query("create user app@'%' identified by ''");
-  await admin.query('create database shop');
-  await admin.query("grant all on shop.* to app@'%'");
-  await admin.end();
+  await makeShop(server);
   const emulator = fork(new URL('./emulator-process.mjs', import.meta.url));
   emulator.send({
     engine: 'mysql',

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createRdsIam } from '@rds-iam/core';
 import { createCertificateAuthority } from '@rds-iam/emulator';
 import { createPool } from '@rds-iam/mysql2/promise';
-import { startMariadb } from '@rds-iam/test-servers';
+import { makeShop, startMariadb } from '@rds-iam/test-servers';
 import mysql2, { type Pool } from 'mysql2/promise';
 import { CREDENTIALS, REGION, UNLIMITED } from './login.js';
 
@@ -22,11 +22,7 @@ export interface MysqlBench extends AsyncDisposable {
 export async function startMysqlBench(poolSize: number): Promise<MysqlBench> {
   const authority = await createCertificateAuthority();
   const server = await startMariadb({ tls: await authority.issue({ hostnames: ['localhost', '127.0.0.1'] }) });
-  const admin = await server.connectAsSuperuser();
-  await admin.query("create user app@'%' identified by ''");
-  await admin.query('create database shop');
-  await admin.query("grant all on shop.* to app@'%'");
-  await admin.end();
+  await makeShop(server);
 
   const emulator = fork(new URL('./emulator-process.mjs', import.meta.url));
   const answer = async <T>() => ((await once(emulator, 'message')) as [T])[0];

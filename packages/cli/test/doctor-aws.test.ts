@@ -2,26 +2,10 @@
 import { CREDENTIALS } from '@rds-iam/test-servers';
 import { denied, failure, malformed, result, silence, throttled, UNREACHABLE } from '@rds-iam/test-servers/aws';
 import { cluster, instance, proxy } from '@rds-iam/test-servers/rds-answers';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  mostLikely,
-  outcomes,
-  type RdsLikePostgres,
-  simulated,
-  startRdsLikePostgres,
-  startWorld,
-} from './doctor-world.js';
+import { describe, expect, test } from 'vitest';
+import { mostLikely, outcomes, sharedRdsLikePostgres, simulated, startWorld } from './doctor-world.js';
 
-let postgres: RdsLikePostgres;
-let iamUsers: string[];
-beforeAll(async () => {
-  postgres = await startRdsLikePostgres();
-  iamUsers = await postgres.iamUsers();
-});
-afterAll(() => postgres?.[Symbol.asyncDispose]());
-
-const upstream = () => ({ hostname: '127.0.0.1', port: postgres.server.port, tls: { ca: postgres.ca } });
-const rdsLike = () => ({ upstream: upstream(), iamUsers });
+const { postgres, rdsLike } = sharedRdsLikePostgres();
 
 describe('what AWS says', () => {
   /** Only somebody else may log in with this key. */
@@ -75,13 +59,13 @@ describe('what AWS says', () => {
       { ...rdsLike(), iamUsers: [] },
       { rds: { DescribeDBInstances: instance({ IAMDatabaseAuthenticationEnabled: false }) } },
     );
-    await postgres.run("alter user app password 'stored'", 'revoke rds_iam from app');
+    await postgres().run("alter user app password 'stored'", 'revoke rds_iam from app');
     try {
       const seen = await world.examine();
       expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'iam-off' });
       expect(seen.report.cause?.fix).toEqual([{ shell: 'rds-iam enable --instance mydb --region eu-west-1' }]);
     } finally {
-      await postgres.run('grant rds_iam to app', 'alter user app password null');
+      await postgres().run('grant rds_iam to app', 'alter user app password null');
     }
   });
 

@@ -2,22 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { CREDENTIALS, expectNoSecrets } from '@rds-iam/test-servers';
 import { silence } from '@rds-iam/test-servers/aws';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hasTerminal, rdsIam, start, startInTerminal, tool } from './command-line.js';
-import { HOST, type RdsLikePostgres, simulated, startRdsLikePostgres, startWorld } from './doctor-world.js';
+import { HOST, sharedRdsLikePostgres, simulated, startWorld } from './doctor-world.js';
 
-let postgres: RdsLikePostgres;
-let iamUsers: string[];
-beforeAll(async () => {
-  postgres = await startRdsLikePostgres();
-  iamUsers = await postgres.iamUsers();
-});
-afterAll(() => postgres?.[Symbol.asyncDispose]());
+const { rdsLike } = sharedRdsLikePostgres();
 
-const rdsLike = () => ({
-  upstream: { hostname: '127.0.0.1', port: postgres.server.port, tls: { ca: postgres.ca } },
-  iamUsers,
-});
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
 /** A real run as it would read on RDS: what is of this machine and of the emulator in it goes by other names there. */

@@ -14,7 +14,7 @@ import {
 } from '@rds-iam/test-servers';
 import { ACCOUNT, type Aws, type AwsHandlers, result, startAws } from '@rds-iam/test-servers/aws';
 import { instance } from '@rds-iam/test-servers/rds-answers';
-import { expect } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { askingDns, type Outcome, rdsIam } from './command-line.js';
 
 export const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
@@ -96,7 +96,7 @@ export function mostLikely({ exitCode, stdout, stderr, report }: Examined) {
 export const outcomes = ({ report }: Examined) =>
   Object.fromEntries(report.steps.map(({ step, outcome }) => [step, outcome]));
 
-export interface RdsLikePostgres extends AsyncDisposable {
+interface RdsLikePostgres extends AsyncDisposable {
   readonly server: PostgresServer;
   /** Its authority's certificate. */
   readonly ca: string;
@@ -106,7 +106,7 @@ export interface RdsLikePostgres extends AsyncDisposable {
 }
 
 /** PostgreSQL with TLS, which lets the members of rds_iam in, for the emulator, and asks all others for their password. */
-export async function startRdsLikePostgres(): Promise<RdsLikePostgres> {
+async function startRdsLikePostgres(): Promise<RdsLikePostgres> {
   const authority = await createCertificateAuthority();
   const { cert, key } = await authority.issue({ hostnames: ['127.0.0.1'] });
   const server = await startPostgres({
@@ -142,6 +142,29 @@ export async function startRdsLikePostgres(): Promise<RdsLikePostgres> {
       return rows.map(({ name }) => name);
     },
     [Symbol.asyncDispose]: close,
+  };
+}
+
+/** A {@link startRdsLikePostgres} for all tests of a file. */
+export function sharedRdsLikePostgres() {
+  let started: RdsLikePostgres | undefined;
+  let iamUsers: string[] = [];
+  beforeAll(async () => {
+    started = await startRdsLikePostgres();
+    iamUsers = await started.iamUsers();
+  });
+  afterAll(() => started?.[Symbol.asyncDispose]());
+  const postgres = () => {
+    if (!started) throw new Error('it runs within tests only');
+    return started;
+  };
+  const upstream = () => ({ hostname: '127.0.0.1', port: postgres().server.port, tls: { ca: postgres().ca } });
+  return {
+    postgres,
+    /** For an emulator in front of it. */
+    upstream,
+    /** For an emulator that knows who logs in with IAM. */
+    rdsLike: () => ({ upstream: upstream(), iamUsers }),
   };
 }
 

@@ -6,29 +6,12 @@ import { dirname, join } from 'node:path';
 import { CREDENTIALS, expectNoSecrets } from '@rds-iam/test-servers';
 import { failure } from '@rds-iam/test-servers/aws';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  HOST,
-  mostLikely,
-  outcomes,
-  type RdsLikePostgres,
-  RESOURCE,
-  startRdsLikePostgres,
-  startWorld,
-  tokensAt,
-} from './doctor-world.js';
+import { describe, expect, test } from 'vitest';
+import { HOST, mostLikely, outcomes, RESOURCE, sharedRdsLikePostgres, startWorld, tokensAt } from './doctor-world.js';
 
-let postgres: RdsLikePostgres;
-let iamUsers: string[];
-beforeAll(async () => {
-  postgres = await startRdsLikePostgres();
-  iamUsers = await postgres.iamUsers();
-});
-afterAll(() => postgres?.[Symbol.asyncDispose]());
+const { postgres, rdsLike } = sharedRdsLikePostgres();
 
 const MINUTES_MS = 60_000;
-const upstream = () => ({ hostname: '127.0.0.1', port: postgres.server.port, tls: { ca: postgres.ca } });
-const rdsLike = () => ({ upstream: upstream(), iamUsers });
 
 describe('a login that works', () => {
   test('every step is checked and passes, and the code is 0', async () => {
@@ -274,19 +257,19 @@ describe('the account, on PostgreSQL', () => {
     expect(fix[0]).toBe('GRANT rds_iam TO "clerk";');
     expect(fix).toContain('CREATE USER "clerk" WITH LOGIN;');
     // And that mends it.
-    await postgres.run(...fix.slice(0, 1));
+    await postgres().run(...fix.slice(0, 1));
     try {
-      await using mended = await startWorld({ ...rdsLike(), iamUsers: await postgres.iamUsers() });
+      await using mended = await startWorld({ ...rdsLike(), iamUsers: await postgres().iamUsers() });
       expect((await mended.examine({ user: 'clerk' })).exitCode).toBe(0);
     } finally {
-      await postgres.run('revoke rds_iam from clerk');
+      await postgres().run('revoke rds_iam from clerk');
     }
   });
 
   test('a master user with rds_iam: the login works, and the password is locked out', async () => {
     const byPassword = async () => {
-      const { port } = postgres.server;
-      const ssl = { ca: postgres.ca };
+      const { port } = postgres().server;
+      const ssl = { ca: postgres().ca };
       const client = new pg.Client({
         ...{ host: '127.0.0.1', port, ssl },
         user: 'master',
@@ -297,28 +280,28 @@ describe('the account, on PostgreSQL', () => {
       await client.end();
     };
     await byPassword();
-    await postgres.run('grant rds_iam to master');
+    await postgres().run('grant rds_iam to master');
     try {
-      await using world = await startWorld({ ...rdsLike(), iamUsers: await postgres.iamUsers() });
+      await using world = await startWorld({ ...rdsLike(), iamUsers: await postgres().iamUsers() });
       const seen = await world.examine({ user: 'master' });
       expect(seen.exitCode).toBe(0);
       expect(seen.step('master')).toMatchObject({
         outcome: 'warned',
         causes: [{ diagnosis: 'master-has-rds-iam', fix: [{ sql: 'REVOKE rds_iam FROM "master";' }] }],
       });
-      await postgres.run(seen.step('master').causes[0]?.fix[0]?.['sql'] ?? '');
+      await postgres().run(seen.step('master').causes[0]?.fix[0]?.['sql'] ?? '');
       expect((await world.examine()).step('master').outcome).toBe('passed');
 
       // Through a user that is a member.
-      await postgres.run('grant app to master');
+      await postgres().run('grant app to master');
       const [mend] = (await world.examine()).step('master').causes[0]?.fix ?? [];
       expect(mend).toEqual({ sql: 'REVOKE "app" FROM "master";' });
-      await postgres.run(mend?.['sql'] ?? '');
+      await postgres().run(mend?.['sql'] ?? '');
       // As whoever creates a user has it since PostgreSQL 16: not of use, and no reason to worry on RDS.
-      await postgres.run('grant app to master with admin true, inherit false, set false');
+      await postgres().run('grant app to master with admin true, inherit false, set false');
       expect((await world.examine()).step('master').outcome).toBe('passed');
     } finally {
-      await postgres.run('revoke rds_iam, app from master');
+      await postgres().run('revoke rds_iam, app from master');
     }
     await byPassword();
   });
@@ -329,15 +312,15 @@ describe('the account, on PostgreSQL', () => {
       exitCode: 1,
       diagnosis: 'no-such-database',
     });
-    await postgres.run('revoke connect on database shop from public');
+    await postgres().run('revoke connect on database shop from public');
     try {
       const seen = await world.examine();
       expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'no-right-to-connect' });
       const [{ sql = '' } = {}] = seen.report.cause?.fix ?? [];
-      await postgres.run(sql);
+      await postgres().run(sql);
       expect((await world.examine()).exitCode).toBe(0);
     } finally {
-      await postgres.run('revoke connect on database shop from app', 'grant connect on database shop to public');
+      await postgres().run('revoke connect on database shop from app', 'grant connect on database shop to public');
     }
   });
 });

@@ -148,6 +148,18 @@ function longTerm(source: string): Source['credentials'] {
   return { accessKeyId, secretAccessKey };
 }
 
+/** Has the default profile assume the role with a user's key, as the STS at a URL lets it. */
+async function assumingByDefault(stsUrl: string, settings = ['region=eu-west-1']): Promise<void> {
+  const role = [`role_arn=${ROLE}`, 'source_profile=base', ...settings, ''].join('\n');
+  environment({
+    AWS_ENDPOINT_URL_STS: stsUrl,
+    AWS_CONFIG_FILE: await temporaryFile(
+      'config',
+      `[default]\n${role}[profile base]\n${profileOf(longTerm('source'))}`,
+    ),
+  });
+}
+
 const sources: Readonly<Record<string, (livesMs: number) => Promise<Source>>> = {
   async 'the environment, with the key of a user'() {
     const credentials = longTerm('env');
@@ -424,16 +436,9 @@ describe('credentials that do not work', () => {
   });
 
   test('of a role that may not be assumed are an error with the answer of AWS as its cause, until it may', async () => {
-    const source = longTerm('source');
     const message = 'User: arn:aws:iam::123456789012:user/u is not authorized to perform: sts:AssumeRole';
     const sts = await started(startSts(() => ({ status: 403, code: 'AccessDenied', message })));
-    environment({
-      AWS_ENDPOINT_URL_STS: sts.url,
-      AWS_CONFIG_FILE: await temporaryFile(
-        'config',
-        `[default]\nrole_arn=${ROLE}\nsource_profile=base\nregion=eu-west-1\n[profile base]\n${profileOf(source)}`,
-      ),
-    });
+    await assumingByDefault(sts.url);
     const iam = createRdsIam();
     const error = await failureOf(iam.getToken(endpoint));
     expect(error).toMatchObject({ code: 'ERR_RDS_IAM_CREDENTIALS', cause: { name: 'AccessDenied', message } });
@@ -451,15 +456,8 @@ describe('credentials that do not work', () => {
   });
 
   test('of a role are asked for in the region of the database where nothing else names one', async () => {
-    const source = longTerm('source');
     const sts = await started(startSts(() => issue('role'), { region: 'cn-north-1' }));
-    environment({
-      AWS_ENDPOINT_URL_STS: sts.url,
-      AWS_CONFIG_FILE: await temporaryFile(
-        'config',
-        `[default]\nrole_arn=${ROLE}\nsource_profile=base\n[profile base]\n${profileOf(source)}`,
-      ),
-    });
+    await assumingByDefault(sts.url, []);
     await tokenOf(createRdsIam(), { ...endpoint, hostname: 'db.abc.cn-north-1.rds.amazonaws.com.cn' });
     expect(sts.requests[0]?.headers.authorization).toContain('/cn-north-1/sts/aws4_request');
   });
@@ -474,18 +472,11 @@ describe('credentials that do not work', () => {
   });
 
   test('that AWS finds signed at another time are an error that says that the clocks differ', async () => {
-    const source = longTerm('source');
     const message =
       'Signature expired: 20260301T120000Z is now earlier than 20260301T123000Z (20260301T124500Z - 15 min.)';
     const sts = await started(startSts(() => ({ status: 403, code: 'SignatureDoesNotMatch', message })));
     sts.dateOffsetMs = 45 * MINUTE;
-    environment({
-      AWS_ENDPOINT_URL_STS: sts.url,
-      AWS_CONFIG_FILE: await temporaryFile(
-        'config',
-        `[default]\nrole_arn=${ROLE}\nsource_profile=base\nregion=eu-west-1\n[profile base]\n${profileOf(source)}`,
-      ),
-    });
+    await assumingByDefault(sts.url);
     const error = await failureOf(createRdsIam().getToken(endpoint));
     expect(error.code).toBe('ERR_RDS_IAM_CREDENTIALS');
     expect(error.message).toMatch(/clock and this machine's differ by more than a few minutes/);
@@ -554,15 +545,8 @@ describe('a source that fails later', () => {
   });
 
   test('leaves dated credentials in use until they end, and the token never outlives them', async () => {
-    const source = longTerm('source');
     const sts = await started(startSts(() => issue('role', 20 * MINUTE)));
-    environment({
-      AWS_ENDPOINT_URL_STS: sts.url,
-      AWS_CONFIG_FILE: await temporaryFile(
-        'config',
-        `[default]\nrole_arn=${ROLE}\nsource_profile=base\nregion=eu-west-1\n[profile base]\n${profileOf(source)}`,
-      ),
-    });
+    await assumingByDefault(sts.url);
     const iam = createRdsIam();
     const first = await tokenOf(iam);
     sts.respond(() => ({ status: 403, code: 'AccessDenied', message: 'not today' }));

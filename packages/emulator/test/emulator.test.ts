@@ -1,14 +1,9 @@
-import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
-import { inspect, promisify } from 'node:util';
+import { inspect } from 'node:util';
 import { describe, expect, inject, test } from 'vitest';
 import { createCertificateAuthority, type EmulatorOptions, startEmulator } from '../src/index.js';
 import { ask, client, failure, KEY, REGION, sign, start, until, Wire } from './harness.js';
-
-/** Runs a program on the sources of this package, without a build; tsx is the workspace's. */
-const FROM_SOURCE = ['--conditions=@rds-iam/source', '--import', 'tsx'];
-const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+import { leavesNothing } from './leaves-nothing-behind.js';
 
 describe('options', () => {
   const upstream = { hostname: '127.0.0.1', port: 5432 };
@@ -210,13 +205,6 @@ describe('close', () => {
   });
 
   test('leaves nothing that keeps a process alive', async () => {
-    // The process logs in, leaves sessions and half-open logins behind, closes the emulator, and must end by itself.
-    const program = fileURLToPath(new URL('./leaves-nothing.ts', import.meta.url));
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      [...FROM_SOURCE, program, JSON.stringify(inject('postgres'))],
-      { cwd: PACKAGE, timeout: 20_000 },
-    );
-    expect(stdout.trim()).toBe('closed, with 0 sockets');
+    expect(await leavesNothing('postgres', inject('postgres'))).toBe('closed, with 0 sockets');
   });
 });

@@ -138,22 +138,50 @@ export class Wire implements AsyncDisposable {
   }
 
   /** Everything until the server closes. */
-  async rest(): Promise<Buffer> {
-    const chunks: Buffer[] = [];
-    for (;;) {
-      try {
-        chunks.push(await this.reader.read(1));
-      } catch (error) {
-        if (error instanceof ConnectionEnded) return Buffer.concat(chunks);
-        throw error;
-      }
-    }
+  rest(): Promise<Buffer> {
+    return rest(this.reader);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.socket.destroy();
     await closed(this.socket);
   }
+}
+
+/** Everything until the peer closes. */
+export async function rest(reader: ByteReader): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for (;;) {
+    try {
+      chunks.push(await reader.readSome());
+    } catch (error) {
+      if (error instanceof ConnectionEnded) return Buffer.concat(chunks);
+      throw error;
+    }
+  }
+}
+
+/** Sends bytes that are nothing until it is cut off. */
+export async function flood({ port }: { port: number }): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {}).resume();
+  const block = Buffer.alloc(65_536, 0xff);
+  const write = () => {
+    while (!socket.destroyed && socket.write(block));
+  };
+  socket.on('drain', write);
+  write();
+  await closed(socket);
+}
+
+/** Sends what is refused, and never closes. Resolves when the emulator has closed all the same. */
+export async function refusedWithoutClosing(emulator: Emulator, sent: Buffer): Promise<void> {
+  const socket = connect({ port: emulator.port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.on('error', () => {}).resume();
+  socket.write(sent);
+  await once(socket, 'end');
+  await until(() => emulator.stats.open === 0);
+  socket.destroy();
 }
 
 /** Resolves once `condition` holds; for what another process or socket does in its own time. */

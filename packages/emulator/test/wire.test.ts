@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type PostgresServer, startPostgres } from '@rds-iam/test-servers';
 import fc from 'fast-check';
@@ -7,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCertificateAuthority, type Emulator } from '../src/index.js';
 import { encodeMessage } from '../src/postgres/message.js';
 import { encodePassword, encodeSslRequest, encodeStartup } from '../src/postgres/protocol.js';
-import { ask, closed, fields, sign, start, until, Wire } from './harness.js';
+import { ask, closed, fields, flood, refusedWithoutClosing, sign, start, until, Wire } from './harness.js';
 
 const code = (number: number, extra: Buffer = Buffer.alloc(0)) => {
   const packet = Buffer.alloc(8);
@@ -203,15 +202,7 @@ describe('what a hostile client sends costs its own connection only', () => {
   });
 
   test('an endless one is cut off', async () => {
-    const socket: Socket = connect(emulator.port, '127.0.0.1');
-    socket.on('error', () => {}).resume();
-    const block = Buffer.alloc(65_536, 0xff);
-    const write = () => {
-      while (!socket.destroyed && socket.write(block));
-    };
-    socket.on('drain', write);
-    write();
-    await closed(socket);
+    await flood(emulator);
     expect(await ask(emulator)).toHaveLength(1);
   });
 
@@ -239,13 +230,8 @@ describe('what a hostile client sends costs its own connection only', () => {
 
   test('one that never closes after a refusal is closed', async () => {
     await using impatient = await start({ authenticationTimeoutMs: 150 });
-    const socket = connect({ port: impatient.port, host: '127.0.0.1', allowHalfOpen: true });
-    socket.on('error', () => {}).resume();
-    socket.write(startup({ user: 'postgres' }));
-    await once(socket, 'end');
-    await until(() => impatient.stats.open === 0);
+    await refusedWithoutClosing(impatient, startup({ user: 'postgres' }));
     expect(impatient.stats.refused).toMatchObject({ plaintext: 1, timeout: 0 });
-    socket.destroy();
   });
 });
 

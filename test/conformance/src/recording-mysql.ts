@@ -1,7 +1,5 @@
-import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
-import type { RecordingServer } from './recording-server.js';
+import { type RecordingServer, startRecordingServer } from './recording-server.js';
 
 /** What a MySQL server does to a client. All of them ask for the password in clear, as soon as and as often as they can. */
 export type MysqlManner =
@@ -50,24 +48,19 @@ function greeting(capabilities: number): Buffer {
 
 /** A server that is after tokens: writes down every byte that it gets, and asks for the password as RDS does. */
 export async function startRecordingMysql(manner: MysqlManner): Promise<RecordingServer> {
-  const chunks: Buffer[] = [];
-  const sockets = new Set<Socket>();
   const secureContext = typeof manner === 'object' ? createSecureContext(manner) : undefined;
   const ask = (sequence: number) => authSwitch(sequence, 'mysql_clear_password');
 
-  const server = createServer((raw) => {
-    sockets.add(raw);
-    raw.on('close', () => sockets.delete(raw));
-    raw.on('error', () => {});
+  return startRecordingServer((raw, record) => {
     if (manner === 'asks for the password before anything else') raw.write(ask(0));
     else raw.write(greeting(manner === 'has no TLS' ? CAPABILITIES : CAPABILITIES | CLIENT_SSL));
     if (manner === 'asks for the password within its greeting') raw.write(ask(1));
     raw.once('data', (request) => {
-      chunks.push(request);
+      record(request);
       if (!secureContext) {
         raw.write(ask(2));
         raw.on('data', (chunk) => {
-          chunks.push(chunk);
+          record(chunk);
           raw.write(ask(3));
         });
         return;
@@ -78,20 +71,9 @@ export async function startRecordingMysql(manner: MysqlManner): Promise<Recordin
       const secure = new TLSSocket(raw, { isServer: true, secureContext });
       secure.on('error', () => {});
       secure.on('data', (chunk) => {
-        chunks.push(chunk);
+        record(chunk);
         secure.write(typeof manner === 'object' && manner.asks ? manner.asks : ask(3));
       });
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-
-  return {
-    port: (server.address() as { port: number }).port,
-    received: () => Buffer.concat(chunks).toString('latin1'),
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  });
 }

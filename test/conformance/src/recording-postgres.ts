@@ -1,7 +1,5 @@
-import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
-import type { RecordingServer } from './recording-server.js';
+import { type RecordingServer, startRecordingServer } from './recording-server.js';
 
 /** What a PostgreSQL server does to a client that asks for TLS. All of them then ask for the password in clear. */
 export type PostgresManner =
@@ -17,17 +15,12 @@ const ASK_FOR_PASSWORD = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
 
 /** A server that is after tokens: writes down every byte that it gets, and asks for the password as RDS does. */
 export async function startRecordingPostgres(manner: PostgresManner): Promise<RecordingServer> {
-  const chunks: Buffer[] = [];
-  const sockets = new Set<Socket>();
   const secureContext: SecureContext | undefined = typeof manner === 'object' ? createSecureContext(manner) : undefined;
 
-  const server = createServer((raw) => {
-    sockets.add(raw);
-    raw.on('close', () => sockets.delete(raw));
-    raw.on('error', () => {});
+  return startRecordingServer((raw, record) => {
     if (manner === 'asks for the password before anything else') raw.write(ASK_FOR_PASSWORD);
     raw.once('data', (request) => {
-      chunks.push(request);
+      record(request);
       if (secureContext) {
         // Put back into a stream that flows, it would reach nobody.
         if (request[0] === TLS_HANDSHAKE) raw.pause().unshift(request);
@@ -35,27 +28,16 @@ export async function startRecordingPostgres(manner: PostgresManner): Promise<Re
         const secure = new TLSSocket(raw, { isServer: true, secureContext, ALPNProtocols: ['postgresql'] });
         secure.on('error', () => {});
         secure.on('data', (chunk) => {
-          chunks.push(chunk);
+          record(chunk);
           secure.write(ASK_FOR_PASSWORD);
         });
         return;
       }
       raw.write(manner === 'has no TLS' ? 'N' : 'S');
       raw.on('data', (chunk) => {
-        chunks.push(chunk);
+        record(chunk);
         raw.write(ASK_FOR_PASSWORD);
       });
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-
-  return {
-    port: (server.address() as { port: number }).port,
-    received: () => Buffer.concat(chunks).toString('latin1'),
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  });
 }

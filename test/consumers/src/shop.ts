@@ -1,5 +1,5 @@
 import { type Engine, startEmulator } from '@rds-iam/emulator';
-import { CREDENTIALS, startMariadb, startPostgres } from '@rds-iam/test-servers';
+import { CREDENTIALS, makeShop, startMariadb, startPostgres } from '@rds-iam/test-servers';
 
 /** A database `shop` and its user `app` behind the emulator. */
 export interface Shop extends AsyncDisposable {
@@ -10,7 +10,8 @@ export interface Shop extends AsyncDisposable {
 }
 
 export async function openShop(engine: Engine): Promise<Shop> {
-  const server = engine === 'postgres' ? await startShopOnPostgres() : await startShopOnMariadb();
+  const server = await (engine === 'postgres' ? startPostgres() : startMariadb());
+  await makeShop(server);
   const { hostname, port } = server;
   const emulator = await startEmulator({
     engine,
@@ -34,23 +35,4 @@ export async function openShop(engine: Engine): Promise<Shop> {
       await server.close();
     },
   };
-}
-
-async function startShopOnPostgres() {
-  const server = await startPostgres();
-  const admin = await server.connectAsSuperuser();
-  await admin.query('create role app login');
-  await admin.query('create database shop owner app');
-  await admin.end();
-  return server;
-}
-
-async function startShopOnMariadb() {
-  const server = await startMariadb();
-  const admin = await server.connectAsSuperuser();
-  await admin.query("create user app@'%' identified by ''");
-  await admin.query('create database shop');
-  await admin.query("grant all on shop.* to app@'%'");
-  await admin.end();
-  return server;
 }

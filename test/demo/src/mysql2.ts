@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { createPool } from '@rds-iam/mysql2/promise';
-import { startMariadb } from '@rds-iam/test-servers';
+import { makeShop, startMariadb } from '@rds-iam/test-servers';
 import mysql2, { type RowDataPacket } from 'mysql2/promise';
 import { demonstrate } from './demonstrate.js';
 import { demonstrateFrameworks } from './frameworks.js';
@@ -9,11 +9,7 @@ import { type Row, step } from './terminal.js';
 export async function demonstrateMysql2(): Promise<Row[]> {
   const server = await step('starting a real MariaDB or MySQL', () => startMariadb());
   try {
-    const admin = await server.connectAsSuperuser();
-    await admin.query("create user app@'%' identified by ''");
-    await admin.query('create database shop');
-    await admin.query("grant all on shop.* to app@'%'");
-    await admin.end();
+    await makeShop(server);
     const rows = await demonstrate({
       package: '@rds-iam/mysql2',
       engine: 'mysql',

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { Pool } from '@rds-iam/pg';
-import { startPostgres } from '@rds-iam/test-servers';
+import { makeShop, startPostgres } from '@rds-iam/test-servers';
 import pg from 'pg';
 import { demonstrate } from './demonstrate.js';
 import { demonstrateFrameworks } from './frameworks.js';
@@ -9,10 +9,7 @@ import { type Row, step } from './terminal.js';
 export async function demonstratePg(): Promise<Row[]> {
   const server = await step('starting a real PostgreSQL', () => startPostgres());
   try {
-    const admin = await server.connectAsSuperuser();
-    await admin.query('create role app login');
-    await admin.query('create database shop owner app');
-    await admin.end();
+    await makeShop(server);
     const rows = await demonstrate({
       package: '@rds-iam/pg',
       engine: 'postgres',

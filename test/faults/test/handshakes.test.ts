@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { drivers } from '../src/drivers.js';
 import { storm } from '../src/load.js';
 import type { HalfOpen } from '../src/network.js';
-import { startSite } from '../src/site.js';
+import { type Site, startSite } from '../src/site.js';
 import { printTolls, Toll } from '../src/toll.js';
 
 afterAll(printTolls);
@@ -12,6 +12,30 @@ const ATTEMPT_TIMEOUT_MS = 400;
 const WANTED = 4;
 
 describe.each(drivers)('a login that does not come to its end, over $name:', (driver) => {
+  interface Fault {
+    begin(site: Site): void | Promise<void>;
+    end(site: Site): void | Promise<void>;
+  }
+
+  /** Logins that a fault holds up all succeed once it is over. */
+  async function survives(name: string, fault: Fault): Promise<void> {
+    const site = await startSite(driver);
+    const retry = { attemptTimeoutMs: ATTEMPT_TIMEOUT_MS };
+    const pool = site.createPool({ max: WANTED, iam: site.iamWith({ retry }) });
+    const toll = await Toll.begin(name, driver.name);
+    await fault.begin(site);
+    const storming = storm(pool, WANTED);
+    await toll.takes(2 * WANTED);
+    await fault.end(site);
+    toll.faultIsOver();
+    const lost = await storming;
+    await toll.recovered(lost.length);
+    expect(lost).toEqual([]);
+    expect(toll.cost).toMatchObject({ connections: WANTED, gaveUp: 0 });
+    expect(toll.attempts).toBeLessThanOrEqual(5 * WANTED);
+    await vi.waitFor(() => expect(site.emulator.stats.open, 'only those that logged in').toBe(WANTED));
+  }
+
   test.each<[HalfOpen['until'], HalfOpen['then']]>([
     ['accepted', 'silence'],
     ['accepted', 'end'],
@@ -22,41 +46,19 @@ describe.each(drivers)('a login that does not come to its end, over $name:', (dr
     ['half-way into TLS', 'end'],
     ['half-way into TLS', 'reset'],
   ])('%s and then %s: it is tried again until it succeeds, and nothing stays open', async (until, then) => {
-    const site = await startSite(driver);
-    const retry = { attemptTimeoutMs: ATTEMPT_TIMEOUT_MS };
-    const pool = site.createPool({ max: WANTED, iam: site.iamWith({ retry }) });
-    const toll = await Toll.begin(`half-open: ${until}, then ${then}`, driver.name);
-    await site.network.become({ until, then });
-    const storming = storm(pool, WANTED);
-    await toll.takes(2 * WANTED);
-    await site.network.become('fair');
-    toll.faultIsOver();
-    const lost = await storming;
-    await toll.recovered(lost.length);
-    expect(lost).toEqual([]);
-    expect(toll.cost).toMatchObject({ connections: WANTED, gaveUp: 0 });
-    expect(toll.attempts).toBeLessThanOrEqual(5 * WANTED);
-    await vi.waitFor(() => expect(site.emulator.stats.open, 'only those that logged in').toBe(WANTED));
+    await survives(`half-open: ${until}, then ${then}`, {
+      begin: (site) => site.network.become({ until, then }),
+      end: (site) => site.network.become('fair'),
+    });
   });
 
   test.each<NonNullable<Faults['hang']>>(['before-tls', 'before-authentication', 'after-password'])(
     'a server that hangs %s: each attempt ends in its time, and the first after it succeeds',
     async (hang) => {
-      const site = await startSite(driver);
-      const retry = { attemptTimeoutMs: ATTEMPT_TIMEOUT_MS };
-      const pool = site.createPool({ max: WANTED, iam: site.iamWith({ retry }) });
-      const toll = await Toll.begin(`server hangs ${hang}`, driver.name);
-      site.emulator.setFaults({ hang });
-      const storming = storm(pool, WANTED);
-      await toll.takes(2 * WANTED);
-      site.emulator.setFaults({});
-      toll.faultIsOver();
-      const lost = await storming;
-      await toll.recovered(lost.length);
-      expect(lost).toEqual([]);
-      expect(toll.cost).toMatchObject({ connections: WANTED, gaveUp: 0 });
-      expect(toll.attempts).toBeLessThanOrEqual(5 * WANTED);
-      await vi.waitFor(() => expect(site.emulator.stats.open, 'only those that logged in').toBe(WANTED));
+      await survives(`server hangs ${hang}`, {
+        begin: (site) => site.emulator.setFaults({ hang }),
+        end: (site) => site.emulator.setFaults({}),
+      });
     },
   );
 

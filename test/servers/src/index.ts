@@ -10,4 +10,5 @@ export { type PostgresOptions, type PostgresServer, startPostgres } from './post
 export { type RedisOptions, type RedisServer, startRedis } from './redis.js';
 export { expectNoSecrets } from './secrets.js';
 export { type Engine, type ProvidedServer, provideServer } from './server.js';
+export { makeShop } from './shop.js';
 export { type Sts, startSts } from './sts.js';

@@ -1,12 +1,22 @@
 import type { MariadbServer } from '@rds-iam/test-servers';
-import mariadb from 'mariadb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LoginEvent } from '../../src/index.js';
 import { type ChangeUser, encodeChangeUser } from '../../src/mysql/change-user.js';
 import { encodePacket } from '../../src/mysql/protocol.js';
 import { findAnswer } from '../../src/mysql/session.js';
 import { failure, until } from '../harness.js';
-import { CHARACTER_SET, client, errorPacket, PASSWORD, rows, sign, start, startServer, Wire } from './harness.js';
+import {
+  CHARACTER_SET,
+  client,
+  connector,
+  errorPacket,
+  PASSWORD,
+  rows,
+  sign,
+  start,
+  startServer,
+  Wire,
+} from './harness.js';
 
 const AUTH_SWITCH = Buffer.from('\xfemysql_clear_password\0', 'latin1');
 const WHO = 'select current_user() as who';
@@ -55,14 +65,7 @@ describe('COM_CHANGE_USER', () => {
 
   test('of the mariadb connector, and its reset', async () => {
     await using emulator = await start(server);
-    const connection = await mariadb.createConnection({
-      host: emulator.hostname,
-      port: emulator.port,
-      user: 'app',
-      password: await sign(emulator),
-      database: 'shop',
-      ssl: { ca: emulator.ca },
-    });
+    const connection = await connector(emulator);
     if (server.flavour === 'mariadb') {
       // It refuses to change the user of a MySQL by itself.
       const password = await sign(emulator, { username: 'other' });

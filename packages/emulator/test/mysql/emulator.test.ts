@@ -1,15 +1,10 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { inspect, promisify } from 'node:util';
+import { inspect } from 'node:util';
 import type { MariadbServer } from '@rds-iam/test-servers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type EmulatorOptions, startEmulator } from '../../src/index.js';
 import { failure, KEY, REGION } from '../harness.js';
+import { leavesNothing } from '../leaves-nothing-behind.js';
 import { ask, PASSWORD, sign, start, startServer } from './harness.js';
-
-/** Runs a program on the sources of this package, without a build; tsx is the workspace's. */
-const FROM_SOURCE = ['--conditions=@rds-iam/source', '--import', 'tsx'];
-const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
 
 let server: MariadbServer;
 beforeAll(async () => {
@@ -49,12 +44,5 @@ test('shows no secret and no token, whatever happened', async () => {
 });
 
 test('close leaves nothing that keeps a process alive', async () => {
-  const program = fileURLToPath(new URL('./leaves-nothing.ts', import.meta.url));
-  const { hostname, port } = server;
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [...FROM_SOURCE, program, JSON.stringify({ hostname, port })],
-    { cwd: PACKAGE, timeout: 20_000 },
-  );
-  expect(stdout.trim()).toBe('closed, with 0 sockets');
+  expect(await leavesNothing('mysql', server)).toBe('closed, with 0 sockets');
 });

@@ -2,14 +2,15 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type MariadbOptions, type MariadbServer, startMariadb } from '@rds-iam/test-servers';
+import mariadb, { type Connection as ConnectorConnection } from 'mariadb';
 import mysql, { type Connection, type ConnectionOptions, type RowDataPacket } from 'mysql2/promise';
-import { ByteReader, ConnectionEnded } from '../../src/bytes.js';
+import { ByteReader } from '../../src/bytes.js';
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/index.js';
 import { Channel } from '../../src/mysql/channel.js';
 import { type Greeting, parseGreeting } from '../../src/mysql/greeting.js';
 import { Capability, encodePacket } from '../../src/mysql/protocol.js';
 import { encodeResponse, encodeSslRequest, type Response } from '../../src/mysql/response.js';
-import { closed, KEY, REGION, sign as signFor, type TokenOptions } from '../harness.js';
+import { closed, KEY, REGION, rest, sign as signFor, type TokenOptions } from '../harness.js';
 
 export const PASSWORD = 'pässwörd with  spaces';
 export const CHARACTER_SET = 45;
@@ -76,6 +77,18 @@ export async function client(emulator: Emulator, options: ConnectionOptions = {}
   const connection = await mysql.createConnection(await login(emulator, options));
   connection.on('error', () => {});
   return connection;
+}
+
+/** A connection of the mariadb connector. */
+export async function connector(emulator: Emulator): Promise<ConnectorConnection> {
+  return mariadb.createConnection({
+    host: emulator.hostname,
+    port: emulator.port,
+    user: 'app',
+    password: await sign(emulator),
+    database: 'shop',
+    ssl: { ca: emulator.ca },
+  });
 }
 
 /** Logs in, asks one question, and ends. */
@@ -206,16 +219,8 @@ export class Wire implements AsyncDisposable {
   }
 
   /** Everything until the server closes. */
-  async rest(): Promise<Buffer> {
-    const chunks: Buffer[] = [];
-    for (;;) {
-      try {
-        chunks.push(await this.reader.readSome());
-      } catch (error) {
-        if (error instanceof ConnectionEnded) return Buffer.concat(chunks);
-        throw error;
-      }
-    }
+  rest(): Promise<Buffer> {
+    return rest(this.reader);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { MariadbServer } from '@rds-iam/test-servers';
-import mariadb from 'mariadb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Emulator } from '../../src/index.js';
 import { failure, KEY, until } from '../harness.js';
-import { ask, client, errorPacket, login, rows, sign, start, startServer, Wire } from './harness.js';
+import { ask, client, connector, errorPacket, login, rows, sign, start, startServer, Wire } from './harness.js';
 
 let server: MariadbServer;
 beforeAll(async () => {
@@ -55,14 +54,7 @@ describe('a good token', () => {
 
   test('logs the mariadb connector in', async () => {
     await using emulator = await start(server);
-    const connection = await mariadb.createConnection({
-      host: emulator.hostname,
-      port: emulator.port,
-      user: 'app',
-      password: await sign(emulator),
-      database: 'shop',
-      ssl: { ca: emulator.ca },
-    });
+    const connection = await connector(emulator);
     expect(await connection.query('select current_user() as who')).toEqual([{ who: 'app@%' }]);
     await connection.end();
     expect(emulator.stats.accepted).toBe(1);

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { MariadbServer } from '@rds-iam/test-servers';
-import mariadb from 'mariadb';
 import mysql, { type Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Emulator } from '../../src/index.js';
 import { Capability, COM_QUIT } from '../../src/mysql/protocol.js';
 import { failure, until } from '../harness.js';
-import { ask, CAPABILITIES, client, rows, sign, start, startServer, Wire } from './harness.js';
+import { ask, CAPABILITIES, client, connector, rows, sign, start, startServer, Wire } from './harness.js';
 
 const COM_QUERY = 0x03;
 const BIG_BYTES = 40_000_000;
@@ -61,14 +60,7 @@ describe('bytes', () => {
     expect(hash(result[0]?.['body'])).toBe(hash(body));
     await connection.end();
 
-    const other = await mariadb.createConnection({
-      host: emulator.hostname,
-      port: emulator.port,
-      user: 'app',
-      password: await sign(emulator),
-      database: 'shop',
-      ssl: { ca: emulator.ca },
-    });
+    const other = await connector(emulator);
     await other.query('create temporary table u (id int primary key, body longblob)');
     await other.execute('insert into u values (?, ?)', [
       1,

@@ -1,12 +1,10 @@
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import type { MariadbServer } from '@rds-iam/test-servers';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCertificateAuthority, type Emulator } from '../../src/index.js';
 import { Capability, encodePacket } from '../../src/mysql/protocol.js';
 import { encodeResponse, encodeSslRequest } from '../../src/mysql/response.js';
-import { closed, until } from '../harness.js';
+import { flood, refusedWithoutClosing, until } from '../harness.js';
 import { ask, CAPABILITIES, errorPacket, response, rows, start, startServer, Wire } from './harness.js';
 
 const SSL_REQUEST = encodePacket(1, encodeSslRequest(response({ capabilities: CAPABILITIES | Capability.ssl })));
@@ -165,15 +163,7 @@ describe('what a hostile client sends costs its own connection only', () => {
 
   test('an endless one is cut off', async () => {
     await using impatient = await start(server, { authenticationTimeoutMs: 300 });
-    const socket: Socket = connect(impatient.port, '127.0.0.1');
-    socket.on('error', () => {}).resume();
-    const block = Buffer.alloc(65_536, 0xff);
-    const write = () => {
-      while (!socket.destroyed && socket.write(block));
-    };
-    socket.on('drain', write);
-    write();
-    await closed(socket);
+    await flood(impatient);
     expect(await ask(emulator)).toHaveLength(1);
   });
 
@@ -194,13 +184,8 @@ describe('what a hostile client sends costs its own connection only', () => {
 
   test('one that never closes after a refusal is closed', async () => {
     await using impatient = await start(server, { authenticationTimeoutMs: 150 });
-    const socket = connect({ port: impatient.port, host: '127.0.0.1', allowHalfOpen: true });
-    socket.on('error', () => {}).resume();
-    socket.write(encodePacket(1, FULL));
-    await once(socket, 'end');
-    await until(() => impatient.stats.open === 0);
+    await refusedWithoutClosing(impatient, encodePacket(1, FULL));
     expect(impatient.stats.refused).toMatchObject({ plaintext: 1, timeout: 0 });
-    socket.destroy();
   });
 
   test('one that leaves before the greeting', async () => {
