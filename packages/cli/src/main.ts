@@ -62,6 +62,14 @@ function commands(behind: readonly string[] | undefined, json: boolean, done: (e
       outputError,
     })
     .showSuggestionAfterError()
+    .hook('preAction', (_, command) => {
+      // What a variable that is not set leaves. To RDS, no name is that of all databases.
+      for (const [name, value] of Object.entries(command.opts())) {
+        const isEmpty = [value].flat().includes('');
+        const flag = command.options.find((option) => option.attributeName() === name)?.long;
+        if (isEmpty) throw new UsageError(`${flag} is empty: give a value, or leave it out`);
+      }
+    })
     .addHelpText(
       'after',
       `

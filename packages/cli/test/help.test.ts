@@ -61,6 +61,9 @@ test('--version is that of the package', async () => {
 test.each([
   [['tokn'], "unknown command 'tokn'"],
   [['token', '--hostnam', 'x'], "unknown option '--hostnam'"],
+  // As a variable that is not set makes it: RDS would take that for all instances.
+  [['enable', '--yes', '--region', 'eu-west-1', '--instance', ''], '--instance is empty'],
+  [['policy', '--username', 'app', ''], '--username is empty'],
   [['token', '--', 'psql'], 'only exec takes a command'],
   [['sql', '--grant', 'all'], "'all' is invalid"],
 ])('%j is a wrong use: code 2, said on stderr', async (args, message) => {

@@ -69,7 +69,7 @@ describe('token', () => {
     ['the wrong region', [`postgres://app@${HOST}`, '--region', 'eu-west-2'], {}, 'is in eu-west-1'],
     ['no region', ['postgres://app@127.0.0.1'], {}, 'give --region or set AWS_REGION'],
     ['a host name that is none', ['--hostname', 'my db', '--port', '5432', '--username', 'app'], {}, '--hostname has'],
-    ['a profile without a name', [`postgres://app@${HOST}`, '--profile', ''], {}, '--profile must be'],
+    ['a profile without a name', [`postgres://app@${HOST}`, '--profile', ''], {}, '--profile is empty'],
     ['a CA file that is not there', [`postgres://app@${HOST}`, '--ca', '/nonexistent'], {}, '--ca cannot be read'],
   ])('%s: code 2, and what to do', async (_, args, variables, message) => {
     const { exitCode, stdout, stderr } = await rdsIam(['token', ...args], { ...KEYS, ...variables });
