@@ -1,81 +1,23 @@
 // From an endpoint's name, or the name of an instance or cluster, to what RDS's API knows of it.
-import dns from 'node:dns/promises';
 import type { DBCluster, DBInstance, DBProxy, RDSClient } from '@aws-sdk/client-rds';
-import { followCnames, isRegion, parseRdsHostname } from '@rds-iam/core';
+import { isRegion, parseRdsHostname } from '@rds-iam/core';
 import { type AwsCallOptions, AwsError, callAws } from './aws-call.js';
+import {
+  clusterOf,
+  type Database,
+  type DatabaseName,
+  type DatabaseTarget,
+  instanceOf,
+  proxyOf,
+  required,
+} from './database.js';
 import { FailedError, UsageError } from './exit-code.js';
-
-type DatabaseKind = 'instance' | 'cluster' | 'proxy';
-
-/** A database by its name in RDS's API. */
-export interface DatabaseName {
-  readonly kind: DatabaseKind;
-  readonly identifier: string;
-}
-
-/** Which database is meant: by its name in RDS's API, or by its endpoint or a CNAME of that. */
-export type DatabaseTarget = DatabaseName | { readonly hostname: string };
-
-/** A database of RDS, as its API describes it. */
-export interface Database extends DatabaseName {
-  /** What a policy names it by: `db-…`, `cluster-…` or `prx-…`. */
-  readonly resourceId: string;
-  readonly arn: string;
-  readonly region: string;
-  readonly accountId: string;
-  /** As in `aurora-postgresql`; of a proxy its family, as in `POSTGRESQL`. */
-  readonly engine: string;
-  /** Undefined of a proxy. */
-  readonly engineVersion: string | undefined;
-  /** As in `available`, `configuring-iam-database-auth`. */
-  readonly status: string;
-  /** Whether tokens are let in now. Of a proxy: whether one of its users may come with a token. */
-  readonly iamEnabled: boolean;
-  /** What `iamEnabled` is going to be, where a change was asked for and is not applied. */
-  readonly pendingIamEnabled: boolean | undefined;
-  /** Other changes that wait for the maintenance window, by AWS's names. */
-  readonly otherPending: readonly string[];
-  readonly maintenanceWindow: string | undefined;
-  readonly masterUsername: string | undefined;
-  /** Logs that go to CloudWatch Logs: `iam-db-auth-error` among them has the reasons of refusals. */
-  readonly logExports: readonly string[];
-  /** The instance that was asked for, where this is the cluster that it belongs to. */
-  readonly memberIdentifier: string | undefined;
-}
+import { endpointOf, expectEndpoint, readEndpoint } from './rds-endpoint.js';
 
 export interface LookupOptions extends AwsCallOptions {
   /** Where the name does not tell: else `AWS_REGION`, else the profile's. */
   readonly region?: string | undefined;
   readonly profile?: string | undefined;
-}
-
-/** Which part of which kind of database a name is the endpoint of. */
-interface NamedByEndpoint {
-  readonly kind: DatabaseKind | 'customEndpoint' | 'proxyEndpoint';
-  readonly identifier: string;
-}
-
-/**
- * Reads what an endpoint's name says: `name.id.region.rds…` (instance), `name.cluster-id…`, `name.cluster-ro-id…`,
- * `name.cluster-custom-id…`, `name.proxy-id…`, `name.endpoint.proxy-id…`. Undefined for any other name.
- */
-export function readEndpoint(hostname: string): NamedByEndpoint | undefined {
-  if (parseRdsHostname(hostname) === undefined) return undefined;
-  const [identifier = '', second = '', third = ''] = hostname.toLowerCase().split('.');
-  if (second === 'endpoint' && third.startsWith('proxy-')) return { kind: 'proxyEndpoint', identifier };
-  if (second.startsWith('proxy-')) return { kind: 'proxy', identifier };
-  if (second.startsWith('cluster-custom-')) return { kind: 'customEndpoint', identifier };
-  if (second.startsWith('cluster-')) return { kind: 'cluster', identifier };
-  return { kind: 'instance', identifier };
-}
-
-/** Follows CNAMEs to an endpoint of RDS. */
-async function endpointOf(hostname: string): Promise<string> {
-  const endpoint = await followCnames(hostname, (name) => dns.resolveCname(name));
-  if (readEndpoint(endpoint) !== undefined) return endpoint;
-  throw new UsageError(
-    `${hostname} is no endpoint of RDS and leads to none: give one, as mydb.abc123.eu-west-1.rds.amazonaws.com`,
-  );
 }
 
 /** Asks RDS. Its clients are loaded with the first one that is made. */
@@ -261,94 +203,4 @@ export interface IamChange {
   readonly enable: boolean;
   /** With all other changes that wait; else in the next maintenance window. */
   readonly applyImmediately: boolean;
-}
-
-function instanceOf(instance: DBInstance): Database {
-  const action = 'rds:DescribeDBInstances';
-  const { IAMDatabaseAuthenticationEnabled: pending, ...otherPending } = instance.PendingModifiedValues ?? {};
-  return {
-    ...{ kind: 'instance', identifier: required(action, instance.DBInstanceIdentifier) },
-    resourceId: required(action, instance.DbiResourceId),
-    ...ownerOf(action, instance.DBInstanceArn),
-    ...common(instance, instance.DBInstanceStatus, pending, otherPending),
-    memberIdentifier: undefined,
-  };
-}
-
-function clusterOf(cluster: DBCluster): Database {
-  const action = 'rds:DescribeDBClusters';
-  const { IAMDatabaseAuthenticationEnabled: pending, ...otherPending } = cluster.PendingModifiedValues ?? {};
-  return {
-    ...{ kind: 'cluster', identifier: required(action, cluster.DBClusterIdentifier) },
-    resourceId: required(action, cluster.DbClusterResourceId),
-    ...ownerOf(action, cluster.DBClusterArn),
-    ...common(cluster, cluster.Status, pending, otherPending),
-    memberIdentifier: undefined,
-  };
-}
-
-function common(
-  described: DBInstance | DBCluster,
-  status: string | undefined,
-  pending: boolean | undefined,
-  otherPending: Readonly<Record<string, unknown>>,
-) {
-  const iamEnabled = described.IAMDatabaseAuthenticationEnabled ?? false;
-  return {
-    engine: described.Engine ?? '',
-    engineVersion: described.EngineVersion,
-    status: status ?? '',
-    iamEnabled,
-    pendingIamEnabled: pending === iamEnabled ? undefined : pending,
-    otherPending: Object.entries(otherPending)
-      .filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0))
-      .map(([name]) => name),
-    maintenanceWindow: described.PreferredMaintenanceWindow,
-    masterUsername: described.MasterUsername,
-    logExports: described.EnabledCloudwatchLogsExports ?? [],
-  };
-}
-
-function proxyOf(proxy: DBProxy): Database {
-  const action = 'rds:DescribeDBProxies';
-  const arn = required(action, proxy.DBProxyArn);
-  return {
-    ...{ kind: 'proxy', identifier: required(action, proxy.DBProxyName) },
-    resourceId: arn.slice(arn.lastIndexOf(':') + 1),
-    ...ownerOf(action, arn),
-    engine: proxy.EngineFamily ?? '',
-    engineVersion: undefined,
-    status: proxy.Status ?? '',
-    iamEnabled:
-      proxy.DefaultAuthScheme === 'IAM_AUTH' || (proxy.Auth ?? []).some(({ IAMAuth }) => IAMAuth !== 'DISABLED'),
-    pendingIamEnabled: undefined,
-    otherPending: [],
-    maintenanceWindow: undefined,
-    masterUsername: undefined,
-    logExports: [],
-    memberIdentifier: undefined,
-  };
-}
-
-/** `arn:partition:rds:region:account:…` */
-function ownerOf(action: string, given: string | undefined) {
-  const arn = required(action, given);
-  const [, , , region, accountId] = arn.split(':');
-  return { arn, region: required(action, region), accountId: required(action, accountId) };
-}
-
-function required(action: string, value: string | undefined): string {
-  if (value) return value;
-  throw new AwsError('ERR_RDS_IAM_AWS_MALFORMED', `the answer to ${action} lacks what every answer of RDS's has`, {
-    action,
-  });
-}
-
-/** Names are unique in an account and region only: one of the same name may be somebody else's. */
-function expectEndpoint(hostname: string, what: string, endpoints: readonly (string | undefined)[]): void {
-  const known = endpoints.filter((each) => each !== undefined);
-  if (known.length === 0 || known.some((each) => each.toLowerCase() === hostname)) return;
-  throw new FailedError(
-    `${what} of this account has another endpoint (${known.join(', ')}) than ${hostname}, which is of another account: give its --profile`,
-  );
 }

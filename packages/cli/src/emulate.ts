@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmulatorOptions, startEmulator } from '@rds-iam/emulator';
 import { type ConnectionSettings, describeConnection } from './connection-settings.js';
-import { startEmbeddedPostgres } from './embedded-postgres.js';
+import { startEmbeddedPostgres } from './embedded-postgres/embedded-postgres.js';
 import { UsageError } from './exit-code.js';
 import { DEFAULT_PORTS, type Engine, portOf, regionOf, type Settings } from './settings.js';
 import { printed, tell } from './terminal.js';

@@ -1,7 +1,8 @@
 // What the RDS API knows of the database behind an endpoint.
 
 import { AwsError } from '../aws-call.js';
-import { type Database, DatabaseLookup } from '../database-lookup.js';
+import type { Database } from '../database.js';
+import { DatabaseLookup } from '../database-lookup.js';
 import { FailedError } from '../exit-code.js';
 import { shellWord } from '../shell-word.js';
 import { failed, notChecked, passed, type Step, warned } from './step.js';

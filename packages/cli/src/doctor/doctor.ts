@@ -1,10 +1,10 @@
 import { checkEndpoint, createRdsIam, rdsRoots } from '@rds-iam/core';
 import { awsClockSkewMs } from '@rds-iam/core/doctor';
-import { type Database, type DatabaseName, readEndpoint } from '../database-lookup.js';
+import type { Database } from '../database.js';
 import { UsageError } from '../exit-code.js';
 import { engineOfPort } from '../login-environment.js';
 import { type Engine, type LoginTarget, loginTarget, readCa, type Settings } from '../settings.js';
-import { regionFlag, shellWord } from '../shell-word.js';
+import { shellWord } from '../shell-word.js';
 import { statements } from '../sql.js';
 import { print } from '../terminal.js';
 import { type AwsCaller, answerOf } from './aws-calls.js';
@@ -17,16 +17,18 @@ import {
   judgeIdentity,
   regionOfSettings,
 } from './credentials.js';
-import { describeDatabase, judgeDatabase } from './database.js';
+import { lookAtTls, type TlsSeen } from './handshake.js';
 import { exportIsOff, judgeLog, logGroupOf, readLog } from './log.js';
-import { judgeLogin, type LoginSeen, tryLogin } from './login.js';
+import { judgeLogin } from './login.js';
 import { judgeName, judgeRegion, lookUpName } from './name.js';
 import { type ConnectTarget, judgePolicy, missingPolicy, principalOf, simulateConnect } from './policy.js';
+import { changeable, enableCommand, lookAtDatabase, modifyCommand, type Rds, showCommand } from './rds.js';
 import { describeStep, describeVerdict, judgeAll, paintFor } from './report.js';
 import { judgeAccount, judgeEncryption, judgeMaster, judgeVersion } from './server.js';
-import { type Cause, type Fix, notChecked, type Step } from './step.js';
+import { type Cause, notChecked, type Step } from './step.js';
 import { dial, judgeTcp } from './tcp.js';
-import { judgeTls, lookAtTls, type TlsSeen } from './tls.js';
+import { judgeTls } from './tls.js';
+import { type LoginSeen, tryLogin } from './try-login.js';
 
 export interface DoctorRequest {
   readonly json?: boolean | undefined;
@@ -180,48 +182,6 @@ function timeoutOf(text: string): number {
   return seconds * 1_000;
 }
 
-/** What shows port, security groups and state of the database behind a name. */
-function showCommand(hostname: string, region: string | undefined): string {
-  const name = readEndpoint(hostname);
-  const at = regionFlag(region);
-  const id = shellWord(name?.identifier ?? '');
-  switch (name?.kind) {
-    case 'instance':
-      return `aws rds describe-db-instances --db-instance-identifier ${id}${at} --query 'DBInstances[].[DBInstanceStatus,Endpoint.Port,PubliclyAccessible,VpcSecurityGroups]'`;
-    case 'cluster':
-      return `aws rds describe-db-clusters --db-cluster-identifier ${id}${at} --query 'DBClusters[].[Status,Port,VpcSecurityGroups]'`;
-    case 'proxy':
-      return `aws rds describe-db-proxies --db-proxy-name ${id}${at} --query 'DBProxies[].[Status,VpcSecurityGroupIds]'`;
-    default:
-      return `aws rds describe-db-instances${at} --query 'DBInstances[].[DBInstanceStatus,Endpoint.Address,Endpoint.Port]'`;
-  }
-}
-
-interface Rds {
-  readonly step: Step;
-  /** By the endpoint's name; undefined for another name. */
-  readonly name: ReturnType<typeof readEndpoint>;
-  readonly database: Database | undefined;
-}
-
-/** The instance or cluster that an endpoint is of, as far as its name or the RDS API tells. */
-function changeable({ name, database }: Rds): DatabaseName | undefined {
-  const found = database ?? name;
-  return found?.kind === 'instance' || found?.kind === 'cluster'
-    ? { kind: found.kind, identifier: found.identifier }
-    : undefined;
-}
-
-function modifyCommand(rds: Rds, region: string | undefined): string {
-  const { kind, identifier } = changeable(rds) ?? { kind: 'instance', identifier: 'ID' };
-  return `aws rds modify-db-${kind} --db-${kind}-identifier ${shellWord(identifier)}${regionFlag(region)}`;
-}
-
-function enableCommand(rds: Rds, region: string | undefined): Fix {
-  const { kind, identifier } = changeable(rds) ?? { kind: 'instance', identifier: 'ID' };
-  return { shell: `rds-iam enable --${kind} ${shellWord(identifier)}${regionFlag(region)}` };
-}
-
 /** What examines this login again, whatever the environment was that told of it. */
 function doctorCommand({ database, region, profile }: Settings, target: LoginTarget, engine: Engine): string {
   const { hostname, port, username } = target;
@@ -230,23 +190,6 @@ function doctorCommand({ database, region, profile }: Settings, target: LoginTar
     value === undefined ? [] : [`--${name} ${shellWord(String(value))}`],
   );
   return ['rds-iam doctor', ...given].join(' ');
-}
-
-async function lookAtDatabase(
-  caller: AwsCaller | undefined,
-  cannotAsk: string,
-  hostname: string,
-  profile: string | undefined,
-): Promise<Rds> {
-  const name = readEndpoint(hostname);
-  if (!name) {
-    const why = `"${hostname}" is not an RDS endpoint, so that the RDS API cannot be asked for it`;
-    return { step: notChecked('database', why), name, database: undefined };
-  }
-  if (!caller) return { step: notChecked('database', cannotAsk), name, database: undefined };
-  const { region, timeoutMs } = caller;
-  const seen = await describeDatabase(hostname, { region, profile, timeoutMs });
-  return { step: judgeDatabase(seen), name, database: 'database' in seen ? seen.database : undefined };
 }
 
 async function lookAtPolicy(

@@ -1,7 +1,7 @@
 // The reason for a refusal as the database's host has it, which clients never get: its log in CloudWatch Logs.
 
 import { redact } from '@rds-iam/core/doctor';
-import type { DatabaseName } from '../database-lookup.js';
+import type { DatabaseName } from '../database.js';
 import { shellWord } from '../shell-word.js';
 import { type Asked, type AwsCaller, askAws, clientSettings } from './aws-calls.js';
 import { type Cause, type Diagnosis, type Fix, failed, notChecked, type Step } from './step.js';

