@@ -143,7 +143,11 @@ export default defineConfig({
         resolve: {
           alias: [oldest('mysql2', 'mysql2'), oldest('mysql2', 'mysql2', '/promise'), oldest('mysql2', 'mariadb')],
         },
-        test: { name: 'mysql2-oldest', globalSetup: [mysqlSetup], include: inProcess('mysql2') },
+        test: {
+          name: 'mysql2-oldest',
+          globalSetup: [mysqlSetup],
+          include: [...inProcess('mysql2'), 'packages/mysql2/test/compression.test.ts'],
+        },
       },
       {
         extends: true,

@@ -20,6 +20,7 @@ interface StreamArgument {
     readonly clientFlags: unknown;
     readonly charsetNumber: unknown;
     readonly connectAttributes: unknown;
+    readonly compress: unknown;
   };
 }
 
@@ -61,9 +62,11 @@ export function withIamStream<Config extends mysql2.ConnectionOptions>(
   const stream: MakeStream = ({ config }) => {
     const { host: hostname, port, user: username, database, pool } = config;
     const { clientFlags, charsetNumber, connectAttributes } = config;
+    // Older versions of mysql2 forget the wish, for all of a pool, where one server cannot.
+    const compress = Boolean(config.compress);
     if (pool) stopRetrying ??= signalOfEnd(pool);
     const driver: Driver = {
-      answers: answersOf(username, database, clientFlags, charsetNumber, connectAttributes),
+      answers: answersOf(username, database, clientFlags, charsetNumber, connectAttributes, compress),
       dial: (login) =>
         ownStream?.({ config: { ...config, host: login.hostname, port: login.port } }) ??
         connect({
@@ -75,8 +78,10 @@ export function withIamStream<Config extends mysql2.ConnectionOptions>(
         }),
       speak(over, failed) {
         // It runs no statement: room for 16,000 of them is most of what a connection of mysql2's costs.
-        const current = { user: username, ...(database !== undefined && { database }), maxPreparedStatements: 1 };
-        mysql2.createConnection({ ...options, ...current, stream: () => over }).on('error', failed);
+        const current = { user: username, ...(database !== undefined && { database }), compress };
+        mysql2
+          .createConnection({ ...options, ...current, maxPreparedStatements: 1, stream: () => over })
+          .on('error', failed);
       },
     };
     const made = new IamStream({
