@@ -1,6 +1,4 @@
 import { execFile } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Figure } from './figure.js';
@@ -9,13 +7,12 @@ import { ratioOfTimes } from './rounds.js';
 
 const run = promisify(execFile);
 const PAIRS = 41;
+/** By its path: as a dependency its command would be missed at each installation, which comes before the build. */
+const TOOL = fileURLToPath(new URL('../../packages/cli/dist/cjs/bin.js', import.meta.url));
 const BARE_SIGNER = fileURLToPath(new URL('./cold-start/bare.mjs', import.meta.url));
 
 /** Whole runs of the command line tool, from the start of a process to its end. */
 export async function commandLine(): Promise<Figure[]> {
-  const manifest = createRequire(import.meta.url).resolve('rds-iam/package.json');
-  const { bin } = createRequire(import.meta.url)(manifest) as { readonly bin: Readonly<Record<string, string>> };
-  const tool = join(dirname(manifest), bin['rds-iam'] ?? '');
   const { hostname, port, username } = ENDPOINT;
   return [
     {
@@ -23,7 +20,7 @@ export async function commandLine(): Promise<Figure[]> {
       wanted: { below: 1.5 },
       ...(await ratioOfTimes(
         PAIRS,
-        () => msOf([tool, '--help'], /Usage: rds-iam/),
+        () => msOf([TOOL, '--help'], /Usage: rds-iam/),
         () => msOf(['-e', '0'], /^$/),
       )),
     },
@@ -34,7 +31,7 @@ export async function commandLine(): Promise<Figure[]> {
         PAIRS,
         () =>
           msOf(
-            [tool, 'token', ...['--hostname', hostname, '--port', String(port), '--username', username]],
+            [TOOL, 'token', ...['--hostname', hostname, '--port', String(port), '--username', username]],
             /X-Amz-Signature=/,
           ),
         () => msOf([BARE_SIGNER], /X-Amz-Signature=/),
