@@ -192,8 +192,13 @@ export class DatabaseLookup {
     } catch (error) {
       throw error instanceof AwsError && /NotFound/.test(error.awsCode ?? '') ? absent(error) : error;
     }
-    const [first] = found;
+    const [first, ...others] = found;
     if (first === undefined) throw absent();
+    if (others.length > 0) {
+      throw new FailedError(
+        `RDS answers with ${found.length} databases where the ${what} was asked for: none is taken, see ${action}`,
+      );
+    }
     return first;
   }
 }

@@ -153,6 +153,12 @@ describe('what goes wrong is said with what to do', () => {
     ],
     ['an empty list', { DescribeDBInstances: result({ DBInstances: '' }) }, 'ERR_RDS_IAM_FAILED', /no instance mydb/],
     [
+      'more databases than were asked for',
+      { DescribeDBInstances: result({ DBInstances: { DBInstance: [{}, {}] } }) },
+      'ERR_RDS_IAM_FAILED',
+      /2 databases where the instance mydb was asked for/,
+    ],
+    [
       'expired credentials',
       { DescribeDBInstances: failure(403, 'ExpiredToken', 'The security token is expired') },
       'ERR_RDS_IAM_CREDENTIALS',
