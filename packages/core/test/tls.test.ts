@@ -10,15 +10,7 @@ import {
 } from 'node:tls';
 import { type CertificateAuthority, createCertificateAuthority } from '@rds-iam/emulator';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  assertVerifiedPeer,
-  checkDriverTls,
-  expectedIdentity,
-  PeerSession,
-  rdsRoots,
-  tlsOptions,
-  unexpired,
-} from '../src/tls.js';
+import { assertVerifiedPeer, checkDriverTls, expectedIdentity, PeerSession, tlsOptions } from '../src/tls.js';
 
 const pem = rootCertificates[0] as string;
 
@@ -74,20 +66,6 @@ test('the certificate has to name the host, or for an address the server name th
   expect(expectedIdentity('db.example.com', { servername: 'other' })).toBe('db.example.com');
   expect(expectedIdentity('127.0.0.1', { servername: 'db.example.com' })).toBe('db.example.com');
   expect(expectedIdentity('127.0.0.1', true)).toBe('127.0.0.1');
-});
-
-describe('the RDS roots', () => {
-  test('are many, none of them expired, and include the Amazon roots of RDS Proxy', async () => {
-    const roots = await rdsRoots(Date.now());
-    expect(roots.length).toBeGreaterThan(60);
-    expect(unexpired(roots, Date.now())).toHaveLength(roots.length);
-    expect(roots.length).toBeLessThan((await rdsRoots(0)).length);
-    const subjects = await Promise.all(
-      roots.map(async (root) => new (await import('node:crypto')).X509Certificate(root).subject),
-    );
-    expect(subjects.join('\n')).toContain('Amazon Root CA 1');
-    expect(subjects.join('\n')).toContain('Amazon RDS eu-west-1 Root CA');
-  });
 });
 
 describe('the last gate before a token is sent', () => {
