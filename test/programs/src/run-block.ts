@@ -62,7 +62,7 @@ function write({ folder }: Stage, name: string, code: string): string {
 }
 
 /** The name that a block gives to its file. */
-const fileOf = ({ words }: Block) => words.find((word) => word.includes('.'));
+export const fileOf = ({ words }: Block) => words.find((word) => word.includes('.'));
 
 async function runModule(block: Block, stage: Stage): Promise<Outcome> {
   const { code, language, line } = block;
@@ -124,7 +124,7 @@ async function runRedis(code: string, { redisUrl }: PretendedRds): Promise<Outco
 }
 
 /** The engine that a block is for: as it says, else as what it imports. */
-function engineOf({ words, code }: Pick<Block, 'words' | 'code'>): 'postgres' | 'mysql' {
+export function engineOf({ words, code }: Pick<Block, 'words' | 'code'>): 'postgres' | 'mysql' {
   if (words.includes('mysql')) return 'mysql';
   if (words.includes('postgres')) return 'postgres';
   return /mysql/i.test(code) ? 'mysql' : 'postgres';
