@@ -1,34 +1,75 @@
-// Builds the package in the current folder with plain tsc: CommonJS, and declarations for both module formats. The ES
+// Builds the package in the current folder: what its package.json names under "exports" and "bin", bundled into CommonJS,
+// a file for each entry point, one for what several share, and one for each part that is loaded when it is needed. The ES
 // module of each entry point only names what the CommonJS one exports: a process that uses both formats, as many do
-// without knowing, then has one copy, and Node.js loads one module in place of a dozen. A command line tool has no entry
-// points, and so no ES modules and no declarations.
+// without knowing, then has one copy. Declarations are those of tsc, for both module formats; a command line tool has none.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { rolldown } from 'rolldown';
+
+const CJS = 'dist/cjs';
+const { exports, bin = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
+const entries = Object.values(exports).filter((entry) => typeof entry !== 'string');
+const tools = Object.values(bin);
 
 rmSync('dist', { recursive: true, force: true });
-const tsc = (...args) => execFileSync('tsc', ['-p', 'tsconfig.build.json', ...args], { stdio: 'inherit' });
-const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
-const entries = Object.values(exports).filter((entry) => typeof entry !== 'string');
-// What a comment tells a user is in the declarations; the rest is for readers of the sources.
-tsc('--module', 'CommonJS', '--outDir', 'dist/cjs', '--declaration', 'false', '--removeComments');
-writeFileSync('dist/cjs/package.json', '{"type":"commonjs"}\n');
-if (entries.length > 0) {
-  tsc('--emitDeclarationOnly', '--outDir', 'dist/types');
-  const types = entries.map((entry) => relative('dist/cjs', entry.require.types));
+mkdirSync(CJS, { recursive: true });
+writeFileSync(`${CJS}/package.json`, '{"type":"commonjs"}\n');
+await bundle();
+for (const tool of tools) {
+  // To print its help from a text takes a third of the time that its parser takes to load.
+  const help = execFileSync(process.execPath, [tool, '--help'], { encoding: 'utf8' });
+  await bundle({ RENDERED_HELP: JSON.stringify(help) });
+}
+if (entries.length > 0) declare();
+for (const entry of entries) nameExports(entry);
+
+async function bundle(define = {}) {
+  const sources = [
+    ...entries.map((entry) => [entry.require.default, entry['@rds-iam/source']]),
+    ...tools.map((tool) => [tool, tool.replace(`${CJS}/`, 'src/').replace(/\.js$/, '.ts')]),
+  ];
+  const build = await rolldown({
+    input: Object.fromEntries(sources.map(([built, source]) => [basename(built, '.js'), source])),
+    // Whatever is not of this package is loaded from its own.
+    external: (name) => !/^[./]/.test(name),
+    platform: 'node',
+    transform: { target: 'es2022', define },
+    onLog: (_, log) => {
+      throw new Error(log.message);
+    },
+  });
+  await build.write({
+    dir: CJS,
+    format: 'cjs',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name].js',
+    // The ES module loader takes longer, and a bundler would then see two formats of the same package.
+    dynamicImportInCjs: false,
+    // What a comment tells a user is in the declarations; the rest is for readers of the sources.
+    comments: false,
+  });
+  await build.close();
+}
+
+function declare() {
+  execFileSync('tsc', ['-p', 'tsconfig.build.json', '--emitDeclarationOnly', '--outDir', 'dist/types'], {
+    stdio: 'inherit',
+  });
+  const types = entries.map((entry) => relative(CJS, entry.require.types));
   for (const name of reachable('dist/types', types)) {
     for (const format of ['cjs', 'esm']) cpSync(join('dist/types', name), join('dist', format, name));
   }
   rmSync('dist/types', { recursive: true });
 }
 
-const require = createRequire(resolve('package.json'));
-for (const entry of entries) {
-  const names = Object.keys(require(resolve(entry.require.default))).filter((name) => name !== '__esModule');
+function nameExports(entry) {
+  const names = Object.keys(createRequire(resolve('package.json'))(resolve(entry.require.default)));
   const from = relative(dirname(entry.import.default), entry.require.default);
   mkdirSync(dirname(entry.import.default), { recursive: true });
-  writeFileSync(join(entry.import.default), `export { ${names.sort().join(', ')} } from '${from}';\n`);
+  const wanted = names.filter((name) => name !== '__esModule').sort();
+  writeFileSync(entry.import.default, `export { ${wanted.join(', ')} } from '${from}';\n`);
 }
 
 /** These declarations and those that they lead to: a user of the package can see no others. */
