@@ -14,6 +14,7 @@ const MAX_KB = {
   '@rds-iam/mysql2': [22, 92],
   '@rds-iam/pg': [17, 57],
   '@rds-iam/prisma': [8, 28],
+  '@rds-iam/proxy': [30, 110],
   '@rds-iam/redis': [8, 23],
   '@rds-iam/sequelize': [8, 32],
   '@rds-iam/typeorm': [8, 23],

@@ -1,0 +1,158 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { checkEndpoint, configError, type RdsIam, type RdsIamOptions } from '@rds-iam/core';
+import type { ProxyEvent } from './event.js';
+
+/** A database, and who logs in to it. */
+export interface ProxyTarget {
+  /** `mysql` is MySQL and MariaDB. */
+  readonly engine: 'postgres' | 'mysql';
+  /** The RDS endpoint, or a CNAME of it. */
+  readonly hostname: string;
+  readonly port: number;
+  /** The database user. */
+  readonly username: string;
+  /** The one that clients may ask for, and get if they ask for none. @defaultValue any */
+  readonly database?: string;
+}
+
+/** See {@link startProxy}. */
+export interface ProxyOptions {
+  /** The databases; each gets a port, or a socket, of its own. */
+  readonly targets: readonly ProxyTarget[];
+  /** IAM options, or an object of `createRdsIam`. @defaultValue the default credential chain */
+  readonly iam?: RdsIamOptions | RdsIam;
+  /**
+   * The address to listen on. Any but loopback needs `tls` and a password.
+   * @defaultValue `'127.0.0.1'`
+   */
+  readonly address?: string;
+  /**
+   * The port of the first target, 0 to 65535; that of each further target is one higher. 0 takes free ones.
+   * @defaultValue 0
+   */
+  readonly port?: number;
+  /**
+   * A folder for Unix sockets, in place of ports. Only its owner may enter it; it is made if it is not there.
+   * PostgreSQL's sockets are called as libpq looks for them, by `port`, or 5432 and up.
+   */
+  readonly socketFolder?: string;
+  /**
+   * What clients have to give as their password; `false` asks for none.
+   * @defaultValue one that is made up at each start; none at Unix sockets
+   */
+  readonly password?: string | false;
+  /**
+   * How PostgreSQL's clients prove that they know the password: `password` is in clear text, for old ones.
+   * @defaultValue `'scram-sha-256'`
+   */
+  readonly passwordMethod?: 'scram-sha-256' | 'password';
+  /** Takes `password: false` at a port, which lets in everybody who has an account on this machine. @defaultValue false */
+  readonly trustLocalUsers?: boolean;
+  /** A certificate and its key (PEM), for clients that want TLS. */
+  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer };
+  /** Lets clients name other users and databases than the targets do. @defaultValue false */
+  readonly anyUser?: boolean;
+  /** How many clients may be logged in, or about to be (1 to 1_000_000). @defaultValue no limit but the database's */
+  readonly maxConnections?: number;
+  /** How many clients that have not logged in may be connected: beyond, the oldest goes (1 to 100_000). @defaultValue 2_000 */
+  readonly maxUnauthenticated?: number;
+  /** How long a client may take for its part of a login, in milliseconds (1 to 600_000). @defaultValue 10_000 */
+  readonly authenticationTimeoutMs?: number;
+  /** Is told what becomes of each client: the proxy's log. What it throws is an uncaught exception. */
+  readonly onEvent?: (event: ProxyEvent) => void;
+}
+
+/** Where the proxy listens. */
+export type ListenAt =
+  | { readonly address: string; readonly port: number }
+  | { readonly folder: string; readonly port: number | undefined };
+
+export interface CheckedOptions extends ProxyOptions {
+  readonly listenAt: ListenAt;
+  /** Whether a password has to be made up. */
+  readonly makesPassword: boolean;
+  readonly requiresTls: boolean;
+  readonly maxConnections: number;
+  readonly maxUnauthenticated: number;
+  readonly authenticationTimeoutMs: number;
+}
+
+const NAMES: Readonly<Record<keyof ProxyOptions, true>> = {
+  ...{ targets: true, iam: true, address: true, port: true, socketFolder: true, password: true },
+  ...{
+    passwordMethod: true,
+    trustLocalUsers: true,
+    tls: true,
+    anyUser: true,
+    maxConnections: true,
+    maxUnauthenticated: true,
+    authenticationTimeoutMs: true,
+  },
+  onEvent: true,
+};
+
+/** Checks every option in words that its author can act on, and fills in the defaults. */
+export function checkOptions(options: ProxyOptions): CheckedOptions {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(NAMES, name));
+  if (unknown !== undefined) {
+    throw configError(`unknown option "${unknown}": the known ones are ${Object.keys(NAMES).join(', ')}`);
+  }
+  const { targets, address = '127.0.0.1', port, socketFolder, password, trustLocalUsers = false, tls } = options;
+  const { passwordMethod } = options;
+  if (!Array.isArray(targets) || targets.length === 0) {
+    throw configError('"targets" must name a database at least: { engine, hostname, port, username }');
+  }
+  targets.forEach(checkTarget);
+  if (socketFolder !== undefined && options.address !== undefined) {
+    throw configError('"socketFolder" and "address" exclude each other: a Unix socket has no address');
+  }
+  whole('port', port ?? 0, 0, 65_535 - targets.length + 1);
+  if (password !== undefined && password !== false && !(typeof password === 'string' && /^[!-~]+$/.test(password))) {
+    // Others are changed on their way to SCRAM, by each client as it sees fit.
+    throw configError('"password" must be printable characters of ASCII without a space, or false');
+  }
+  if (passwordMethod !== undefined && !['scram-sha-256', 'password'].includes(passwordMethod)) {
+    throw configError('"passwordMethod" must be scram-sha-256 or password');
+  }
+  const atPort = socketFolder === undefined;
+  if (atPort && password === false && !trustLocalUsers) {
+    throw configError(
+      '"password" is false, which lets everybody on this machine log in to the database: give "socketFolder", whose sockets only you can reach, or set "trustLocalUsers" to true',
+    );
+  }
+  const isExposed = atPort && !isLoopback(address);
+  if (isExposed && (tls === undefined || password === false)) {
+    const missing = tls === undefined ? '"tls"' : 'a password';
+    throw configError(`"address" is ${address}, which others on the network can reach: that takes ${missing}`);
+  }
+  return {
+    ...options,
+    listenAt: atPort ? { address, port: port ?? 0 } : { folder: resolve(socketFolder), port },
+    makesPassword: password === undefined && atPort,
+    requiresTls: isExposed,
+    maxConnections:
+      options.maxConnections === undefined
+        ? Number.POSITIVE_INFINITY
+        : whole('maxConnections', options.maxConnections, 1, 1_000_000),
+    maxUnauthenticated: whole('maxUnauthenticated', options.maxUnauthenticated ?? 2_000, 1, 100_000),
+    authenticationTimeoutMs: whole('authenticationTimeoutMs', options.authenticationTimeoutMs ?? 10_000, 1, 600_000),
+  };
+}
+
+function checkTarget(target: ProxyTarget): void {
+  if (target.engine !== 'postgres' && target.engine !== 'mysql') {
+    throw configError('"engine" of a target must be postgres or mysql');
+  }
+  checkEndpoint(target);
+}
+
+function whole(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw configError(`"${name}" must be a whole number from ${min} to ${max}`);
+}
+
+/** Whether nobody but this machine reaches an address. A name could lead anywhere. */
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
+}

@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { askToCancel, logIn } from '@rds-iam/pg/login';
+import type { Client } from '../client.js';
+import type { ClientLogin, Door, Engine, Session } from '../engine.js';
+import { join } from '../join.js';
+import type { ProxyOptions } from '../options.js';
+import type { Refusal } from '../refusal.js';
+import { type Authenticate, authenticationBy } from './authentication.js';
+import { errorResponse } from './errors.js';
+import { open } from './opening.js';
+import { backendKey, badProtocol, type Startup, withDatabase } from './protocol.js';
+
+/** Where a session is, for who wants to have its query canceled. */
+interface Whereabouts {
+  readonly username: string;
+  /** The server's address: a name may lead to several servers, or to another one by now. */
+  readonly address: string | undefined;
+}
+
+export function createPostgres(password: string | undefined, method: ProxyOptions['passwordMethod']): Engine {
+  const sessions = new Map<string, Whereabouts>();
+  const authenticate = password === undefined ? async () => {} : authenticationBy(method, password);
+  return { startLogin: (client, door) => new PostgresLogin(client, door, authenticate, sessions) };
+}
+
+class PostgresLogin implements ClientLogin {
+  readonly #client: Client;
+  readonly #door: Door;
+  readonly #authenticate: Authenticate;
+  /** By the key that the server gave, for which a client asks. */
+  readonly #sessions: Map<string, Whereabouts>;
+
+  constructor(client: Client, door: Door, authenticate: Authenticate, sessions: Map<string, Whereabouts>) {
+    this.#client = client;
+    this.#door = door;
+    this.#authenticate = authenticate;
+    this.#sessions = sessions;
+  }
+
+  async run(): Promise<Session | undefined> {
+    const wish = await open(this.#client, this.#door);
+    if (wish.kind === 'cancel') {
+      await this.#cancel(wish.packet, wish.key);
+      return undefined;
+    }
+    const { startup } = wish;
+    const username = startup.parameters.get('user') ?? '';
+    if (username === '') throw badProtocol('no PostgreSQL user name specified in startup packet');
+    await this.#authenticate(this.#client, username);
+    return this.#logIn(startup, username);
+  }
+
+  refuse(refusal: Refusal): void {
+    this.#client.end(errorResponse(refusal));
+  }
+
+  async #logIn(startup: Startup, username: string): Promise<Session> {
+    const client = this.#client;
+    const door = this.#door;
+    const { parameters, packet } = startup;
+    const asked = parameters.get('database') || undefined;
+    // Physical replication is of no database, whatever the client calls one.
+    const isPhysical = /^(?:true|on|yes|1)$/i.test(parameters.get('replication') ?? '');
+    door.checkAsked(username, isPhysical ? undefined : asked);
+    const database = asked ?? door.target.database;
+    const opening =
+      asked === undefined && database !== undefined && !isPhysical ? withDatabase(startup, database) : packet;
+
+    const { socket, said } = await door.connect(username, (login) =>
+      logIn(login, { dial: () => door.dial(login), directTls: false, opening }),
+    );
+    const key = backendKey(said);
+    if (key !== undefined) {
+      this.#sessions.set(key, { username, address: socket.remoteAddress });
+      socket.once('close', () => this.#sessions.delete(key));
+    }
+    client.release();
+    client.stream.write(said);
+    join(client.stream, socket);
+    return { server: socket, username, database };
+  }
+
+  /** As with PostgreSQL, the client sees that it is done when its connection closes; a key that is none is no error. */
+  async #cancel(opening: Buffer, key: string): Promise<void> {
+    const session = this.#sessions.get(key);
+    if (session) {
+      const { username, address } = session;
+      const { socket } = await this.#door.connect(
+        username,
+        (login) => askToCancel(login, { dial: () => this.#door.dial(login, address), directTls: false, opening }),
+        true,
+      );
+      if (!socket.closed) await once(socket.resume(), 'close');
+    }
+    this.#client.end(Buffer.alloc(0));
+  }
+}

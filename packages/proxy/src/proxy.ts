@@ -1,0 +1,127 @@
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import { configError, rdsIamOf } from '@rds-iam/core';
+import { type Clock, systemClock } from './clock.js';
+import type { Engine } from './engine.js';
+import type { ProxyEvent } from './event.js';
+import { type Listening, listen } from './listen.js';
+import { checkOptions, type ProxyOptions, type ProxyTarget } from './options.js';
+import { makePassword } from './password.js';
+import { createPostgres } from './postgres/postgres.js';
+import { REFUSAL_REASONS, type RefusalReason } from './refusal.js';
+import { type Shared, Visit } from './visit.js';
+
+/** Where to connect to, in place of the database. */
+export type ProxyListener = ProxyTarget & { readonly listening: Listening };
+
+/** What a proxy has counted since it started. */
+export interface ProxyStats {
+  /** Clients that are connected now, logged in or not. */
+  readonly connected: number;
+  /** Of these, those that know the password: logged in, or about to be. */
+  readonly admitted: number;
+  /** Clients that were logged in. */
+  readonly logins: number;
+  /** Clients that were not let in, by reason. */
+  readonly refused: Readonly<Record<RefusalReason, number>>;
+}
+
+/** A running proxy. `await using` closes it. */
+export interface Proxy extends AsyncDisposable {
+  /** In the order of the targets. */
+  readonly listeners: readonly ProxyListener[];
+  /** What clients have to give as their password; `undefined` for none. */
+  readonly password: string | undefined;
+  /** The counts as they are at this moment: a copy that does not change. */
+  readonly stats: ProxyStats;
+  /** Lets nobody in any more; resolves once those that are in have left, or the signal is aborted. */
+  drain(signal?: AbortSignal): Promise<void>;
+  /** Ends it, with all connections. Afterwards no socket and no timer is left. May be called again. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a proxy: clients of any kind connect to it with its own password, or none, and it logs in to the database with a
+ * fresh token for each of them, over TLS to a verified server.
+ *
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` that names the option, if one is wrong; the error of `listen`, as EADDRINUSE
+ */
+export function startProxy(options: ProxyOptions): Promise<Proxy> {
+  return startProxyWith(systemClock, options);
+}
+
+/** {@link startProxy} with time given: for this package's own tests. */
+export async function startProxyWith(clock: Clock, options: ProxyOptions): Promise<Proxy> {
+  const checked = checkOptions(options);
+  const draining = new AbortController();
+  const counts = { logins: 0 };
+  const refused = Object.fromEntries(REFUSAL_REASONS.map((reason) => [reason, 0])) as Record<RefusalReason, number>;
+  const sockets = new Set<Socket>();
+  const shared: Shared = {
+    options: checked,
+    clock,
+    iam: rdsIamOf(checked.iam),
+    password: checked.makesPassword ? makePassword() : checked.password || undefined,
+    tls: checked.tls && createSecureContext({ ...checked.tls, minVersion: 'TLSv1.2' }),
+    strangers: new Set(),
+    guests: new Set(),
+    draining: draining.signal,
+    tell(event: ProxyEvent) {
+      if (event.type === 'login') counts.logins += 1;
+      if (event.type === 'refusal') refused[event.reason] += 1;
+      if (checked.onEvent) process.nextTick(checked.onEvent, event);
+    },
+  };
+
+  const servers: Server[] = [];
+  const listeners: ProxyListener[] = [];
+  const stopListening = () => servers.map((server) => new Promise((resolve) => server.close(resolve)));
+  try {
+    for (const [ofAll, target] of checked.targets.entries()) {
+      const engine = createEngine(target, shared);
+      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+        sockets.add(socket);
+        // What an error means here, the close that follows says, too.
+        socket.on('error', () => {}).once('close', () => sockets.delete(socket));
+        void new Visit(socket, engine, target, shared).run();
+      });
+      servers.push(server);
+      const ofEngine = listeners.filter((each) => each.engine === target.engine).length;
+      listeners.push({ ...target, listening: await listen(server, checked.listenAt, target, { ofAll, ofEngine }) });
+      // Too many open files, say, is one connection's trouble and not the process's.
+      server.on('error', () => {});
+    }
+  } catch (error) {
+    await Promise.all(stopListening());
+    throw error;
+  }
+
+  let drained: Promise<void> | undefined;
+  const drain = async (signal?: AbortSignal) => {
+    draining.abort();
+    for (const visit of [...shared.strangers, ...shared.guests]) visit.drain();
+    drained ??= Promise.all(stopListening()).then(() => {});
+    await (signal ? Promise.race([drained, signal.aborted || once(signal, 'abort')]) : drained);
+  };
+  const close = async () => {
+    const ended = drain();
+    for (const socket of sockets) socket.destroy();
+    await ended;
+  };
+  return {
+    listeners,
+    password: shared.password,
+    get stats() {
+      return { connected: sockets.size, admitted: shared.guests.size, ...counts, refused: { ...refused } };
+    },
+    drain,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function createEngine(target: ProxyTarget, shared: Shared): Engine {
+  if (target.engine === 'postgres') return createPostgres(shared.password, shared.options.passwordMethod);
+  throw configError('"engine" of a target must be postgres: the proxy does not speak the protocol of MySQL');
+}

@@ -1,0 +1,63 @@
+import { isRdsIamError, type RdsIamError } from '@rds-iam/core';
+
+/** Why a client was not let in. */
+export const REFUSAL_REASONS = [
+  /** It does not speak the protocol of the database behind the port. */
+  'protocol',
+  /** It came without TLS, where that is demanded. */
+  'plaintext',
+  /** It does not know the password of the port. */
+  'password',
+  /** It asks for a user, or a database, that the port is not for. */
+  'user',
+  'database',
+  /** As many as there may be are open. */
+  'too-many-connections',
+  /** The proxy is ending. */
+  'draining',
+  /** It did not log in within the time for it. */
+  'timeout',
+  /** So many came that did not log in that the oldest of them had to go. */
+  'crowded-out',
+  /** The login to the database failed. */
+  'server',
+  /** A fault of the proxy's own. */
+  'internal',
+] as const;
+
+/** Why a client was not let in. */
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+/** A client is not let in. The message and the hint are for the person in front of it. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly reason: RefusalReason;
+  /** What to do about it. */
+  readonly hint: string | undefined;
+
+  constructor(
+    reason: RefusalReason,
+    message: string,
+    options: { readonly hint?: string; readonly cause?: unknown } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.reason = reason;
+    this.hint = options.hint;
+  }
+
+  /** Why the login to the database failed, if that is the reason. */
+  get serverError(): RdsIamError | undefined {
+    return isRdsIamError(this.cause) ? this.cause : undefined;
+  }
+}
+
+/** What any error means for the client. */
+export function refusalFor(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (isRdsIamError(error)) {
+    // The first line says what happened, the others what to do.
+    const [what = '', ...causes] = error.message.split('\n');
+    return new Refusal('server', what, { cause: error, ...(causes.length > 0 && { hint: causes.join('\n') }) });
+  }
+  return new Refusal('internal', 'rds-iam proxy: a fault of the proxy, which its log tells of', { cause: error });
+}

@@ -1,0 +1,183 @@
+import { connect, type Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import type { RdsIam } from '@rds-iam/core';
+import { Client, ClientGone } from './client.js';
+import { type Clock, Countdown } from './clock.js';
+import type { ClientLogin, Door, Engine, Session } from './engine.js';
+import type { ProxyEvent } from './event.js';
+import type { CheckedOptions, ProxyTarget } from './options.js';
+import { Refusal, type RefusalReason, refusalFor } from './refusal.js';
+
+/** What all clients of a proxy share. */
+export interface Shared {
+  readonly options: CheckedOptions;
+  readonly clock: Clock;
+  readonly iam: RdsIam;
+  readonly password: string | undefined;
+  readonly tls: SecureContext | undefined;
+  /** Those that have not proved who they are, oldest first. */
+  readonly strangers: Set<Visit>;
+  /** Those that have, logged in or about to be. */
+  readonly guests: Set<Visit>;
+  /** Aborted when nobody is let in any more. */
+  readonly draining: AbortSignal;
+  tell(event: ProxyEvent): void;
+}
+
+type Details<Type> = Type extends unknown
+  ? Omit<Type, 'atMs' | 'hostname' | 'port' | 'client' | 'username' | 'database'>
+  : never;
+
+/** One client, whichever protocol it speaks, from its connection to its end. */
+export class Visit {
+  readonly #client: Client;
+  readonly #login: ClientLogin;
+  readonly #target: ProxyTarget;
+  readonly #shared: Shared;
+  readonly #address: string;
+  readonly #startedAt: number;
+  readonly #gone = new AbortController();
+  readonly #countdown: Countdown;
+  #asked: { readonly username: string; readonly database: string | undefined } | undefined;
+  /** Whether its login is settled, one way or the other. */
+  #isSettled = false;
+
+  constructor(raw: Socket, engine: Engine, target: ProxyTarget, shared: Shared) {
+    this.#client = new Client(raw);
+    this.#target = target;
+    this.#shared = shared;
+    this.#address = raw.remoteAddress?.replace(/^::ffff:/, '') ?? 'local';
+    this.#startedAt = shared.clock.monotonicNow();
+    this.#countdown = new Countdown(shared.clock, shared.options.authenticationTimeoutMs, () =>
+      this.turnAway('timeout', 'the client did not log in in time'),
+    );
+    this.#login = engine.startLogin(this.#client, this.#door());
+    raw.once('close', () => {
+      this.#gone.abort();
+      this.#countdown.stop();
+      shared.strangers.delete(this);
+      shared.guests.delete(this);
+    });
+  }
+
+  /** Never rejects: whatever a client does costs that client's connection only. */
+  async run(): Promise<void> {
+    const { strangers, options } = this.#shared;
+    if (strangers.size === options.maxUnauthenticated) {
+      const [oldest] = strangers;
+      oldest?.turnAway('crowded-out', 'more clients came than may be there without having logged in');
+    }
+    strangers.add(this);
+    this.#countdown.start();
+    try {
+      const session = await this.#login.run();
+      if (session && !this.#isSettled) this.#begin(session);
+      else session?.server.destroy();
+    } catch (error) {
+      if (error instanceof ClientGone || this.#client.raw.destroyed) this.#client.raw.destroy();
+      else this.#refuse(refusalFor(error));
+    }
+  }
+
+  /** Refuses one that is not logged in, and leaves one that is alone. */
+  drain(): void {
+    this.#refuse(new Refusal('draining', 'rds-iam proxy: it is ending', { hint: 'Connect again.' }));
+  }
+
+  /** Ends the connection without a word. */
+  turnAway(reason: RefusalReason, message: string): void {
+    if (!this.#isSettled) this.#tellRefusal(new Refusal(reason, message));
+    this.#isSettled = true;
+    this.#client.raw.destroy();
+  }
+
+  #door(): Door {
+    const { password, tls, options, iam, draining } = this.#shared;
+    const { hostname, port, engine } = this.#target;
+    const { signal } = this.#gone;
+    return {
+      target: this.#target,
+      password,
+      tls,
+      requiresTls: options.requiresTls,
+      checkAsked: (username, database) => this.#checkAsked(username, database),
+      connect: async (username, open, once = false) => {
+        this.#countdown.stop();
+        try {
+          const stopRetrying = once ? AbortSignal.abort() : draining;
+          return await iam.connect({ hostname, port, username }, open, { engine, signal, stopRetrying });
+        } finally {
+          if (!signal.aborted) this.#countdown.start();
+        }
+      },
+      dial: (login, address) =>
+        connect({ host: address ?? login.hostname, port: login.port, noDelay: true, allowHalfOpen: true }),
+      getToken: async (username) => (await iam.getToken({ hostname, port, username }, { signal })).token,
+    };
+  }
+
+  #checkAsked(username: string, database: string | undefined): void {
+    this.#asked = { username, database };
+    const { options, strangers, guests } = this.#shared;
+    const target = this.#target;
+    if (!options.anyUser) {
+      const hint = 'Start the proxy for that one, or with --any-user.';
+      if (username !== target.username) {
+        throw new Refusal('user', `rds-iam proxy: this port is for the user "${target.username}"`, { hint });
+      }
+      if (target.database !== undefined && database !== undefined && database !== target.database) {
+        throw new Refusal('database', `rds-iam proxy: this port is for the database "${target.database}"`, { hint });
+      }
+    }
+    if (guests.has(this)) return;
+    if (guests.size >= options.maxConnections) {
+      const message = `rds-iam proxy: too many connections, it takes ${options.maxConnections}`;
+      throw new Refusal('too-many-connections', message, { hint: 'Start it with a higher --max-connections.' });
+    }
+    strangers.delete(this);
+    guests.add(this);
+  }
+
+  #refuse(refusal: Refusal): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#tellRefusal(refusal);
+    // What goes on at the server for this client ends.
+    this.#gone.abort();
+    // Who does not hang up in time is hung up on.
+    this.#countdown.start();
+    this.#login.refuse(refusal);
+  }
+
+  #begin({ server, username, database }: Session): void {
+    this.#isSettled = true;
+    this.#countdown.stop();
+    this.#asked = { username, database };
+    const { clock } = this.#shared;
+    const { raw } = this.#client;
+    const beganAt = clock.monotonicNow();
+    this.#tell({ type: 'login', durationMs: beganAt - this.#startedAt });
+    const end = () => {
+      server.destroy();
+      const durationMs = clock.monotonicNow() - beganAt;
+      this.#tell({ type: 'logout', durationMs, bytesIn: raw.bytesRead, bytesOut: raw.bytesWritten });
+    };
+    if (raw.destroyed) end();
+    else raw.once('close', end);
+  }
+
+  #tellRefusal(refusal: Refusal): void {
+    const { reason, message, serverError } = refusal;
+    this.#tell({ type: 'refusal', reason, message, code: serverError?.code });
+  }
+
+  #tell(details: Details<ProxyEvent>): void {
+    const { hostname, port } = this.#target;
+    this.#shared.tell({
+      atMs: this.#shared.clock.now(),
+      ...{ hostname, port, client: this.#address },
+      ...{ username: this.#asked?.username, database: this.#asked?.database },
+      ...details,
+    } as ProxyEvent);
+  }
+}
