@@ -18,6 +18,7 @@ const MAX_KB = {
   '@rds-iam/redis': [8, 23],
   '@rds-iam/sequelize': [8, 32],
   '@rds-iam/typeorm': [8, 23],
+  '@rds-iam/wire': [20, 80],
 };
 const MAX_ADDED_KB = 460;
 const folder = mkdtempSync(join(tmpdir(), 'rds-iam-packages-'));
@@ -83,7 +84,7 @@ function checkInstalled(tarballs) {
   writeFileSync(join(project, 'package.json'), '{"name":"project","private":true}');
   install('pg', '@aws-sdk/rds-signer');
   const before = weigh(join(project, 'node_modules'));
-  install(tarballs.get('@rds-iam/core'), tarballs.get('@rds-iam/pg'));
+  install(...['core', 'wire', 'pg'].map((name) => tarballs.get(`@rds-iam/${name}`)));
   const addedKb = Math.round((weigh(join(project, 'node_modules')) - before) / 1024);
   const show = 'if (typeof Pool !== "function") throw new Error("no Pool")';
   run(process.execPath, ['--input-type=module', '-e', `import { Pool } from "@rds-iam/pg"; ${show}`], { cwd: project });
@@ -99,7 +100,7 @@ function checkTool(tarballs) {
   const project = join(folder, 'tool');
   execFileSync('mkdir', [project]);
   writeFileSync(join(project, 'package.json'), '{"name":"tool","private":true}');
-  const ours = ['core', 'emulator', 'pg', 'mysql2'].map((name) => `@rds-iam/${name}`);
+  const ours = ['core', 'wire', 'emulator', 'pg', 'mysql2'].map((name) => `@rds-iam/${name}`);
   const needed = [...ours, 'rds-iam'].map((name) => tarballs.get(name));
   run('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', project, ...needed]);
   const npx = (...args) => run('npx', ['--no-install', 'rds-iam', ...args], { cwd: project, env });

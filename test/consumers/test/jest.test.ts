@@ -7,7 +7,7 @@ test('Jest with CommonJS: programs log in, and Jest ends by itself', async () =>
   await using postgres = await openShop('postgres');
   await using mysql = await openShop('mysql');
   await using project = await Project.create('jest');
-  const ours = ['core', 'pg', 'mysql2'].map((name) => inject('tarballs')[`@rds-iam/${name}`] ?? '');
+  const ours = ['core', 'wire', 'pg', 'mysql2'].map((name) => inject('tarballs')[`@rds-iam/${name}`] ?? '');
   await project.install(...ours, await withRange('pg', 'pg'), await withRange('mysql2', 'mysql2'));
   const { stderr } = await project.node(['node_modules/jest/bin/jest.js', '--ci'], {
     ...postgres.environment,

@@ -17,7 +17,7 @@ const MAX_KB = { postgres: 780, mysql: 1600 };
 let project: Project;
 beforeAll(async () => {
   project = await Project.create('lambda');
-  const ours = ['core', 'pg', 'mysql2'].map((name) => inject('tarballs')[`@rds-iam/${name}`] ?? '');
+  const ours = ['core', 'wire', 'pg', 'mysql2'].map((name) => inject('tarballs')[`@rds-iam/${name}`] ?? '');
   await project.install(...ours, await withRange('pg', 'pg'), await withRange('mysql2', 'mysql2'));
 }, 180_000);
 afterAll(() => project[Symbol.asyncDispose]());

@@ -6,7 +6,7 @@ import { withRange } from '../src/tarballs.js';
 let project: Project;
 beforeAll(async () => {
   project = await Project.create('nestjs');
-  const ours = ['core', 'pg', 'mysql2', 'typeorm'].map((name) => inject('tarballs')[`@rds-iam/${name}`] ?? '');
+  const ours = ['core', 'wire', 'pg', 'mysql2', 'typeorm'].map((name) => inject('tarballs')[`@rds-iam/${name}`] ?? '');
   const others = ['typeorm', 'pg', 'mysql2'].map((name) => withRange('typeorm', name));
   await project.install(...ours, ...(await Promise.all(others)));
   await project.node(['node_modules/typescript/bin/tsc']);

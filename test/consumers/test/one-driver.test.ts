@@ -64,6 +64,6 @@ describe.each(['postgres', 'mysql'] as const)('on %s', (engine) => {
 /** The packages are not published yet, so those that one depends on have to be named, too. */
 function isNeeded(name: string, folder: string): boolean {
   const drivers = ['@rds-iam/core', '@rds-iam/pg', '@rds-iam/mysql2'];
-  if (name === `@rds-iam/${folder}` || name === '@rds-iam/core') return true;
+  if ([`@rds-iam/${folder}`, '@rds-iam/core', '@rds-iam/wire'].includes(name)) return true;
   return !['pg', 'mysql2'].includes(folder) && drivers.includes(name);
 }

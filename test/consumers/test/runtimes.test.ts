@@ -12,7 +12,7 @@ beforeAll(async () => {
   shops['pg'] = await openShop('postgres');
   shops['mysql2'] = await openShop('mysql');
   project = await Project.create();
-  const ours = ['core', 'pg', 'mysql2'].map((name) => inject('tarballs')[`@rds-iam/${name}`] ?? '');
+  const ours = ['core', 'wire', 'pg', 'mysql2'].map((name) => inject('tarballs')[`@rds-iam/${name}`] ?? '');
   await project.install(...ours, await withRange('pg', 'pg'), await withRange('mysql2', 'mysql2'));
 }, 180_000);
 afterAll(async () => {

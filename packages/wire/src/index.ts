@@ -1,0 +1,9 @@
+export { ByteQueue } from './byte-queue.js';
+export { ByteReader } from './byte-reader.js';
+export {
+  ConnectionEnded,
+  isConnectionEnded,
+  isProtocolError,
+  ProtocolError,
+  type ProtocolErrorKind,
+} from './protocol-error.js';

@@ -1,0 +1,37 @@
+// How a client proves to a server that it knows a password, without sending it.
+import { constants, createHash, createPublicKey, publicEncrypt, randomBytes } from 'node:crypto';
+
+const hash = (algorithm: string, ...parts: Buffer[]): Buffer =>
+  parts.reduce((digest, part) => digest.update(part), createHash(algorithm)).digest();
+
+/** As long as `a`; `b` is repeated. */
+const xor = (a: Buffer, b: Buffer): Buffer => Buffer.from(a.map((byte, index) => byte ^ (b[index % b.length] ?? 0)));
+
+/** https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_authentication_methods_native_password_authentication.html */
+export function nativePassword(password: string, scramble: Buffer): Buffer {
+  if (password === '') return Buffer.alloc(0);
+  const once = hash('sha1', Buffer.from(password));
+  return xor(once, hash('sha1', scramble, hash('sha1', once)));
+}
+
+/** https://dev.mysql.com/doc/dev/mysql-server/latest/page_caching_sha2_authentication_exchanges.html */
+export function cachingSha2Password(password: string, scramble: Buffer): Buffer {
+  if (password === '') return Buffer.alloc(0);
+  const once = hash('sha256', Buffer.from(password));
+  return xor(once, hash('sha256', hash('sha256', once), scramble));
+}
+
+// What OAEP with SHA-1 takes of a key.
+const PADDING_BYTES = 42;
+const WRONG_BYTES = 20;
+
+/**
+ * The password itself, which ends with a zero, for the one with the private key. In place of one that is too long for the
+ * key (and so for any account) it is one that is as wrong. @throws Error if that is no public key
+ */
+export function encryptPassword(password: Buffer, scramble: Buffer, publicKey: Buffer): Buffer {
+  const key = createPublicKey(publicKey);
+  const longest = (key.asymmetricKeyDetails?.modulusLength ?? 0) / 8 - PADDING_BYTES;
+  const sent = password.length > longest ? randomBytes(WRONG_BYTES) : password;
+  return publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING }, xor(sent, scramble));
+}

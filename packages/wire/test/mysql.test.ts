@@ -1,0 +1,315 @@
+import { constants, generateKeyPairSync, privateDecrypt } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  Capability,
+  Command,
+  CommandTracker,
+  decodeAuthSwitch,
+  decodeChangeUser,
+  decodeError,
+  decodeGreeting,
+  decodeHandshakeResponse,
+  encodeAuthSwitch,
+  encodeChangeUser,
+  encodeError,
+  encodeGreeting,
+  encodeHandshakeResponse,
+  encodePacket,
+  encodeSslRequest,
+  encryptPassword,
+  type Greeting,
+  type HandshakeResponse,
+  MAX_PAYLOAD_BYTES,
+  PacketAssembler,
+  Plugin,
+} from '../src/mysql/index.js';
+import { bytes, cuts, latin1, pieces, RUNS, survives, text, uint } from './fuzz.js';
+
+const scrambles = fc.uint8Array({ minLength: 20, maxLength: 20 }).map((array) => Buffer.from(array));
+const flags = fc
+  .uniqueArray(fc.constantFrom(...Object.values(Capability)))
+  .map((set) => set.reduce((all, flag) => all | flag, Capability.protocol41) >>> 0);
+const has = (capabilities: number, flag: number) => (capabilities & flag) !== 0;
+
+const greeting: Greeting = {
+  serverVersion: '8.4.0',
+  connectionId: 7,
+  scramble: Buffer.from('01234567890123456789'),
+  capabilities: (Capability.mysql | Capability.protocol41 | Capability.secureConnection | Capability.pluginAuth) >>> 0,
+  mariadbCapabilities: 0,
+  characterSet: 45,
+  status: 2,
+  plugin: Plugin.cachingSha2Password,
+};
+const response: HandshakeResponse = {
+  capabilities: greeting.capabilities,
+  mariadbCapabilities: 0,
+  maxPacketBytes: 1 << 24,
+  characterSet: 45,
+  username: 'app',
+  authentication: Buffer.alloc(20, 1),
+  database: undefined,
+  plugin: Plugin.nativePassword,
+  attributes: undefined,
+  zstdLevel: undefined,
+};
+const ALL = { capabilities: 0xffffffff, mariadbCapabilities: 0xffffffff };
+
+describe('packets', () => {
+  test('come out as they went in, however they are cut', () => {
+    const packets = fc.array(fc.record({ sequence: uint(8), payload: bytes() }), { maxLength: 5 });
+    fc.assert(
+      fc.property(packets, cuts, (sent, cutAt) => {
+        const assembler = new PacketAssembler(300);
+        const got = [];
+        for (const piece of pieces(Buffer.concat(sent.map((one) => encodePacket(one.sequence, one.payload))), cutAt)) {
+          assembler.add(piece);
+          for (let next = assembler.take(); next; next = assembler.take()) got.push(next);
+        }
+        expect(got).toEqual(sent);
+        expect(assembler.buffered).toBe(0);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('one above the maximum is refused before any of it has arrived', () => {
+    const assembler = new PacketAssembler(100);
+    assembler.add(Buffer.from([101, 0, 0, 0]));
+    expect(() => assembler.take()).toThrow(expect.objectContaining({ name: 'ProtocolError', kind: 'length' }));
+  });
+});
+
+describe('a greeting', () => {
+  test('comes out as it went in', () => {
+    const greetings = fc.record({
+      serverVersion: latin1,
+      connectionId: uint(32),
+      scramble: scrambles,
+      capabilities: flags,
+      mariadbCapabilities: uint(32),
+      characterSet: uint(8),
+      status: uint(16),
+      plugin: latin1,
+    });
+    fc.assert(
+      fc.property(greetings, (sent) => {
+        expect(decodeGreeting(encodeGreeting(sent))).toEqual({
+          ...sent,
+          mariadbCapabilities: has(sent.capabilities, Capability.mysql) ? 0 : sent.mariadbCapabilities,
+          plugin: has(sent.capabilities, Capability.pluginAuth) ? sent.plugin : '',
+        });
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('of another version is refused', () => {
+    expect(() => decodeGreeting(Buffer.from([9, 0]))).toThrow(expect.objectContaining({ kind: 'version' }));
+  });
+
+  test('no input does more than break the protocol', () => survives(decodeGreeting, encodeGreeting(greeting)));
+});
+
+describe('an answer to it', () => {
+  test('comes out as it went in, with the fields that it announces', () => {
+    const responses = fc.record({
+      capabilities: flags,
+      mariadbCapabilities: uint(32),
+      maxPacketBytes: uint(32),
+      characterSet: uint(8),
+      username: text().filter((name) => !/^'.+'$/s.test(name)),
+      authentication: fc.oneof(bytes(255), bytes(70_000)),
+      database: bytes(40).map((name) => Buffer.from(name.filter((byte) => byte !== 0))),
+      plugin: latin1,
+      attributes: bytes(),
+      zstdLevel: uint(8),
+    });
+    fc.assert(
+      fc.property(responses, (sent) => {
+        const can = (flag: number) => has(sent.capabilities, flag);
+        // Lengths of a byte, and strings that end with a zero, have their limits.
+        const limited = can(Capability.secureConnection)
+          ? sent.authentication.subarray(0, 255)
+          : Buffer.from(sent.authentication.filter((byte) => byte !== 0));
+        const authentication = can(Capability.pluginAuthLenenc) ? sent.authentication : limited;
+        expect(decodeHandshakeResponse(encodeHandshakeResponse({ ...sent, authentication }), ALL)).toEqual({
+          ...sent,
+          authentication,
+          mariadbCapabilities: can(Capability.mysql) ? 0 : sent.mariadbCapabilities,
+          database: can(Capability.connectWithDb) ? sent.database : undefined,
+          plugin: can(Capability.pluginAuth) ? sent.plugin : '',
+          attributes: can(Capability.connectAttrs) ? sent.attributes : undefined,
+          zstdLevel: can(Capability.zstdCompression) ? sent.zstdLevel : undefined,
+        });
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('has no capability that was not offered', () => {
+    const sent = encodeHandshakeResponse({ ...response, capabilities: response.capabilities | Capability.localFiles });
+    expect(decodeHandshakeResponse(sent, greeting).capabilities).toBe(response.capabilities);
+  });
+
+  test('begins with the request for TLS', () => {
+    expect(encodeHandshakeResponse(response).subarray(0, 32)).toEqual(encodeSslRequest(response));
+  });
+
+  test.each([
+    ['from before MySQL 4.1', { ...response, capabilities: 1 }, 'version'],
+    ['with a name that ends early', encodeHandshakeResponse(response).subarray(0, 34), 'layout'],
+  ])('%s is refused', (_what, sent, kind) => {
+    const packet = Buffer.isBuffer(sent) ? sent : encodeHandshakeResponse(sent);
+    expect(() => decodeHandshakeResponse(packet, ALL)).toThrow(expect.objectContaining({ kind }));
+  });
+
+  test('a name that is not UTF-8 is refused', () => {
+    const packet = encodeHandshakeResponse(response);
+    packet[32] = 0xff;
+    expect(() => decodeHandshakeResponse(packet, ALL)).toThrow(expect.objectContaining({ kind: 'encoding' }));
+  });
+
+  test('more than 255 bytes of authentication need a length that says so', () => {
+    const token = { ...response, authentication: Buffer.alloc(1300) };
+    expect(() => encodeHandshakeResponse(token)).toThrow(RangeError);
+  });
+
+  test('no input does more than break the protocol', () => {
+    const all = { ...response, capabilities: 0xffffffff, attributes: Buffer.from('a=b') };
+    survives((packet) => decodeHandshakeResponse(packet, ALL), encodeHandshakeResponse(all));
+  });
+});
+
+describe('replies and commands', () => {
+  test('come out as they went in', () => {
+    const reports = fc.record({
+      code: uint(16),
+      sqlState: fc.constantFrom('28000', 'HY000', '08S01'),
+      message: text(),
+    });
+    const switches = fc.record({ plugin: latin1, data: bytes() });
+    const changes = fc.record({
+      username: text().filter((name) => !/^'.+'$/s.test(name)),
+      authentication: bytes(255),
+      database: bytes(40).map((name) => Buffer.from(name.filter((byte) => byte !== 0))),
+      characterSet: uint(16),
+      plugin: latin1,
+      rest: bytes(),
+    });
+    fc.assert(
+      fc.property(reports, switches, changes, (report, authSwitch, change) => {
+        expect(decodeError(encodeError(report))).toEqual(report);
+        expect(decodeAuthSwitch(encodeAuthSwitch(authSwitch))).toEqual(authSwitch);
+        expect(decodeChangeUser(encodeChangeUser(change))).toEqual(change);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('an error without SQLSTATE, as clients from before MySQL 4.1 get it', () => {
+    const report = { code: 1040, sqlState: '', message: 'Too many connections' };
+    expect(decodeError(encodeError(report))).toEqual(report);
+  });
+
+  test('a change of user may end before its last fields', () => {
+    const sent = { username: 'a', authentication: Buffer.alloc(0), database: Buffer.from('d') };
+    const missing = { characterSet: undefined, plugin: '', rest: Buffer.alloc(0) };
+    expect(decodeChangeUser(encodeChangeUser({ ...sent, ...missing }))).toEqual({ ...sent, ...missing });
+  });
+
+  test('a request for the oldest scheme has one byte', () => {
+    expect(decodeAuthSwitch(Buffer.from([0xfe]))?.plugin).toBe('mysql_old_password');
+    expect(decodeAuthSwitch(Buffer.from([0x00, 0x01]))).toBeUndefined();
+  });
+
+  test('no input does more than break the protocol', () => {
+    survives(decodeError, encodeError({ code: 1045, sqlState: '28000', message: 'no' }));
+    survives(decodeAuthSwitch, encodeAuthSwitch({ plugin: Plugin.clearPassword, data: Buffer.alloc(0) }));
+    survives(
+      decodeChangeUser,
+      encodeChangeUser({
+        username: 'a',
+        authentication: Buffer.alloc(3),
+        database: Buffer.from('d'),
+        characterSet: 45,
+        plugin: 'x',
+        rest: Buffer.alloc(2),
+      }),
+    );
+  });
+});
+
+describe('following the commands of a client', () => {
+  const query = encodePacket(0, Buffer.concat([Buffer.from([Command.query]), Buffer.from('select 1')]));
+  const change = encodePacket(0, Buffer.from([Command.changeUser, 0x61, 0, 0, 0]));
+  const whole = (sent: Buffer, cutAt: readonly number[]) => {
+    const tracker = new CommandTracker();
+    let held = Buffer.alloc(0);
+    let forwarded = 0;
+    for (const piece of pieces(sent, cutAt)) {
+      const bytes = Buffer.concat([held, piece]);
+      const { forward, changesUser } = tracker.scan(bytes);
+      forwarded += forward;
+      if (changesUser) return { forwarded, changesUser };
+      held = bytes.subarray(forward);
+    }
+    return { forwarded, changesUser: false };
+  };
+
+  test('the change of user is found behind any others, however they are cut', () => {
+    fc.assert(
+      fc.property(fc.array(bytes(), { maxLength: 5 }), cuts, (statements, cutAt) => {
+        const queries = statements.map((text) => encodePacket(0, Buffer.concat([Buffer.from([Command.query]), text])));
+        const before = Buffer.concat(queries);
+        expect(whole(Buffer.concat([before, change]), cutAt)).toEqual({ forwarded: before.length, changesUser: true });
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('not in a file, of whatever length, but behind it', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 600 }), cuts, (packets, cutAt) => {
+        const file = Array.from({ length: packets }, (_, index) => encodePacket(index + 2, Buffer.from([0x11, 0x11])));
+        const end = encodePacket(packets + 2, Buffer.alloc(0));
+        const before = Buffer.concat([query, ...file, end]);
+        expect(whole(Buffer.concat([before, change]), cutAt)).toEqual({ forwarded: before.length, changesUser: true });
+      }),
+      { numRuns: Math.min(RUNS, 100) },
+    );
+  });
+
+  test('a file without a byte', () => {
+    const before = Buffer.concat([query, encodePacket(2, Buffer.alloc(0))]);
+    expect(whole(Buffer.concat([before, change]), [])).toEqual({ forwarded: before.length, changesUser: true });
+  });
+
+  test.each([
+    ['a command', 0],
+    ['a file', 2],
+  ])('not in what goes on from a packet of 16 MB of %s', (_what, first) => {
+    const long = Buffer.alloc(MAX_PAYLOAD_BYTES, Command.query);
+    const rest = encodePacket(first + 1, Buffer.from([Command.changeUser]));
+    const end = first === 0 ? Buffer.alloc(0) : encodePacket(first + 2, Buffer.alloc(0));
+    const before = Buffer.concat([query, encodePacket(first, long), rest, end]);
+    expect(whole(Buffer.concat([before, change]), [])).toEqual({ forwarded: before.length, changesUser: true });
+  });
+});
+
+describe('an encrypted password', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+  const pem = Buffer.from(publicKey.export({ type: 'spki', format: 'pem' }));
+  const scramble = Buffer.from(Array.from({ length: 20 }, (_, index) => index + 1));
+
+  test('is what the owner of the key can read', () => {
+    const sent = encryptPassword(Buffer.from('secret\0'), scramble, pem);
+    const read = privateDecrypt({ key: privateKey, padding: constants.RSA_PKCS1_OAEP_PADDING }, sent);
+    expect(Buffer.from(read.map((byte, index) => byte ^ (scramble[index % 20] ?? 0))).toString()).toBe('secret\0');
+  });
+
+  test('is another one where it is too long for the key', () => {
+    expect(encryptPassword(Buffer.alloc(1300, 65), scramble, pem)).toHaveLength(128);
+  });
+});

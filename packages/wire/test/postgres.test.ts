@@ -1,0 +1,179 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  Authentication,
+  decodeAuthentication,
+  decodeErrorFields,
+  decodeFirstPacket,
+  decodePassword,
+  decodeSaslInitial,
+  ErrorField,
+  encodeAuthentication,
+  encodeErrorResponse,
+  encodeFirstPacket,
+  encodeMessage,
+  encodePassword,
+  encodeSaslInitial,
+  MAX_STARTUP_BYTES,
+  type Message,
+  MessageAssembler,
+} from '../src/postgres/index.js';
+import { bytes, cuts, latin1, pieces, RUNS, survives, text, uint } from './fuzz.js';
+
+const only = (packet: Buffer): Message => {
+  const assembler = new MessageAssembler(1 << 20);
+  assembler.add(packet);
+  const message = assembler.take();
+  if (!message || assembler.buffered > 0) throw new Error('not one message');
+  return message;
+};
+const startup = { version: 3 << 16, parameters: new Map([['user', 'app']]) };
+
+describe('messages', () => {
+  test('come out as they went in, however they are cut', () => {
+    const messages = fc.array(fc.tuple(fc.constantFrom('R', 'p', 'E', 'Q'), bytes()), { maxLength: 5 });
+    fc.assert(
+      fc.property(messages, cuts, (sent, cutAt) => {
+        const assembler = new MessageAssembler(300);
+        const got: Array<[string, Buffer]> = [];
+        for (const piece of pieces(Buffer.concat(sent.map(([type, body]) => encodeMessage(type, body))), cutAt)) {
+          assembler.add(piece);
+          for (let next = assembler.take(); next; next = assembler.take())
+            got.push([next.type, Buffer.from(next.body)]);
+        }
+        expect(got).toEqual(sent);
+        expect(assembler.buffered).toBe(0);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test.each([
+    ['a length below that of the length itself', 3],
+    ['a body above the maximum', 105],
+  ])('%s is refused before any of it has arrived', (_what, length) => {
+    const assembler = new MessageAssembler(100);
+    assembler.add(Buffer.from([0x52, 0, 0, 0, length]));
+    expect(() => assembler.take()).toThrow(expect.objectContaining({ name: 'ProtocolError', kind: 'length' }));
+  });
+
+  test('a rest stays for the next reader', () => {
+    const assembler = new MessageAssembler(100);
+    assembler.add(Buffer.concat([encodePassword('x'), Buffer.from('rest')]));
+    expect(assembler.take()?.type).toBe('p');
+    expect(assembler.takeRest().toString()).toBe('rest');
+    expect(assembler.takeRest()).toHaveLength(0);
+  });
+});
+
+describe('first packets', () => {
+  const packets = fc.oneof(
+    fc.constantFrom({ kind: 'ssl' as const }, { kind: 'gssenc' as const }),
+    fc.record({
+      kind: fc.constant('cancel' as const),
+      processId: uint(32),
+      key: bytes(256).filter((key) => key.length > 0),
+    }),
+    fc.record({
+      kind: fc.constant('startup' as const),
+      startup: fc.record({
+        version: uint(16).map((minor) => (3 << 16) | minor),
+        parameters: fc.array(fc.tuple(latin1.filter(Boolean), text())).map((pairs) => new Map(pairs)),
+      }),
+    }),
+  );
+
+  test('come out as they went in', () => {
+    fc.assert(
+      fc.property(packets, cuts, (packet, cutAt) => {
+        const assembler = new MessageAssembler(MAX_STARTUP_BYTES);
+        const got: Buffer[] = [];
+        for (const piece of pieces(encodeFirstPacket(packet), cutAt)) {
+          assembler.add(piece);
+          const taken = assembler.takeFirstPacket();
+          if (taken) got.push(taken);
+        }
+        expect(got.map((taken) => decodeFirstPacket(taken.subarray(4)))).toEqual([packet]);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test.each([
+    ['another major version', Buffer.from([0, 4, 0, 0, 0]), 'version'],
+    ['no terminator', Buffer.from([0, 3, 0, 0, 0x61, 0, 0x62, 0]), 'layout'],
+    ['bytes behind the terminator', Buffer.from([0, 3, 0, 0, 0, 0]), 'layout'],
+    ['a name that is not UTF-8', Buffer.from([0, 3, 0, 0, 0xff, 0, 0x62, 0, 0]), 'encoding'],
+    [
+      'a request to cancel without a key',
+      encodeFirstPacket({ kind: 'cancel', processId: 1, key: Buffer.alloc(0) }).subarray(4),
+      'length',
+    ],
+    ['nothing', Buffer.alloc(0), 'length'],
+  ])('%s is refused', (_what, body, kind) => {
+    expect(() => decodeFirstPacket(body)).toThrow(expect.objectContaining({ kind }));
+  });
+
+  test('no input does more than break the protocol', () => {
+    const like = [encodeFirstPacket({ kind: 'startup', startup }), encodeFirstPacket({ kind: 'ssl' })];
+    survives(decodeFirstPacket, ...like.map((packet) => packet.subarray(4)));
+  });
+});
+
+describe('authentication', () => {
+  test('requests, passwords and SASL come out as they went in', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...Object.values(Authentication)),
+        bytes(),
+        text(),
+        latin1,
+        (request, data, word, mechanism) => {
+          expect(decodeAuthentication(only(encodeAuthentication(request, data)))).toEqual({ request, data });
+          expect(decodePassword(only(encodePassword(word)).body)).toBe(word);
+          const initial = { mechanism, data: word };
+          expect(decodeSaslInitial(only(encodeSaslInitial(initial)).body)).toEqual(initial);
+        },
+      ),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('another message is no request', () => {
+    expect(decodeAuthentication(only(encodePassword('x')))).toBeUndefined();
+  });
+
+  test.each([
+    ['without its zero', 'abc'],
+    ['with a zero in it', 'a\0b\0'],
+    ['without a byte', ''],
+  ])('a password %s is refused', (_what, body) => {
+    expect(() => decodePassword(Buffer.from(body))).toThrow(expect.objectContaining({ kind: 'layout' }));
+  });
+
+  test('no input does more than break the protocol', () => {
+    survives(decodePassword, only(encodePassword('secret')).body);
+    survives(decodeSaslInitial, only(encodeSaslInitial({ mechanism: 'SCRAM-SHA-256', data: 'n,,n=,r=x' })).body);
+    const authentication = encodeAuthentication(Authentication.sasl, Buffer.from('SCRAM-SHA-256\0\0'));
+    survives((body) => decodeAuthentication({ type: 'R', body, bytes: body }), only(authentication).body);
+  });
+});
+
+describe('errors', () => {
+  test('come out as they went in', () => {
+    const fields = fc
+      .array(fc.tuple(fc.constantFrom(...Object.values(ErrorField)), text()))
+      .map((pairs) => new Map(pairs));
+    fc.assert(
+      fc.property(fields, (sent) => {
+        expect(decodeErrorFields(only(encodeErrorResponse(sent)).body)).toEqual(sent);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('one that breaks off has the fields before the break', () => {
+    expect(decodeErrorFields(Buffer.from('C28000\0Mno'))).toEqual(new Map([['C', '28000']]));
+    survives(decodeErrorFields, Buffer.from('SFATAL\0C28000\0Mno\0\0'));
+  });
+});
