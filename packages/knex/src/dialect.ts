@@ -11,8 +11,8 @@ const POOL_WAITS_MS = 30_000;
  * driver. The rest makes a login end when Knex has no more use for it.
  */
 export function iamDialect(Dialect: typeof Knex.Client, driver: Driver, iam: RdsIam): typeof Knex.Client {
-  return class IamDialect extends Dialect {
-    /** Aborted when the pool is destroyed. */
+  class IamDialect extends Dialect {
+    /** Aborted when the pool is destroyed; a second `initialize()` keeps the pool, and so this. */
     declare poolDestroyed: AbortController | undefined;
 
     _driver(): unknown {
@@ -27,15 +27,18 @@ export function iamDialect(Dialect: typeof Knex.Client, driver: Driver, iam: Rds
     }
 
     override initializePool(config?: object): void {
-      this.poolDestroyed = new AbortController();
+      this.poolDestroyed ??= new AbortController();
       super.initializePool(config);
     }
 
     override destroy(callback?: unknown): unknown {
       this.poolDestroyed?.abort();
+      this.poolDestroyed = undefined;
       return super.destroy(callback);
     }
-  };
+  }
+  // Other packages tell the dialect by it.
+  return Object.defineProperty(IamDialect, 'name', { value: Dialect.name });
 }
 
 /** A login gives up before Knex does, whose own error would only say that the pool is probably full. */

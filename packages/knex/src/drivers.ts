@@ -5,8 +5,8 @@ import type { Knex } from 'knex';
 export interface Driver {
   /** The driver's module with IAM logins; it is loaded here, so that nobody needs the driver of the other engine. */
   load(iam: RdsIam): unknown;
-  /** The settings that stand for a connection URL. */
-  connectionOf(url: string): Knex.StaticConnectionConfig;
+  /** The driver's option for a connection URL. */
+  readonly url: 'connectionString' | 'uri';
 }
 
 const DRIVERS: Readonly<Record<string, Driver>> = {
@@ -15,14 +15,14 @@ const DRIVERS: Readonly<Record<string, Driver>> = {
       const { pgDriver } = require('@rds-iam/pg') as typeof import('@rds-iam/pg');
       return pgDriver(iam);
     },
-    connectionOf: (url) => ({ connectionString: url }),
+    url: 'connectionString',
   },
   mysql2: {
     load(iam) {
       const { mysql2Driver } = require('@rds-iam/mysql2') as typeof import('@rds-iam/mysql2');
       return mysql2Driver(iam);
     },
-    connectionOf: (url) => ({ uri: url, ...readByKnex(url) }),
+    url: 'uri',
   },
 };
 
@@ -41,17 +41,4 @@ export function driverOf(Dialect: typeof Knex.Client): Driver {
 
 export function noClient(): RdsIamError {
   return configError('"client" must be "pg" or "mysql2", or a dialect class on top of one');
-}
-
-/** What Knex itself reads of the settings of MySQL: `database` to look at a schema, and `charset` to create a table. */
-function readByKnex(url: string): { database?: string; charset?: string } {
-  try {
-    const { pathname, searchParams } = new URL(url);
-    const database = decodeURIComponent(pathname.slice(1));
-    const charset = searchParams.get('charset');
-    return { ...(database && { database }), ...(charset && { charset }) };
-  } catch {
-    // The driver says what is wrong with it.
-    return {};
-  }
 }

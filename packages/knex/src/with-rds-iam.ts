@@ -26,7 +26,12 @@ export function withRdsIam(given: string | KnexConfig): Knex.Config {
   }
   const Dialect = dialectOf(config.client ?? config.dialect);
   const driver = driverOf(Dialect);
-  return { ...config, client: iamDialect(Dialect, driver, iam), ...wholeUrl(config.connection, driver) };
+  const { connection } = config;
+  return {
+    ...config,
+    client: iamDialect(Dialect, driver, iam),
+    ...(typeof connection === 'string' && { connection: withUrl(connection, driver.url) }),
+  };
 }
 
 /** Knex's own class for the name of a client: an instance without a connection opens nothing. */
@@ -44,7 +49,15 @@ function fromUrl(url: string): Knex.Config {
   return { client: new URL(url).protocol.slice(0, -1), connection: url };
 }
 
-/** Knex would take a URL apart and lose what in it contradicts IAM: the driver gets it whole. */
-function wholeUrl(connection: Knex.Config['connection'], driver: Driver): Pick<Knex.Config, 'connection'> {
-  return typeof connection === 'string' ? { connection: driver.connectionOf(connection) } : {};
+/**
+ * A URL is given to the driver whole, as Knex loses what in it contradicts IAM. Beside it stands what Knex makes of it: by
+ * that it finds the database and the collation, and applications find the host.
+ */
+function withUrl(url: string, option: Driver['url']): Knex.StaticConnectionConfig {
+  // The driver says what is wrong with one that cannot be read.
+  if (!URL.canParse(url)) return { [option]: url };
+  const { default: knex } = require('knex') as typeof import('knex');
+  // The base of all dialects reads a URL, and has no driver to open a pool with.
+  const { ssl: _, password: __, ...fields } = knex({ client: knex.Client, connection: url }).client.config.connection;
+  return { ...fields, [option]: url };
 }

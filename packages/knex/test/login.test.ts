@@ -54,16 +54,38 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
     });
 
     test('as a URL that is all of the configuration', async () => {
-      expect(withRdsIam(url)).toEqual({
-        client: expect.any(Function),
-        connection: client === 'pg' ? { connectionString: url } : { uri: url, database: stack.database },
-      });
+      const db = knex(withRdsIam(url));
+      expect(db.client.config.connection).toMatchObject(client === 'pg' ? { connectionString: url } : { uri: url });
+      await db.destroy();
+    });
+
+    test('as a URL is read as Knex reads it', async () => {
+      const given = `${url}?application_name=a%20b&charset=utf8mb4&collate=utf8mb4_bin`;
+      const plain = knex({ client, connection: given });
+      const db = open({ connection: given });
+      const { password: _, ...read } = plain.client.config.connection;
+      expect(db.client.config.connection).toMatchObject(read);
+      expect(db.client.database()).toBe(stack.database);
+      expect(db.client.database()).toBe(plain.client.database());
+      await plain.destroy();
     });
   });
 
   test.runIf(client === 'pg').each(['postgres', 'postgresql'] as const)('the spelling %s', async (spelling) => {
     expect(await one(open({ client: spelling }))).toBe(1);
     expect(await one(open({ client: undefined, dialect: spelling }))).toBe(1);
+  });
+
+  test.runIf(client === 'mysql2')('the collation of a URL is that of new tables', async () => {
+    const db = open({ connection: `${url}?charset=utf8mb4&collate=utf8mb4_bin` });
+    await db.schema.createTable('collated', (table) => table.string('name', 7));
+    onTestFinished(() => db.schema.dropTable('collated'));
+    const [table] = rowsOf(await db.raw("show table status like 'collated'"));
+    expect(table).toMatchObject({ Collation: 'utf8mb4_bin' });
+  });
+
+  test("the class has the name of Knex's own, by which other packages know the dialect", () => {
+    expect(open().client.constructor.name).toBe(knex({ client }).client.constructor.name);
   });
 
   test('a dialect class of the user keeps its own ways', async () => {
@@ -130,7 +152,7 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
       [
         'acquireConnectionTimeout',
         { clockOffsetMs: 3_600_000 },
-        { acquireConnectionTimeout: 1_000 },
+        { acquireConnectionTimeout: 3_000 },
         // The last attempt may be one that is cut short.
         {
           code: expect.stringMatching(/^ERR_RDS_IAM_(REFUSED|UNREACHABLE)$/),
@@ -140,13 +162,13 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
       [
         'pool.acquireTimeoutMillis',
         { hang: 'before-tls' },
-        { acquireConnectionTimeout: 9_000, pool: { min: 0, acquireTimeoutMillis: 1_000 } },
+        { acquireConnectionTimeout: 9_000, pool: { min: 0, acquireTimeoutMillis: 3_000 } },
         { code: 'ERR_RDS_IAM_UNREACHABLE' },
       ],
       [
         'pool.createTimeoutMillis',
         { hang: 'after-password' },
-        { pool: { min: 0, createTimeoutMillis: 1_000 } },
+        { pool: { min: 0, createTimeoutMillis: 3_000 } },
         { code: 'ERR_RDS_IAM_UNREACHABLE' },
       ],
     ])('with %s', async (_, faults, options, expected) => {
@@ -156,22 +178,30 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
     });
   });
 
-  test('a pool that is destroyed lets no login go on', { timeout: 10_000 }, async () => {
-    const iam = { ...stack.iam, retry: { baseDelayMs: 10, maxDelayMs: 10, maxRefusals: 100 } };
-    const db = open({ iam });
-    stack.emulator.setFaults({ clockOffsetMs: 3_600_000 });
-    const before = stack.emulator.stats.connections;
-    const query = db.raw('select 1').then(
-      () => expect.unreachable(),
-      (error: unknown) => error,
-    );
-    await vi.waitFor(() => expect(stack.emulator.stats.connections - before).toBeGreaterThan(1));
-    await db.destroy();
-    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
-    expect(await query).toBeInstanceOf(Error);
-    stack.emulator.setFaults({});
-    // As Knex allows after a destroy.
-    db.initialize();
-    expect(await one(db)).toBe(1);
-  });
+  const inTime = { timeout: 10_000 };
+  test.each(['once', 'twice'])(
+    'a pool that is initialized %s and destroyed lets no login go on',
+    inTime,
+    async (initialized) => {
+      const iam = { ...stack.iam, retry: { baseDelayMs: 10, maxDelayMs: 10, maxRefusals: 100 } };
+      const db = open({ iam });
+      stack.emulator.setFaults({ clockOffsetMs: 3_600_000 });
+      const before = stack.emulator.stats.connections;
+      const query = db.raw('select 1').then(
+        () => expect.unreachable(),
+        (error: unknown) => error,
+      );
+      await vi.waitFor(() => expect(stack.emulator.stats.connections - before).toBeGreaterThan(1));
+      if (initialized === 'twice') db.initialize();
+      const atTheEnd = stack.emulator.stats.connections;
+      await db.destroy();
+      expect(stack.emulator.stats.connections - atTheEnd, 'attempts after the end').toBeLessThanOrEqual(1);
+      await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+      expect(await query).toBeInstanceOf(Error);
+      stack.emulator.setFaults({});
+      // As Knex allows after a destroy.
+      db.initialize();
+      expect(await one(db)).toBe(1);
+    },
+  );
 });
