@@ -84,13 +84,14 @@ function refuseWhatIamReplaces(config: Readonly<Record<string, unknown>>): void 
   }
 }
 
-/** mysql2's `ssl`, as far as it can stand beside IAM: the name of a profile says no more than IAM does by itself. */
+/**
+ * A driver's `ssl`, as far as it can stand beside IAM. The name of mysql2's profile says no more than IAM does by itself, nor
+ * does `true`, which a framework that takes a URI apart hands on as a text.
+ */
 function checkSsl(ssl: unknown): DriverTls {
-  if (ssl === undefined || ssl === 'Amazon RDS') return undefined;
+  if (ssl === undefined || ssl === 'Amazon RDS' || ssl === 'true' || ssl === '1') return undefined;
   if (typeof ssl === 'string') {
-    throw configError(
-      '"ssl" is not the name of a profile that mysql2 has: remove it to trust the RDS roots, or give an object of TLS options',
-    );
+    throw configError('"ssl" must be true or an object of TLS options, got a text: remove it to trust the RDS roots');
   }
   if (typeof ssl !== 'object' || ssl === null) {
     checkDriverTls(ssl);
@@ -113,6 +114,7 @@ const TLS_PARAMETERS: readonly (readonly [name: RegExp, harmless: RegExp])[] = [
   [/^verifyServerCertificate$/i, /^(?:true|1)$/i],
   [/^ssl-?accept$/i, /^strict$/i],
   [/^ssl-?verify(?:-server-cert)?$/i, /^(?:true|1)$/i],
+  [/^rejectUnauthorized$/i, /^(?:true|1)$/i],
   [/^(?:tls|ssl)$/i, /^(?:true|1|Amazon RDS|[{"].*)$/is],
 ];
 
@@ -123,7 +125,7 @@ const TLS_PARAMETERS: readonly (readonly [name: RegExp, harmless: RegExp])[] = [
  * @throws RdsIamError `ERR_RDS_IAM_CONFIG`
  */
 export function checkConnectionUrl(url: string): void {
-  withoutPasswords(fromUri(url));
+  checkSsl(withoutPasswords(fromUri(url))['ssl']);
 }
 
 /** Frameworks hand on `null` or '' where they were given no password; any other is refused. */

@@ -23,8 +23,8 @@ describe('a configuration that cannot be right is refused when it is given, by n
     ['port 0 in a URI', { uri: 'mysql://app@db.example.com:0/db', iam }, /"port".*the number 0/],
     ['ssl: false', { ...good, ssl: false }, /"ssl" is false.*remove "ssl"/],
     ['ssl: null', { ...good, ssl: null }, /"ssl" must be an object of TLS options or true, got null/],
-    ['an empty text for ssl', { ...good, ssl: '' }, /"ssl" is not the name of a profile/],
-    ['an unknown profile', { ...good, ssl: 'no-verify' }, /"ssl" is not the name of a profile/],
+    ['an empty text for ssl', { ...good, ssl: '' }, /"ssl" must be true or an object of TLS options/],
+    ['an unknown profile', { ...good, ssl: 'no-verify' }, /"ssl" must be true or an object of TLS options/],
     ['rejectUnauthorized: false', { ...good, ssl: { rejectUnauthorized: false } }, /"ssl.rejectUnauthorized" is off/],
     ['verifyIdentity: false', { ...good, ssl: { verifyIdentity: false } }, /"ssl.verifyIdentity" is off/],
     [
@@ -65,7 +65,11 @@ describe('a configuration that cannot be right is refused when it is given, by n
       uri(`ssl=${encodeURIComponent('{"rejectUnauthorized":false}')}`),
       /"ssl.rejectUnauthorized" is off/,
     ],
-    ['a profile in a URI', uri(`ssl=${encodeURIComponent('"no-verify"')}`), /"ssl" is not the name of a profile/],
+    [
+      'a profile in a URI',
+      uri(`ssl=${encodeURIComponent('"no-verify"')}`),
+      /"ssl" must be true or an object of TLS options/,
+    ],
     ...['password', 'password1', 'password2', 'password3', 'passwordSha1'].map((name): [string, object, RegExp] => [
       name,
       { ...good, [name]: 'hunter2' },
@@ -148,6 +152,7 @@ describe('a configuration that cannot be right is refused when it is given, by n
     ['the RDS profile', { ...good, ssl: 'Amazon RDS' }],
     ['what IAM does anyway', { ...good, ssl: { rejectUnauthorized: true, verifyIdentity: true } }],
     ['the same in a URI', uri('ssl-mode=VERIFY_IDENTITY&useSSL=true&ssl=Amazon%20RDS')],
+    ['TLS as a text, as from a URI', { ...good, ssl: 'true' }],
     ['the same as options', { ...good, sslmode: 'verify-full', useSSL: 'true' }],
     ['a switch for clear text', { ...good, enableCleartextPlugin: false }],
   ])('but %s is fine, without a warning of mysql2', async (_, config) => {

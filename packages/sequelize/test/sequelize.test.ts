@@ -126,6 +126,14 @@ describe.each(['postgres', 'mysql', 'mariadb'] as const)('%s', (dialect) => {
     });
   });
 
+  const ASKS_FOR_TLS = ['ssl=true', 'ssl=1', dialect === 'postgres' ? 'sslmode=require' : 'ssl-mode=REQUIRED'];
+  test.each(ASKS_FOR_TLS)('Sequelize 6 with a URL that asks for TLS by %s', async (parameter) => {
+    const url = `${dialect}://${stack.username}@localhost:${stack.emulator.port}/${stack.database}?${parameter}`;
+    const sequelize = new v6.Sequelize(...withRdsIam(url, { iam: iam(), logging: false }));
+    open.push(sequelize);
+    await sequelize.authenticate();
+  });
+
   test.each<[string, (options?: object) => v6.Sequelize, typeof v6.DataTypes]>([
     ['Sequelize 6', newSequelize6, v6.DataTypes],
     ['Sequelize 7', newSequelize7 as never, v7.DataTypes as never],

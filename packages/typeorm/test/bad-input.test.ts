@@ -8,6 +8,19 @@ const host = 'db.abc.eu-west-1.rds.amazonaws.com';
 const node = { host, username: 'app', database: 'shop' };
 const url = (type: string, rest = '') => `${type}://app@${host}/shop${rest}`;
 
+/** What weakens TLS in a URL that mysql2 would read. */
+const WEAKENING = [
+  'ssl={"rejectUnauthorized":false}',
+  'ssl={"verifyIdentity":false}',
+  'ssl={"minVersion":"TLSv1"}',
+  'ssl="none"',
+  'ssl=none',
+  'ssl=false',
+  'ssl=0',
+  'tls=skip-verify',
+  'rejectUnauthorized=false',
+];
+
 /** What the options are refused with, by `withRdsIam` or else by `initialize`. */
 async function refusalOf(options: object): Promise<unknown> {
   try {
@@ -95,6 +108,11 @@ describe('what cannot be right is refused by name and with the fix', () => {
     if (type !== 'postgres') {
       cases.push(
         ['a password as a parameter of a URL', { url: url(type, '?password=hunter2') }, /"password" is given beside/],
+        ...WEAKENING.map((parameter): [string, object, RegExp] => [
+          `${parameter} in a URL`,
+          { url: url(type, `?${encodeURI(parameter)}`) },
+          /"(?:ssl\.)?(?:rejectUnauthorized|verifyIdentity|ssl|tls)/,
+        ]),
         ['a URL that is none', { url: 'nonsense' }, /the connection URI cannot be read/],
       );
     }
