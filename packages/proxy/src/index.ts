@@ -1,5 +1,5 @@
 export type { ProxyEvent } from './event.js';
 export type { Listening } from './listen.js';
 export type { ProxyOptions, ProxyTarget } from './options.js';
-export { type Proxy, type ProxyListener, type ProxyStats, startProxy } from './proxy.js';
+export { type ProxyListener, type ProxyStats, type RdsIamProxy, startProxy } from './proxy.js';
 export type { RefusalReason } from './refusal.js';

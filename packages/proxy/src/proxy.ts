@@ -28,7 +28,7 @@ export interface ProxyStats {
 }
 
 /** A running proxy. `await using` closes it. */
-export interface Proxy extends AsyncDisposable {
+export interface RdsIamProxy extends AsyncDisposable {
   /** In the order of the targets. */
   readonly listeners: readonly ProxyListener[];
   /** What clients have to give as their password; `undefined` for none. */
@@ -47,12 +47,12 @@ export interface Proxy extends AsyncDisposable {
  *
  * @throws RdsIamError `ERR_RDS_IAM_CONFIG` that names the option, if one is wrong; the error of `listen`, as EADDRINUSE
  */
-export function startProxy(options: ProxyOptions): Promise<Proxy> {
+export function startProxy(options: ProxyOptions): Promise<RdsIamProxy> {
   return startProxyWith(systemClock, options);
 }
 
 /** {@link startProxy} with time given: for this package's own tests. */
-export async function startProxyWith(clock: Clock, options: ProxyOptions): Promise<Proxy> {
+export async function startProxyWith(clock: Clock, options: ProxyOptions): Promise<RdsIamProxy> {
   const checked = checkOptions(options);
   const draining = new AbortController();
   const counts = { logins: 0 };

@@ -162,8 +162,13 @@ export class Visit {
       const durationMs = clock.monotonicNow() - beganAt;
       this.#tell({ type: 'logout', durationMs, bytesIn: raw.bytesRead, bytesOut: raw.bytesWritten });
     };
-    if (raw.destroyed) end();
-    else raw.once('close', end);
+    if (raw.destroyed) {
+      end();
+      return;
+    }
+    raw.once('close', end);
+    // A session that its server has ended is over, also for a client that does not hang up.
+    server.once('end', () => this.#countdown.start());
   }
 
   #tellRefusal(refusal: Refusal): void {
