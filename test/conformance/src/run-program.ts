@@ -14,22 +14,37 @@ export interface EndedProgram {
 /** A program that ended by itself, and had nothing to complain of. */
 export const FREE = { code: 0, signal: null } as const;
 
+/** For a program: stops its event loop until what is done meanwhile is done. */
+const FREEZE = `
+  import { readSync, writeSync } from 'node:fs';
+  const freeze = () => writeSync(3, '.') && readSync(0, Buffer.alloc(1));`;
+
 /**
  * Runs the text of an ES module in a process of its own, in which our packages are their sources.
  *
  * @param config - what the program finds in `config`
- * @param options - `cwd` is where the program finds packages, `preload` what it imports before
+ * @param options - `cwd` is where the program finds packages, `preload` what it imports before; `freeze` is done while the
+ * program, which calls `freeze()`, stands still
  */
 export async function runProgram(
   program: string,
   config: object,
-  { cwd = root, preload = [] }: { readonly cwd?: string; readonly preload?: readonly string[] } = {},
+  {
+    cwd = root,
+    preload = [],
+    freeze,
+  }: { readonly cwd?: string; readonly preload?: readonly string[]; readonly freeze?: () => Promise<void> } = {},
 ): Promise<EndedProgram> {
   const imports = ['tsx', ...preload].flatMap((name) => ['--import', name]);
-  const code = `const config = JSON.parse(process.env.CONFIG); ${program}`;
+  const code = `const config = JSON.parse(process.env.CONFIG); ${freeze ? FREEZE : ''} ${program}`;
   const args = ['--conditions=@rds-iam/source', ...imports, '--input-type=module', '-e', code];
   const env = { ...process.env, CONFIG: JSON.stringify(config) };
-  const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000 });
+  const child = spawn(process.execPath, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe', 'pipe'], timeout: 20_000 });
+  child.stdio[3]?.on('data', async () => {
+    await freeze?.();
+    child.stdin.write('.');
+  });
+  if (!freeze) child.stdin.end();
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {

@@ -1,5 +1,4 @@
-import { Duplex } from 'node:stream';
-import { type ConnectOptions, type Endpoint, followSocket, type RdsIam } from '@rds-iam/core';
+import { type ConnectOptions, DialedStream, type Endpoint, type RdsIam } from '@rds-iam/core';
 import { askToCancel, type Driver, logIn, type Opened } from './login.js';
 import { isCancelRequest, MessageAssembler } from './messages.js';
 
@@ -17,16 +16,33 @@ export interface IamStreamOptions extends ConnectOptions {
  * It fails as a socket does, with 'error' and then 'close': the driver rejects the query and takes the connection back. (A
  * promise for a socket that rejects, and likewise a function for its password, loses the connection or ends the process.)
  */
-export class IamStream extends Duplex {
+export class IamStream extends DialedStream {
   readonly #options: IamStreamOptions;
   readonly #closed = new AbortController();
   readonly #assembler = new MessageAssembler();
   #isOpening = false;
-  #opened: Opened | undefined;
 
   constructor(options: IamStreamOptions) {
-    super({ allowHalfOpen: false, emitClose: false });
+    super();
     this.#options = options;
+  }
+
+  protected override writeEarly(chunk: Buffer, done: (error?: Error | null) => void): void {
+    try {
+      // Once it opens, all that a driver can have to say is that it gives up.
+      if (!this.#isOpening) {
+        this.#assembler.add(chunk);
+        const opening = this.#assembler.takeOpening();
+        if (opening) this.#open(opening);
+      }
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  }
+
+  protected override abandon(): void {
+    this.#closed.abort();
   }
 
   #open(opening: Buffer): void {
@@ -57,68 +73,15 @@ export class IamStream extends Duplex {
     }
   }
 
-  #join(opened: Opened): void {
-    const { socket, said } = opened;
-    if (this.destroyed) {
-      socket.destroy();
-      return;
-    }
-    this.#opened = opened;
-    this.push(said);
-    followSocket(this, socket);
+  #join({ socket, said }: Opened): void {
+    if (!this.destroyed) this.push(said);
+    this.follow(socket);
+    this.passWrites();
     socket.resume();
   }
 
-  override _read(): void {
-    this.#opened?.socket.resume();
-  }
-
-  /** Once open, straight to the socket: the queue of a second stream would cost each query a part of its time. */
-  override write(chunk: Buffer, ...rest: unknown[]): boolean {
-    const more = rest as [];
-    return this.#opened ? this.#opened.socket.write(chunk, ...more) : super.write(chunk, ...more);
-  }
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    if (this.#opened) {
-      // A write that fails is an 'error' of the socket's.
-      this.#opened.socket.write(chunk);
-      done();
-      return;
-    }
-    try {
-      // Once it opens, all that a driver can have to say is that it gives up.
-      if (!this.#isOpening) {
-        this.#assembler.add(chunk);
-        const opening = this.#assembler.takeOpening();
-        if (opening) this.#open(opening);
-      }
-      done();
-    } catch (error) {
-      done(error as Error);
-    }
-  }
-
-  override _final(done: (error?: Error | null) => void): void {
-    const socket = this.#opened?.socket;
-    // What is still to come must be read for the end to be seen; nobody else asks for it any more.
-    this.resume();
-    if (!socket) this.destroy();
-    else if (socket.destroyed) done();
-    else socket.end(() => done());
-  }
-
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    if (this.#opened) this.#opened.socket.destroy();
-    else this.#closed.abort();
-    done(error);
-    // As sockets do, and streams do not, with whether it failed: the driver then waits before it connects again.
-    process.nextTick(() => this.emit('close', error !== null));
-  }
-
-  /** What the driver asks of a socket that it wants to end. */
-  get readyState(): 'open' | 'readOnly' | 'closed' {
-    if (this.destroyed) return 'closed';
-    return this.writableEnded ? 'readOnly' : 'open';
+  /** Also while it opens: the driver ends what is open, and would leave the rest to itself. */
+  override get readyState(): DialedStream['readyState'] {
+    return this.connecting && !this.writableEnded ? 'open' : super.readyState;
   }
 }
