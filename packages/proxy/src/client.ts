@@ -1,10 +1,6 @@
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
-
-/** The client is gone: nothing to answer, nobody to answer to. */
-export class ClientGone extends Error {
-  override readonly name = 'ClientGone';
-}
+import { ByteQueue, ConnectionEnded } from '@rds-iam/wire';
 
 /** What a client may send before anybody wants it: one that sends more is held back until it is read. */
 const HIGH_WATER_BYTES = 65_536;
@@ -17,14 +13,16 @@ export class Client {
   /** The connection itself. */
   readonly raw: Socket;
   #stream: Socket;
-  #chunks: Buffer[] = [];
-  #buffered = 0;
-  #wanted: { readonly size: number; resolve(bytes: Buffer): void; reject(error: Error): void } | undefined;
-  #gone = false;
+  readonly #onLeft: () => void;
+  readonly #queue = new ByteQueue();
+  #serve = (): void => {};
+  #hasLeft = false;
 
-  constructor(raw: Socket) {
+  /** @param onLeft - is called when the client ends its side, or the connection closes, before it is joined */
+  constructor(raw: Socket, onLeft: () => void = () => {}) {
     this.raw = raw;
     this.#stream = raw;
+    this.#onLeft = onLeft;
     this.#listen();
   }
 
@@ -37,30 +35,32 @@ export class Client {
     return this.#stream !== this.raw;
   }
 
+  /** Whether it has ended its side: what it has sent may still be to be read. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
   /** Bytes that have come and that nobody has read. */
   get buffered(): number {
-    return this.#buffered;
+    return this.#queue.length;
   }
 
-  /** @throws ClientGone if it ends before it has sent so many bytes */
+  /** @throws ConnectionEnded if it ends before it has sent so many bytes */
   read(size: number): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      this.#wanted = { size, resolve, reject };
-      this.#serve();
-    });
+    return this.#want(size, () => this.#queue.take(size));
   }
 
-  /** Puts back what was read and is another's to read. */
-  unread(bytes: Buffer): void {
-    this.#chunks.unshift(bytes);
-    this.#buffered += bytes.length;
+  /** The first byte that is to be read, which stays so. @throws ConnectionEnded if none comes */
+  async peek(): Promise<number> {
+    if (this.#queue.length === 0) await this.#want(1, () => Buffer.alloc(0));
+    return this.#queue.peek(1)?.[0] as number;
   }
 
   /**
    * Goes on under TLS, with what has not been read yet as the beginning of the handshake.
    *
    * @param alpn - the protocol that a client may name
-   * @throws ClientGone if there is no handshake, or the client does not like what it sees
+   * @throws ConnectionEnded if there is no handshake, or the client does not like what it sees
    */
   startTls(secureContext: SecureContext, alpn?: string): Promise<TLSSocket> {
     this.release();
@@ -72,7 +72,7 @@ export class Client {
       });
       // A handshake that fails shows as a close.
       secure.on('error', () => {});
-      const gone = () => reject(new ClientGone());
+      const gone = () => reject(new ConnectionEnded());
       secure.once('close', gone);
       // Who does not trust the certificate leaves before the handshake is over.
       secure.once('end', gone);
@@ -89,10 +89,9 @@ export class Client {
   release(): void {
     const stream = this.#stream;
     stream.pause();
-    stream.off('data', this.#onData).off('end', this.#onGone).off('close', this.#onGone);
-    if (this.#buffered > 0 && !stream.readableEnded) stream.unshift(Buffer.concat(this.#chunks));
-    this.#chunks = [];
-    this.#buffered = 0;
+    stream.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onEnd);
+    const rest = this.#queue.take(this.#queue.length);
+    if (rest && rest.length > 0 && !stream.readableEnded) stream.unshift(rest);
   }
 
   /** Tells it why, and closes the connection once it has closed its side, too. */
@@ -104,36 +103,31 @@ export class Client {
   }
 
   #listen(): void {
-    this.#stream.on('data', this.#onData).on('end', this.#onGone).on('close', this.#onGone);
+    this.#stream.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onEnd);
+  }
+
+  #want(size: number, take: () => Buffer | undefined): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      this.#serve = () => {
+        const taken = this.#queue.length < size ? undefined : take();
+        if (taken) resolve(taken);
+        else if (this.#hasLeft) reject(new ConnectionEnded());
+        else return void this.#stream.resume();
+        this.#serve = () => {};
+      };
+      this.#serve();
+    });
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#chunks.push(chunk);
-    this.#buffered += chunk.length;
+    this.#queue.add(chunk);
     this.#serve();
-    if (this.#buffered > HIGH_WATER_BYTES) this.#stream.pause();
+    if (this.#queue.length > HIGH_WATER_BYTES) this.#stream.pause();
   };
 
-  readonly #onGone = (): void => {
-    this.#gone = true;
+  readonly #onEnd = (): void => {
+    this.#hasLeft = true;
     this.#serve();
+    this.#onLeft();
   };
-
-  #serve(): void {
-    const wanted = this.#wanted;
-    if (!wanted) return;
-    if (this.#buffered >= wanted.size) {
-      this.#wanted = undefined;
-      const bytes = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
-      const rest = bytes.subarray(wanted.size);
-      this.#chunks = rest.length > 0 ? [rest] : [];
-      this.#buffered = rest.length;
-      wanted.resolve(bytes.subarray(0, wanted.size));
-    } else if (this.#gone) {
-      this.#wanted = undefined;
-      wanted.reject(new ClientGone());
-    } else {
-      this.#stream.resume();
-    }
-  }
 }

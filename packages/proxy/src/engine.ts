@@ -17,7 +17,7 @@ export interface ClientLogin {
    * Speaks to the client, and logs in to the server for it; resolves once every byte passes between the two. `undefined` is
    * a client whose wish was done without, as to cancel a query.
    *
-   * @throws Refusal, ClientGone, and what {@link Door.connect} throws
+   * @throws Refusal, ProtocolError, ConnectionEnded, and what {@link Door.connect} throws
    */
   run(): Promise<Session | undefined>;
   /** Tells the client why, in the words of its protocol, and ends. */

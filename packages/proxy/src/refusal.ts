@@ -1,4 +1,5 @@
 import { isRdsIamError, type RdsIamError } from '@rds-iam/core';
+import { isProtocolError } from '@rds-iam/wire';
 
 /** Why a client was not let in. */
 export const REFUSAL_REASONS = [
@@ -54,6 +55,7 @@ export class Refusal extends Error {
 /** What any error means for the client. */
 export function refusalFor(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
+  if (isProtocolError(error)) return new Refusal('protocol', `rds-iam proxy: ${error.message}`, { cause: error });
   if (isRdsIamError(error)) {
     // The first line says what happened, the others what to do.
     const [what = '', ...causes] = error.message.split('\n');

@@ -1,7 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { RdsIam } from '@rds-iam/core';
-import { Client, ClientGone } from './client.js';
+import { ConnectionEnded, isConnectionEnded } from '@rds-iam/wire';
+import { Client } from './client.js';
 import { type Clock, Countdown } from './clock.js';
 import type { ClientLogin, Door, Engine, Session } from './engine.js';
 import type { ProxyEvent } from './event.js';
@@ -39,11 +40,16 @@ export class Visit {
   readonly #gone = new AbortController();
   readonly #countdown: Countdown;
   #asked: { readonly username: string; readonly database: string | undefined } | undefined;
+  /** Whether it waits for a login to the server. */
+  #isWaiting = false;
   /** Whether its login is settled, one way or the other. */
   #isSettled = false;
 
   constructor(raw: Socket, engine: Engine, target: ProxyTarget, shared: Shared) {
-    this.#client = new Client(raw);
+    this.#client = new Client(raw, () => {
+      // A client that waits for the server and leaves does not want it any more.
+      if (this.#isWaiting) this.#gone.abort();
+    });
     this.#target = target;
     this.#shared = shared;
     this.#address = raw.remoteAddress?.replace(/^::ffff:/, '') ?? 'local';
@@ -74,7 +80,7 @@ export class Visit {
       if (session && !this.#isSettled) this.#begin(session);
       else session?.server.destroy();
     } catch (error) {
-      if (error instanceof ClientGone || this.#client.raw.destroyed) this.#client.raw.destroy();
+      if (isConnectionEnded(error) || this.#gone.signal.aborted) this.#client.raw.destroy();
       else this.#refuse(refusalFor(error));
     }
   }
@@ -102,11 +108,15 @@ export class Visit {
       requiresTls: options.requiresTls,
       checkAsked: (username, database) => this.#checkAsked(username, database),
       connect: async (username, open, once = false) => {
+        // A request to cancel stands, also if nobody waits for its end.
+        if (this.#client.hasLeft && !once) throw new ConnectionEnded();
+        this.#isWaiting = !once;
         this.#countdown.stop();
         try {
           const stopRetrying = once ? AbortSignal.abort() : draining;
           return await iam.connect({ hostname, port, username }, open, { engine, signal, stopRetrying });
         } finally {
+          this.#isWaiting = false;
           if (!signal.aborted) this.#countdown.start();
         }
       },

@@ -1,11 +1,21 @@
+import { ProtocolError } from '@rds-iam/wire';
+import {
+  Authentication,
+  decodePassword,
+  decodeSaslInitial,
+  encodeAuthentication,
+  MessageType,
+} from '@rds-iam/wire/postgres';
 import type { Client } from '../client.js';
 import type { ProxyOptions } from '../options.js';
 import { isSamePassword } from '../password.js';
 import { Refusal } from '../refusal.js';
-import { badProtocol, encodeAuthentication, readAnswer } from './protocol.js';
 import { beginExchange, MECHANISM, makeVerifier } from './scram.js';
 
-/** Has a client prove that it knows the password. @throws Refusal, ClientGone */
+/** A password of ours, or a message of SCRAM's, is shorter by far. */
+const MAX_ANSWER_BYTES = 10_000;
+
+/** Has a client prove that it knows the password. @throws Refusal, ProtocolError, ConnectionEnded */
 export type Authenticate = (client: Client, username: string) => Promise<void>;
 
 export function authenticationBy(method: ProxyOptions['passwordMethod'], password: string): Authenticate {
@@ -14,27 +24,33 @@ export function authenticationBy(method: ProxyOptions['passwordMethod'], passwor
 
 function inClearText(password: string): Authenticate {
   return async (client, username) => {
-    client.stream.write(encodeAuthentication('cleartextPassword'));
-    const answer = await readAnswer(client);
-    if (answer.indexOf(0) !== answer.length - 1) throw badProtocol('invalid password packet size');
-    if (!isSamePassword(answer.toString('utf8', 0, answer.length - 1), password)) throw wrongPassword(username);
+    client.stream.write(encodeAuthentication(Authentication.cleartextPassword));
+    if (!isSamePassword(decodePassword(await readAnswer(client)), password)) throw wrongPassword(username);
   };
 }
 
 function byScram(password: string): Authenticate {
   const verifier = makeVerifier(password);
   return async (client, username) => {
-    client.stream.write(encodeAuthentication('sasl', `${MECHANISM}\0\0`));
-    const initial = await readAnswer(client);
-    const end = initial.indexOf(0);
-    const isFirst = initial.toString('latin1', 0, end) === MECHANISM && initial.length >= end + 5;
-    const exchange = isFirst ? beginExchange(initial.toString('utf8', end + 5), verifier) : undefined;
-    if (!exchange) throw badProtocol('malformed SCRAM message');
-    client.stream.write(encodeAuthentication('saslContinue', exchange.serverFirst));
+    client.stream.write(encodeAuthentication(Authentication.sasl, Buffer.from(`${MECHANISM}\0\0`)));
+    const { mechanism, data } = decodeSaslInitial(await readAnswer(client));
+    const exchange = mechanism === MECHANISM ? beginExchange(data, verifier) : undefined;
+    if (!exchange) throw new ProtocolError('layout', `no first message of ${MECHANISM}`);
+    client.stream.write(encodeAuthentication(Authentication.saslContinue, Buffer.from(exchange.serverFirst)));
     const serverFinal = exchange.finish((await readAnswer(client)).toString('utf8'));
     if (serverFinal === undefined) throw wrongPassword(username);
-    client.stream.write(encodeAuthentication('saslFinal', serverFinal));
+    client.stream.write(encodeAuthentication(Authentication.saslFinal, Buffer.from(serverFinal)));
   };
+}
+
+/** The body of the client's next answer. */
+async function readAnswer(client: Client): Promise<Buffer> {
+  const header = await client.read(5);
+  const bytes = header.readUInt32BE(1) - 4;
+  if (header.toString('latin1', 0, 1) !== MessageType.password)
+    throw new ProtocolError('layout', 'no answer to a request for the password');
+  if (bytes < 1 || bytes > MAX_ANSWER_BYTES) throw new ProtocolError('length', `an answer of ${bytes} bytes`);
+  return client.read(bytes);
 }
 
 const wrongPassword = (username: string) =>

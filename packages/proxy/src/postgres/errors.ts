@@ -1,7 +1,8 @@
 // How PostgreSQL words a refusal: psql shows the message, the detail and the hint.
+
 import type { RdsIamError, RdsIamErrorCode } from '@rds-iam/core';
+import { ErrorField, encodeErrorResponse } from '@rds-iam/wire/postgres';
 import type { Refusal, RefusalReason } from '../refusal.js';
-import { encodeError } from './protocol.js';
 
 const SQLSTATES: Readonly<Record<Exclude<RefusalReason, 'server'>, string>> = {
   protocol: '08P01',
@@ -28,26 +29,34 @@ const SERVER_SQLSTATES: Readonly<Partial<Record<RdsIamErrorCode, string>>> = {
 };
 const CANNOT_CONNECT = '08001';
 
-export function errorResponse(refusal: Refusal): Buffer {
-  const { serverError, reason, message, hint } = refusal;
-  const fatal = { S: 'FATAL', V: 'FATAL' };
-  if (!serverError) {
-    return encodeError({ ...fatal, C: reason === 'server' ? CANNOT_CONNECT : SQLSTATES[reason], M: message, H: hint });
-  }
+export function errorResponse({ serverError, reason, message, hint }: Refusal): Buffer {
+  if (!serverError) return fatal({ code: reason === 'server' ? CANNOT_CONNECT : SQLSTATES[reason], message, hint });
   const said = serverSaid(serverError);
   // What has nothing to do with IAM is the server's to say, as that a database does not exist.
-  if (serverError.code === 'ERR_RDS_IAM_LOGIN' && said) {
-    return encodeError({ ...fatal, C: said.code, M: said.message, D: said.detail, H: said.hint });
-  }
-  const sqlState = said?.code ?? SERVER_SQLSTATES[serverError.code] ?? CANNOT_CONNECT;
-  return encodeError({ ...fatal, C: sqlState, M: `rds-iam proxy: ${message}`, H: hint });
+  if (serverError.code === 'ERR_RDS_IAM_LOGIN' && said) return fatal(said);
+  const code = said?.code ?? SERVER_SQLSTATES[serverError.code] ?? CANNOT_CONNECT;
+  return fatal({ code, message: `rds-iam proxy: ${message}`, hint });
+}
+
+function fatal({ code, message, detail, hint }: ServerSaid): Buffer {
+  const fields: readonly (readonly [string, string | undefined])[] = [
+    [ErrorField.localizedSeverity, 'FATAL'],
+    [ErrorField.severity, 'FATAL'],
+    [ErrorField.sqlState, code],
+    [ErrorField.message, message],
+    [ErrorField.detail, detail],
+    [ErrorField.hint, hint],
+  ];
+  // A zero would end the field.
+  const given = fields.flatMap(([letter, text]) => (text ? [[letter, text.replaceAll('\0', ' ')] as const] : []));
+  return encodeErrorResponse(new Map(given));
 }
 
 interface ServerSaid {
   readonly code: string;
   readonly message: string;
-  readonly detail: string | undefined;
-  readonly hint: string | undefined;
+  readonly detail?: string | undefined;
+  readonly hint?: string | undefined;
 }
 
 /** An ErrorResponse of the server's behind an error. */

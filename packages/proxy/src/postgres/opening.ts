@@ -1,24 +1,24 @@
+import { ProtocolError } from '@rds-iam/wire';
+import { decodeFirstPacket, type FirstPacket, MAX_STARTUP_BYTES, TLS_HANDSHAKE } from '@rds-iam/wire/postgres';
 import type { Client } from '../client.js';
 import type { Door } from '../engine.js';
 import { Refusal } from '../refusal.js';
-import { badProtocol, type FirstPacket, readFirstPacket } from './protocol.js';
 
-/** The first byte of a TLS handshake, where no length of a startup packet can begin. */
-const TLS_HANDSHAKE = 0x16;
+/** Of the length of a first packet, and of the least that follows it. */
+const LENGTH_BYTES = 4;
+const LEAST_BYTES = 4;
 const ALPN = 'postgresql';
 
-/** Answers requests for encryption until the client says what it wants. @throws Refusal, ClientGone */
+/** Answers requests for encryption until the client says what it wants. @throws Refusal, ProtocolError, ConnectionEnded */
 export async function open(
   client: Client,
   { tls, requiresTls }: Door,
 ): Promise<Exclude<FirstPacket, { kind: 'ssl' | 'gssenc' }>> {
-  const first = await client.read(1);
-  client.unread(first);
-  if (first[0] === TLS_HANDSHAKE) {
-    if (!tls) throw badProtocol('this port has no certificate for TLS');
+  if ((await client.peek()) === TLS_HANDSHAKE) {
+    if (!tls) throw new ProtocolError('layout', 'this port has no certificate for TLS');
     const secure = await client.startTls(tls, ALPN);
     // As PostgreSQL does, so that no other protocol's client can be led here.
-    if (secure.alpnProtocol !== ALPN) throw badProtocol('direct TLS without the protocol "postgresql"');
+    if (secure.alpnProtocol !== ALPN) throw new ProtocolError('layout', 'direct TLS without the protocol "postgresql"');
   }
   // Each may be asked for once, and neither within TLS.
   const mayAsk = { ssl: !client.isEncrypted, gssenc: !client.isEncrypted };
@@ -33,10 +33,11 @@ export async function open(
       }
       return packet;
     }
-    if (!mayAsk[packet.kind]) throw badProtocol('a second request for encryption');
+    if (!mayAsk[packet.kind]) throw new ProtocolError('layout', 'a second request for encryption');
     mayAsk[packet.kind] = false;
     // Bytes that came in clear before TLS began may be an attacker's (CVE-2021-23214).
-    if (client.buffered > 0) throw badProtocol('received unencrypted data after a request for encryption');
+    if (client.buffered > 0)
+      throw new ProtocolError('layout', 'received unencrypted data after a request for encryption');
     if (packet.kind === 'gssenc' || !tls) {
       client.stream.write('N');
     } else {
@@ -45,4 +46,11 @@ export async function open(
       await client.startTls(tls, ALPN);
     }
   }
+}
+
+async function readFirstPacket(client: Client): Promise<FirstPacket> {
+  const bytes = (await client.read(LENGTH_BYTES)).readUInt32BE(0) - LENGTH_BYTES;
+  if (bytes < LEAST_BYTES || bytes > MAX_STARTUP_BYTES)
+    throw new ProtocolError('length', 'a first packet of a length that none has');
+  return decodeFirstPacket(await client.read(bytes));
 }

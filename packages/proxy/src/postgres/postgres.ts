@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { askToCancel, logIn } from '@rds-iam/pg/login';
+import { ProtocolError } from '@rds-iam/wire';
+import { encodeFirstPacket, MessageAssembler, MessageType, type Startup } from '@rds-iam/wire/postgres';
 import type { Client } from '../client.js';
 import type { ClientLogin, Door, Engine, Session } from '../engine.js';
 import { join } from '../join.js';
@@ -8,7 +10,6 @@ import type { Refusal } from '../refusal.js';
 import { type Authenticate, authenticationBy } from './authentication.js';
 import { errorResponse } from './errors.js';
 import { open } from './opening.js';
-import { backendKey, badProtocol, type Startup, withDatabase } from './protocol.js';
 
 /** Where a session is, for who wants to have its query canceled. */
 interface Whereabouts {
@@ -40,12 +41,12 @@ class PostgresLogin implements ClientLogin {
   async run(): Promise<Session | undefined> {
     const wish = await open(this.#client, this.#door);
     if (wish.kind === 'cancel') {
-      await this.#cancel(wish.packet, wish.key);
+      await this.#cancel(encodeFirstPacket(wish), cancelKey(wish.processId, wish.key));
       return undefined;
     }
     const { startup } = wish;
     const username = startup.parameters.get('user') ?? '';
-    if (username === '') throw badProtocol('no PostgreSQL user name specified in startup packet');
+    if (username === '') throw new ProtocolError('layout', 'no user in the startup packet');
     await this.#authenticate(this.#client, username);
     return this.#logIn(startup, username);
   }
@@ -57,14 +58,14 @@ class PostgresLogin implements ClientLogin {
   async #logIn(startup: Startup, username: string): Promise<Session> {
     const client = this.#client;
     const door = this.#door;
-    const { parameters, packet } = startup;
+    const { parameters } = startup;
     const asked = parameters.get('database') || undefined;
     // Physical replication is of no database, whatever the client calls one.
     const isPhysical = /^(?:true|on|yes|1)$/i.test(parameters.get('replication') ?? '');
     door.checkAsked(username, isPhysical ? undefined : asked);
     const database = asked ?? door.target.database;
-    const opening =
-      asked === undefined && database !== undefined && !isPhysical ? withDatabase(startup, database) : packet;
+    const named = isPhysical || database === undefined ? parameters : new Map([...parameters, ['database', database]]);
+    const opening = encodeFirstPacket({ kind: 'startup', startup: { ...startup, parameters: named } });
 
     const { socket, said } = await door.connect(username, (login) =>
       logIn(login, { dial: () => door.dial(login), directTls: false, opening }),
@@ -95,3 +96,21 @@ class PostgresLogin implements ClientLogin {
     this.#client.end(Buffer.alloc(0));
   }
 }
+
+/** More than what a server says at the end of a login ever is. */
+const MAX_MESSAGE_BYTES = 262_144;
+
+/** The key by which a client may have its queries canceled, out of what a server says at the end of a login. */
+function backendKey(said: Buffer): string | undefined {
+  const messages = new MessageAssembler(MAX_MESSAGE_BYTES);
+  messages.add(said);
+  for (let message = messages.take(); message; message = messages.take()) {
+    const { type, body } = message;
+    if (type === MessageType.backendKeyData && body.length > 4)
+      return cancelKey(body.readUInt32BE(0), body.subarray(4));
+    if (type === MessageType.readyForQuery) return undefined;
+  }
+  return undefined;
+}
+
+const cancelKey = (processId: number, key: Buffer) => `${processId}:${key.toString('base64')}`;
