@@ -94,6 +94,12 @@ export class Credentials {
         `the credentials provider gave ${kindOf(identity)} without an access key: it must give { accessKeyId, secretAccessKey, sessionToken?, expiration? }`,
       );
     }
+    if (identity.expiration && Number.isNaN(identity.expiration.getTime())) {
+      throw new RdsIamError(
+        'ERR_RDS_IAM_CREDENTIALS',
+        'the "expiration" of the AWS credentials is not a date: in the environment it is AWS_CREDENTIAL_EXPIRATION, as in 2026-01-31T12:00:00Z',
+      );
+    }
     return identity;
   }
 
@@ -132,7 +138,8 @@ function notProvided(cause: unknown, source: string): string {
 }
 
 /**
- * The AWS SDK's default chain for Node.js, loaded when it is first asked.
+ * The AWS SDK's default chain for Node.js. What it would find in the environment, where it looks first, is read without it:
+ * it takes as long to load as all the rest of a cold start. It is loaded when it is first needed.
  *
  * @param regionOfDatabase - where the chain asks for temporary credentials if nothing else names a region: the SDK would
  * ask us-east-1, which knows nobody of the China and GovCloud partitions
@@ -143,6 +150,8 @@ export function defaultCredentials(
 ): AwsCredentialIdentityProvider {
   let chain: Promise<AwsCredentialIdentityProvider> | undefined;
   return async (properties) => {
+    const found = profile === undefined ? environmentCredentials(process.env) : undefined;
+    if (found) return found;
     chain ??= import('@aws-sdk/credential-providers').then(({ fromNodeProviderChain }) => {
       const region = process.env['AWS_REGION'] ? undefined : regionOfDatabase();
       return fromNodeProviderChain({
@@ -152,5 +161,17 @@ export function defaultCredentials(
       });
     });
     return (await chain)(properties);
+  };
+}
+
+/** The credentials of the environment, where the SDK's chain would take them: not beside a profile that is named. */
+function environmentCredentials(env: NodeJS.ProcessEnv): AwsCredentialIdentity | undefined {
+  const { AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CREDENTIAL_EXPIRATION } = env;
+  if (AWS_PROFILE || !AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) return undefined;
+  return {
+    accessKeyId: AWS_ACCESS_KEY_ID,
+    secretAccessKey: AWS_SECRET_ACCESS_KEY,
+    ...(AWS_SESSION_TOKEN && { sessionToken: AWS_SESSION_TOKEN }),
+    ...(AWS_CREDENTIAL_EXPIRATION && { expiration: new Date(AWS_CREDENTIAL_EXPIRATION) }),
   };
 }

@@ -15,7 +15,7 @@ import { configError, errorAt, isRdsIamError, RdsIamError } from './errors.js';
 import type { ConnectContext, ConnectOptions, Login, Target } from './login.js';
 import { checkOptions, type RdsIamOptions } from './options.js';
 import { rdsRoots } from './roots.js';
-import { regionOfToken, type SigningRequest, signWithAwsSdk } from './signing.js';
+import { regionOfToken, type SigningRequest, sign } from './signing.js';
 import { type CaCertificates, type DriverTls, expectedIdentity, PeerSession, tlsOptions } from './tls.js';
 import { type AuthToken, Tokens } from './tokens.js';
 
@@ -75,7 +75,7 @@ const system: Effects = {
     const timer = setTimeout(callback, delayMs);
     return () => clearTimeout(timer);
   },
-  sign: signWithAwsSdk,
+  sign,
   defaultCredentials,
   resolveCname,
   async clockSkewMs(region) {

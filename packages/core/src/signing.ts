@@ -1,9 +1,10 @@
 import type { AwsCredentialIdentity } from './credentials.js';
-import type { Endpoint } from './endpoint.js';
+import { type Endpoint, isRegion } from './endpoint.js';
 import { RdsIamError } from './errors.js';
+import { signToken } from './sigv4.js';
 
 export interface SigningRequest extends Endpoint {
-  /** Absent: the signer reads it from the environment or the profile. */
+  /** Absent: it is that of the environment or the profile. */
   readonly region: string | undefined;
   readonly profile: string | undefined;
   readonly credentials: AwsCredentialIdentity;
@@ -11,50 +12,42 @@ export interface SigningRequest extends Endpoint {
   readonly signingDate?: Date | undefined;
 }
 
-/** Signs a token with AWS's own signer, loaded when it is first needed. */
-export async function signWithAwsSdk({ region, profile, signingDate, ...request }: SigningRequest): Promise<string> {
-  const { Signer } = await import('@aws-sdk/rds-signer');
-  const signer = new Signer({
-    ...request,
-    ...(region !== undefined && { region }),
-    ...(profile !== undefined && { profile }),
-  });
-  let token: string;
+/** Signs a token. Where the region has to be looked for, AWS's own signer does both. */
+export async function sign(request: SigningRequest): Promise<string> {
+  const region = request.region ?? regionOfEnvironment();
+  if (region === undefined) return signWithAwsSdk(request);
   try {
-    token = await signer.getAuthToken();
+    return signToken({ ...request, region, signingDate: request.signingDate ?? new Date() });
   } catch (cause) {
-    if (region === undefined) throw noRegion(request.hostname, { cause });
-    const message = `the token for "${request.hostname}" could not be signed: see the cause`;
-    throw new RdsIamError('ERR_RDS_IAM_SIGNING', message, { cause });
+    throw notSigned(request, cause);
   }
-  // The signer takes an empty AWS_REGION at its word.
-  if (regionOfToken(token) === '') throw noRegion(request.hostname);
-  return signingDate ? signAgain(token, request, signingDate) : token;
 }
 
-/**
- * AWS's signer knows no clock but the machine's. What it has signed is signed again, as of another time, with that part of
- * the AWS SDK that it signs with.
- */
-async function signAgain(
-  token: string,
-  { hostname, port, credentials }: Pick<SigningRequest, 'hostname' | 'port' | 'credentials'>,
-  signingDate: Date,
-): Promise<string> {
-  const [{ SignatureV4 }, { Sha256 }, { buildQueryString }] = await Promise.all([
-    import('@smithy/signature-v4'),
-    import('@smithy/core/checksum'),
-    import('@smithy/core/protocols'),
-  ]);
-  const asked = new URLSearchParams(token.slice(token.indexOf('?')));
-  const query = { Action: asked.get('Action'), DBUser: asked.get('DBUser') };
-  const host = `${hostname}:${port}`;
-  const signer = new SignatureV4({ service: 'rds-db', region: regionOfToken(token), credentials, sha256: Sha256 });
-  const signed = await signer.presign(
-    { method: 'GET', protocol: 'https:', hostname, port, path: '/', query, headers: { host } },
-    { expiresIn: Number(asked.get('X-Amz-Expires')), signingDate },
-  );
-  return `${host}/?${buildQueryString(signed.query ?? {})}`;
+/** Signs a token with AWS's own signer, which finds the region that nobody named, and knows no clock but the machine's. */
+async function signWithAwsSdk({ region: _, profile, signingDate, ...request }: SigningRequest): Promise<string> {
+  const { Signer } = await import('@aws-sdk/rds-signer');
+  let token: string;
+  try {
+    token = await new Signer({ ...request, ...(profile !== undefined && { profile }) }).getAuthToken();
+  } catch (cause) {
+    throw noRegion(request.hostname, { cause });
+  }
+  const region = regionOfToken(token);
+  // The signer takes an empty AWS_REGION at its word.
+  if (region === '') throw noRegion(request.hostname);
+  return signingDate ? signToken({ ...request, region, signingDate }) : token;
+}
+
+/** What the SDK, too, prefers to the profile's. */
+function regionOfEnvironment(): string | undefined {
+  const { AWS_REGION } = process.env;
+  return AWS_REGION !== undefined && isRegion(AWS_REGION) ? AWS_REGION : undefined;
+}
+
+function notSigned({ hostname }: Endpoint, cause: unknown): RdsIamError {
+  return new RdsIamError('ERR_RDS_IAM_SIGNING', `the token for "${hostname}" could not be signed: see the cause`, {
+    cause,
+  });
 }
 
 function noRegion(hostname: string, options?: { readonly cause: unknown }): RdsIamError {

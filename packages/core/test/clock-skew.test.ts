@@ -1,8 +1,12 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Signer } from '@aws-sdk/rds-signer';
 import { expectNoSecrets, setAwsEnvironment, startSts } from '@rds-iam/test-servers';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { awsClockSkewMs } from '../src/aws-clock.js';
 import { createRdsIam, type RdsIamOptions } from '../src/index.js';
-import { signWithAwsSdk } from '../src/signing.js';
+import { sign } from '../src/signing.js';
 import { tokenExpiry } from '../src/tokens.js';
 
 const MINUTE = 60_000;
@@ -129,19 +133,25 @@ describe('a clock that is corrected by "clockOffsetMs"', () => {
     expect(expiration.getTime()).toBe(tokenExpiry(token));
   });
 
-  test("signs what the AWS SDK's signer would, had the clock been right", async () => {
+  test.each([
+    ['the host name tells the region', 'eu-west-1'],
+    ['the SDK finds it in the profile', undefined],
+  ])("signs what the AWS SDK's signer would, had the clock been right, where %s", async (_, region) => {
+    const folder = await mkdtemp(join(tmpdir(), 'rds-iam-aws-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'config'), '[profile app]\nregion = eu-west-1\n');
+    process.env['AWS_CONFIG_FILE'] = join(folder, 'config');
     vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-01-01T00:00:00Z') });
     const request = {
       hostname: endpoint.hostname,
       port: 5432,
       username: "o'brien+app ü~*",
-      region: 'eu-west-1',
-      profile: undefined,
       credentials: { ...credentials, sessionToken: 'IQoJb3JpZ2lu/+='.repeat(30) },
     };
-    const right = await signWithAwsSdk(request);
+    const right = await new Signer({ ...request, region: 'eu-west-1' }).getAuthToken();
     vi.setSystemTime(Date.now() - 10 * MINUTE);
-    expect(await signWithAwsSdk({ ...request, signingDate: new Date(Date.now() + 10 * MINUTE) })).toBe(right);
+    const signingDate = new Date(Date.now() + 10 * MINUTE);
+    expect(await sign({ ...request, region, profile: 'app', signingDate })).toBe(right);
   });
 
   test('judges by the corrected time whether a token and credentials are still good', async () => {
