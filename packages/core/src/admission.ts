@@ -1,6 +1,7 @@
 import type { Clock } from './clock.js';
 import { publish } from './diagnostics.js';
-import { AttemptTimeout, RdsIamError } from './errors.js';
+import { RdsIamError } from './errors.js';
+import { timedOut } from './failure.js';
 import type { ConnectionLimiter } from './limiter.js';
 import { afterOpening, afterRefusal, type Pace, rateAt, UNHURRIED, waitMs } from './pace.js';
 import { SharedBudget } from './shared-budget.js';
@@ -72,7 +73,7 @@ export class Admission {
    * Waits for leave.
    *
    * @throws RdsIamError `ERR_RDS_IAM_ADMISSION` when too many wait, or `withinMs` is over
-   * @throws AttemptTimeout, or what others ended with, when it is over because of an outage
+   * @throws LoginFailure `timed-out`, or what others ended with, when it is over because of an outage
    * @throws the reason of the signal when it is aborted
    */
   leave(place: number, withinMs: number, signals: readonly (AbortSignal | undefined)[]): Promise<Leave> {
@@ -188,7 +189,7 @@ export class Admission {
   /** In an outage, what is wrong is what becomes of those that have leave, and not that others wait behind them. */
   #outOfTime(withinMs: number): unknown {
     if (this.#brokenOff) return this.#brokenOff.error;
-    if (this.#underWay >= this.#mostUnderWay) return new AttemptTimeout(withinMs, undefined);
+    if (this.#underWay >= this.#mostUnderWay) return timedOut(withinMs, undefined);
     return this.#notAdmitted('its turn had not come in time');
   }
 

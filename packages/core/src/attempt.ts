@@ -2,8 +2,11 @@ import { abortable } from './abortable.js';
 import { Admission, type Leave } from './admission.js';
 import { publish } from './diagnostics.js';
 import type { Endpoint } from './endpoint.js';
-import { AttemptTimeout, configError, isRdsIamError, RdsIamError } from './errors.js';
-import type { ConnectContext, ConnectOptions, Engine, Login, Target } from './login.js';
+import type { Engine } from './engines/engine.js';
+import { unnamed } from './engines/unnamed.js';
+import { configError, isRdsIamError, RdsIamError } from './errors.js';
+import { isLoginFailure, timedOut } from './failure.js';
+import type { ConnectContext, ConnectOptions, Login, Target } from './login.js';
 
 /** One attempt to open a physical connection, and what is known of it so far. */
 export interface Attempt {
@@ -29,7 +32,7 @@ export async function attemptOnce<T>(
   context: ConnectContext,
   endpoint: Endpoint,
   open: (login: Login) => Promise<T>,
-  { signal, stopRetrying, ssl, engine }: ConnectOptions,
+  { signal, stopRetrying, ssl, engine = unnamed }: ConnectOptions,
   attempt: Attempt,
 ): Promise<T> {
   attempt.target = undefined;
@@ -70,18 +73,14 @@ export async function attemptOnce<T>(
   });
 }
 
-/** What the RDS user guide recommends to stay below. */
-const MYSQL_CONNECTIONS_PER_SECOND = 200;
-
-function admissionTo(context: ConnectContext, { hostname, port }: Target, engine: Engine | undefined): Admission {
+function admissionTo(context: ConnectContext, { hostname, port }: Target, engine: Engine): Admission {
   const key = `${hostname}:${port}`;
   const known = context.admissions.get(key);
   if (known) return known;
   const { limiter, maxWaitingConnections: maxWaiting, maxConnectionsPerSecond } = context.options;
-  const byDefault = engine === 'mysql' ? MYSQL_CONNECTIONS_PER_SECOND : Number.POSITIVE_INFINITY;
-  const perSecond = maxConnectionsPerSecond ?? byDefault;
+  const perSecond = maxConnectionsPerSecond ?? engine.connectionsPerSecond;
   if (limiter && !Number.isFinite(perSecond)) {
-    throw configError('"limiter" shares a limit that is not there: give "maxConnectionsPerSecond", too');
+    throw configError('limiter', 'shares a limit that is not there: give "maxConnectionsPerSecond", too');
   }
   const admission = new Admission(context, { hostname, port, perSecond, maxWaiting, limiter });
   context.admissions.set(key, admission);
@@ -91,7 +90,11 @@ function admissionTo(context: ConnectContext, { hostname, port }: Target, engine
 /** Whether an attempt ended for want of time: it says less of what is wrong than the one before it. */
 export function ranOutOfTime({ cutShort, target, leave }: Attempt, error: unknown): boolean {
   const waitedForLeave = target !== undefined && leave === undefined;
-  return cutShort === true || (waitedForLeave && (error instanceof AttemptTimeout || isNotAdmitted(error)));
+  return cutShort === true || (waitedForLeave && (isTimeout(error) || isNotAdmitted(error)));
+}
+
+function isTimeout(error: unknown): boolean {
+  return isLoginFailure(error) && error.kind === 'timed-out';
 }
 
 function isNotAdmitted(error: unknown): boolean {
@@ -108,10 +111,10 @@ async function inTime<T>(
   const control = new AbortController();
   const startedAt = now();
   const leftMs = attempt.deadline - startedAt;
-  let timedOut = false;
+  let isOver = false;
   const stop = () => control.abort(outer?.reason);
   const callOff = after(Math.min(attempt.attemptTimeoutMs, leftMs), () => {
-    timedOut = true;
+    isOver = true;
     attempt.cutShort = leftMs < attempt.attemptTimeoutMs;
     control.abort();
   });
@@ -120,7 +123,7 @@ async function inTime<T>(
   try {
     return await work(control.signal);
   } catch (error) {
-    throw timedOut ? timeoutError(now() - startedAt, attempt, error) : error;
+    throw isOver ? timeoutError(now() - startedAt, attempt, error) : error;
   } finally {
     callOff();
     outer?.removeEventListener('abort', stop);
@@ -128,9 +131,9 @@ async function inTime<T>(
 }
 
 function timeoutError(afterMs: number, { target, token }: Attempt, cause: unknown): Error {
-  const timeout = new AttemptTimeout(afterMs, cause);
+  const timeout = timedOut(afterMs, cause);
   if (!target || token !== undefined) return timeout;
   // Signing takes no time: what was waited for is what to sign with.
   const message = `no AWS credentials: their source did not answer within ${Math.round(afterMs)} ms`;
-  return new RdsIamError('ERR_RDS_IAM_CREDENTIALS', message, { cause: timeout });
+  return new RdsIamError('ERR_RDS_IAM_CREDENTIALS', message, { cause: timeout, details: { kind: 'timed-out' } });
 }

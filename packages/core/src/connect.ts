@@ -4,8 +4,12 @@ import { type Classification, classify } from './classify.js';
 import { diagnose } from './diagnosis.js';
 import { publish } from './diagnostics.js';
 import type { Endpoint } from './endpoint.js';
-import { errorAt, isRdsIamError, RdsIamError, withoutSecrets } from './errors.js';
+import type { Engine } from './engines/engine.js';
+import { unnamed } from './engines/unnamed.js';
+import { errorAt, isRdsIamError, RdsIamError } from './errors.js';
+import { isLoginFailure } from './failure.js';
 import type { ConnectContext, ConnectOptions, Login } from './login.js';
+import { withoutSecrets } from './redaction.js';
 import { type Failure, inLightOfHistory, nextDelayMs } from './retry.js';
 
 /** The one way that every package opens a physical connection. */
@@ -15,7 +19,7 @@ export async function connect<T>(
   open: (login: Login) => Promise<T>,
   options: ConnectOptions = {},
 ): Promise<T> {
-  const { signal, stopRetrying, timeoutMs, atMostMs = Number.POSITIVE_INFINITY } = options;
+  const { signal, stopRetrying, timeoutMs, atMostMs = Number.POSITIVE_INFINITY, engine = unnamed } = options;
   const { now } = context;
   // All connections of a pool listen to its end, and there is no other number that is right.
   if (stopRetrying) setMaxListeners(0, stopRetrying);
@@ -47,7 +51,7 @@ export async function connect<T>(
     }
 
     const failure = {
-      ...judge(context, endpoint, attempt, error),
+      ...judge(context, endpoint, engine, attempt, error),
       attempts: attempt.number,
       elapsedMs: now() - startedAt,
     };
@@ -70,6 +74,7 @@ export async function connect<T>(
     const final = await giveUp(
       context,
       endpoint,
+      engine,
       attempt,
       { ...told.failure, attempts, elapsedMs },
       told.error,
@@ -84,11 +89,12 @@ export async function connect<T>(
 function judge(
   context: ConnectContext,
   endpoint: Endpoint,
+  engine: Engine,
   { target, token, leave }: Attempt,
   error: unknown,
 ): Classification {
-  const classification = classify(error);
-  const isRefusal = target !== undefined && classification.hint === 'token-refused';
+  const classification = classify(error, engine);
+  const isRefusal = target !== undefined && classification.kind === 'token-refused';
   if (isRefusal && token !== undefined) context.dropToken(target, token);
   const judged = inLightOfHistory(classification, context.loggedInBefore(isRefusal ? target : endpoint));
   if (judged.code === 'ERR_RDS_IAM_THROTTLED') leave?.refused();
@@ -100,6 +106,7 @@ function judge(
 async function giveUp(
   context: ConnectContext,
   endpoint: Endpoint,
+  engine: Engine,
   { target }: Attempt,
   failure: Failure,
   error: unknown,
@@ -112,10 +119,16 @@ async function giveUp(
   }
   // An error of our own already says what is wrong.
   if (isRdsIamError(error)) return errorAt(endpoint, error, { attempts, elapsedMs });
-  const clockSkewMs = target && failure.hint === 'token-refused' ? await context.clockSkewMs(target) : undefined;
+  const clockSkewMs = target && failure.kind === 'token-refused' ? await context.clockSkewMs(target) : undefined;
   const { clockOffsetMs } = context.options;
   const dialled = target?.hostname ?? endpoint.hostname;
-  return diagnose(failure, { endpoint, dialled, clockSkewMs, clockOffsetMs }, error);
+  return diagnose(failure, { endpoint, engine, dialled, clockSkewMs, clockOffsetMs }, driverErrorOf(error));
+}
+
+/** Where an adapter had a name for what went wrong, `cause` is the error of its driver or of the server all the same. */
+function driverErrorOf(error: unknown): unknown {
+  const hasOne = isLoginFailure(error) && error.kind !== 'timed-out' && error.cause !== undefined;
+  return hasOne ? error.cause : error;
 }
 
 /** Waits, or until one of the signals is aborted, whichever comes first. */

@@ -1,6 +1,7 @@
-import type { Hint } from './classify.js';
 import { type Endpoint, parseRdsHostname } from './endpoint.js';
+import type { Engine, IamAccount } from './engines/engine.js';
 import { RdsIamError, type RdsIamErrorCode } from './errors.js';
+import type { FailureKind } from './failure.js';
 import type { Failure } from './retry.js';
 
 /** More than this, and tokens are too old or not yet valid where they arrive. */
@@ -8,6 +9,7 @@ export const NOTABLE_SKEW_MS = 3 * 60_000;
 
 export interface Circumstances {
   readonly endpoint: Endpoint;
+  readonly engine: Engine;
   /** The host name that the token was signed for, where it differs from the endpoint's. */
   readonly dialled: string;
   /** AWS's clock minus ours, in milliseconds, where it could be learned. */
@@ -28,7 +30,12 @@ export function diagnose(failure: Failure, circumstances: Circumstances, cause: 
   ];
   return new RdsIamError(failure.code, lines.join('\n'), {
     cause,
-    details: { hostname, port, username, attempts: failure.attempts, elapsedMs: failure.elapsedMs },
+    details: {
+      kind: failure.kind,
+      ...{ hostname, port, username },
+      attempts: failure.attempts,
+      elapsedMs: failure.elapsedMs,
+    },
   });
 }
 
@@ -48,43 +55,30 @@ const WHAT: Readonly<Record<RdsIamErrorCode, string>> = {
   ERR_RDS_IAM_ABORTED: 'stopped connecting to',
 };
 
-/** How an account is one for IAM, engine by engine. */
-interface Account {
-  readonly isNone: string;
-  readonly loses: string;
-  readonly make: string;
-}
-
-const POSTGRES_ACCOUNT: Account = {
-  isNone: 'is not a member of rds_iam',
-  loses: 'its grant of rds_iam',
-  make: 'CREATE USER … WITH LOGIN; GRANT rds_iam TO …',
-};
-
-const MYSQL_ACCOUNT: Account = {
-  isNone: 'is not identified with AWSAuthenticationPlugin',
-  loses: 'its AWSAuthenticationPlugin',
-  make: "CREATE USER … IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'",
-};
-
 type Causes<Key extends string> = Readonly<Partial<Record<Key, readonly string[]>>>;
 
-const byHint = ({ isNone, make }: Account): Causes<Hint> => ({
-  'no-rds-iam': [
-    `the server wants a stored password, so this user does not exist or ${isNone}: ${make}`,
-    'IAM authentication is not enabled on the instance or cluster: aws rds modify-db-instance --enable-iam-database-authentication',
-  ],
-  'plaintext-refused': [
-    'the server only takes encrypted connections: something between here and there takes the TLS away',
-  ],
-  'no-tls': ['the server does not offer TLS, so no token was sent: is this an RDS endpoint, and is TLS on?'],
-  'proxy-secret': ['the RDS Proxy has no secret for this user: register one, or turn on IAM authentication end to end'],
-  'name-not-found': [
-    'the DNS does not know this name: check it for a typing error, and that this machine can resolve it',
-  ],
-});
+const byKind = ({ isNone, make }: IamAccount): Causes<FailureKind> => {
+  const account = `this user does not exist or ${isNone}: ${make}`;
+  const isOff =
+    'IAM authentication is not enabled on the instance or cluster: aws rds modify-db-instance --enable-iam-database-authentication';
+  return {
+    'stored-password-wanted': [`no token was sent, as ${account}`, isOff],
+    'not-an-iam-user': [account, isOff],
+    'plaintext-refused': ['the server only takes encrypted connections: a proxy or tunnel in between terminates TLS'],
+    'tls-not-offered': ['the server does not offer TLS, so no token was sent: is this an RDS endpoint, and is TLS on?'],
+    'tls-failed': ['the server could not establish TLS, so no token was sent: is TLS set up there?'],
+    'peer-not-verified': ['a driver or a `stream` of your own connects without TLS, or to another server'],
+    'protocol-violated': ['what answers is no server of this engine: check the host name and the port'],
+    'proxy-secret-missing': [
+      'the RDS Proxy has no secret for this user: register one, or turn on IAM authentication end to end',
+    ],
+    'name-not-found': [
+      'the DNS does not know this name: check it for a typing error, and that this machine can resolve it',
+    ],
+  };
+};
 
-const byCode = ({ loses }: Account): Causes<RdsIamErrorCode> => ({
+const byCode = ({ has }: IamAccount): Causes<RdsIamErrorCode> => ({
   ERR_RDS_IAM_TLS: [
     'the certificate is not of the CA that is trusted: for an RDS server of a newer region or GovCloud give the AWS bundle in "ca", for another server its own CA',
     'the certificate is made out to another name: connect by the RDS endpoint or by a CNAME to it, not by an address',
@@ -95,21 +89,21 @@ const byCode = ({ loses }: Account): Causes<RdsIamErrorCode> => ({
   ],
   ERR_RDS_IAM_THROTTLED: [
     'more new connections per second than the instance admits: open fewer, keep them longer, or use RDS Proxy',
-    `the user lost ${loses} or its policy since it last logged in`,
+    `the user lost ${has} or its policy since it last logged in`,
   ],
   ERR_RDS_IAM_TOO_MANY_CONNECTIONS: ['max_connections is reached: make the pools smaller, or use RDS Proxy'],
 });
 
-function likelyCauses({ code, hint, engine }: Failure, circumstances: Circumstances): readonly string[] {
-  const account = engine === 'mysql' ? MYSQL_ACCOUNT : POSTGRES_ACCOUNT;
+function likelyCauses({ code, kind }: Failure, circumstances: Circumstances): readonly string[] {
+  const { account } = circumstances.engine;
   const skew = clockCause(circumstances);
-  if (hint === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') {
+  if (kind === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') {
     return [...skew, ...refusalCauses(circumstances, account)];
   }
-  return [...skew, ...((hint && byHint(account)[hint]) ?? byCode(account)[code] ?? [])];
+  return [...skew, ...((kind && byKind(account)[kind]) ?? byCode(account)[code] ?? [])];
 }
 
-function refusalCauses({ endpoint, dialled }: Circumstances, { make }: Account): readonly string[] {
+function refusalCauses({ endpoint, dialled }: Circumstances, { make }: IamAccount): readonly string[] {
   const rds = parseRdsHostname(dialled);
   const notRds = `the token is signed for "${dialled}", which is not an RDS endpoint: RDS accepts only tokens for its own names`;
   const arn = `arn:${rds?.partition ?? 'aws'}:rds-db:${rds?.region ?? 'REGION'}:ACCOUNT:dbuser:RESOURCE-ID/${endpoint.username}`;
@@ -119,7 +113,7 @@ function refusalCauses({ endpoint, dialled }: Circumstances, { make }: Account):
     `the user is missing or has no IAM login: ${make}`,
     'the credentials are of another account or role than you think: aws sts get-caller-identity',
     'IAM authentication is throttled: more new connections per second than the instance admits',
-    "this machine's clock is off by more than minutes",
+    "this machine's clock is several minutes off",
   ];
 }
 

@@ -116,24 +116,27 @@ async function firstAlias(name: string, hostname: string, resolveCname: ResolveC
 export function checkEndpoint({ hostname, port, username }: Endpoint): void {
   if (typeof hostname !== 'string' || hostname === '') {
     throw configError(
-      `"hostname" is missing (got ${kindOf(hostname)}): give the RDS endpoint, as in mydb.abc123.eu-west-1.rds.amazonaws.com`,
+      'hostname',
+      `is missing (got ${kindOf(hostname)}): give the RDS endpoint, as in mydb.abc123.eu-west-1.rds.amazonaws.com`,
     );
   }
   if (hostname.startsWith('/')) {
     throw configError(
-      '"hostname" is a Unix socket, which carries no TLS and no IAM authentication: give the RDS endpoint',
+      'hostname',
+      'is a Unix socket, which carries no TLS and no IAM authentication: give the RDS endpoint',
     );
   }
   if (!/^[\w.:%-]+$/.test(hostname)) {
     throw configError(
-      '"hostname" has characters that no host name has: give the bare name, without scheme, port or path',
+      'hostname',
+      'has characters that no host name has: give the bare name, without scheme, port or path',
     );
   }
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw configError(`"port" must be a whole number from 1 to 65535, got ${kindOf(port)}`);
+    throw configError('port', `must be a whole number from 1 to 65535, got ${kindOf(port)}`);
   }
   if (typeof username !== 'string' || username === '') {
-    throw configError(`"username" is missing (got ${kindOf(username)}): give the database user that logs in with IAM`);
+    throw configError('username', `is missing (got ${kindOf(username)}): give the database user that logs in with IAM`);
   }
 }
 

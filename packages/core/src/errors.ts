@@ -1,4 +1,5 @@
-import { inspect } from 'node:util';
+import type { FailureKind } from './failure.js';
+import { redact, withoutSecrets } from './redaction.js';
 
 /**
  * What went wrong, as a closed set. Tell errors apart by this code and not by `instanceof`: an application can hold an
@@ -20,20 +21,7 @@ import { inspect } from 'node:util';
  * | `ERR_RDS_IAM_LOGIN` | the server ended the login for a reason that has nothing to do with IAM; see `cause` | no |
  * | `ERR_RDS_IAM_ABORTED` | the caller's signal was aborted, or the pool was ended | no |
  */
-export type RdsIamErrorCode =
-  | 'ERR_RDS_IAM_CONFIG'
-  | 'ERR_RDS_IAM_REGION'
-  | 'ERR_RDS_IAM_ENDPOINT'
-  | 'ERR_RDS_IAM_CREDENTIALS'
-  | 'ERR_RDS_IAM_SIGNING'
-  | 'ERR_RDS_IAM_TLS'
-  | 'ERR_RDS_IAM_UNREACHABLE'
-  | 'ERR_RDS_IAM_REFUSED'
-  | 'ERR_RDS_IAM_THROTTLED'
-  | 'ERR_RDS_IAM_ADMISSION'
-  | 'ERR_RDS_IAM_TOO_MANY_CONNECTIONS'
-  | 'ERR_RDS_IAM_LOGIN'
-  | 'ERR_RDS_IAM_ABORTED';
+export type RdsIamErrorCode = RdsIamError['code'];
 
 /** What is known about the login that failed. None of it is secret. */
 export interface RdsIamErrorDetails {
@@ -47,29 +35,89 @@ export interface RdsIamErrorDetails {
   readonly elapsedMs?: number;
 }
 
+interface ErrorOf<Code extends string> extends Error {
+  readonly name: 'RdsIamError';
+  readonly code: Code;
+}
+
+/** An option is missing, wrong or contradicts IAM authentication. */
+export interface RdsIamConfigError extends ErrorOf<'ERR_RDS_IAM_CONFIG'>, RdsIamErrorDetails {
+  /** The name of the option, as in `retry.timeoutMs`, where there is one that is to blame. */
+  readonly option?: string;
+  /** What is wrong with it, and the fix: the message without the name of the option. */
+  readonly problem: string;
+  readonly kind?: undefined;
+}
+
+/** A physical connection was tried and could not be opened. */
+export interface RdsIamLoginError
+  extends ErrorOf<
+      | 'ERR_RDS_IAM_TLS'
+      | 'ERR_RDS_IAM_UNREACHABLE'
+      | 'ERR_RDS_IAM_REFUSED'
+      | 'ERR_RDS_IAM_THROTTLED'
+      | 'ERR_RDS_IAM_TOO_MANY_CONNECTIONS'
+      | 'ERR_RDS_IAM_LOGIN'
+    >,
+    Required<RdsIamErrorDetails> {
+  /** What exactly it was, where that is known. */
+  readonly kind?: FailureKind;
+}
+
+/** What a login needs could not be had, or the caller gave up. */
+export interface RdsIamOtherError
+  extends ErrorOf<
+      | 'ERR_RDS_IAM_REGION'
+      | 'ERR_RDS_IAM_ENDPOINT'
+      | 'ERR_RDS_IAM_CREDENTIALS'
+      | 'ERR_RDS_IAM_SIGNING'
+      | 'ERR_RDS_IAM_ADMISSION'
+      | 'ERR_RDS_IAM_ABORTED'
+    >,
+    RdsIamErrorDetails {
+  readonly kind?: FailureKind;
+}
+
 /**
  * The one error of rds-iam. `message` says what happened, to which endpoint and user, and the likeliest fix; `cause` is
  * the error of the driver, of the AWS SDK or of Node.js behind it, with its own `code`. Neither holds a token or a secret.
+ * `code` tells which fields there are.
  */
-export class RdsIamError extends Error implements RdsIamErrorDetails {
+export type RdsIamError = RdsIamConfigError | RdsIamLoginError | RdsIamOtherError;
+
+interface Given extends RdsIamErrorDetails {
+  readonly kind?: FailureKind | undefined;
+  readonly option?: string | undefined;
+  readonly problem?: string;
+}
+
+/** The class of {@link RdsIamError}. */
+export interface RdsIamErrorClass {
+  readonly prototype: RdsIamError;
+  new (
+    code: RdsIamErrorCode,
+    message: string,
+    options?: { readonly cause?: unknown; readonly details?: Given },
+  ): RdsIamError;
+}
+
+/** {@inheritDoc (RdsIamError:type)} */
+export const RdsIamError = class RdsIamError extends Error {
   override readonly name = 'RdsIamError';
   readonly code: RdsIamErrorCode;
-  declare readonly hostname?: string;
-  declare readonly port?: number;
-  declare readonly username?: string;
-  declare readonly attempts?: number;
-  declare readonly elapsedMs?: number;
 
   constructor(
     code: RdsIamErrorCode,
     message: string,
-    options: { readonly cause?: unknown; readonly details?: RdsIamErrorDetails } = {},
+    options: { readonly cause?: unknown; readonly details?: Given } = {},
   ) {
     super(redact(message), 'cause' in options ? { cause: withoutSecrets(options.cause) } : undefined);
     this.code = code;
-    Object.assign(this, options.details);
+    for (const [name, value] of Object.entries(options.details ?? {})) {
+      if (value !== undefined) Object.assign(this, { [name]: value });
+    }
   }
-}
+} as unknown as RdsIamErrorClass;
 
 /** Whether a value is an {@link RdsIamError}, of whichever copy of this package. */
 export function isRdsIamError(value: unknown): value is RdsIamError {
@@ -82,9 +130,16 @@ export function isRdsIamError(value: unknown): value is RdsIamError {
   );
 }
 
-/** An `ERR_RDS_IAM_CONFIG`, for an adapter that refuses an option of its own. */
-export function configError(message: string, cause?: unknown): RdsIamError {
-  return new RdsIamError('ERR_RDS_IAM_CONFIG', message, cause === undefined ? {} : { cause });
+/**
+ * An `ERR_RDS_IAM_CONFIG`.
+ *
+ * @param option - the name of the option, as in `retry.timeoutMs`; undefined where no single one is to blame
+ * @param problem - what is wrong with it, and the fix: the message follows the name of the option
+ */
+export function configError(option: string | undefined, problem: string, cause?: unknown): RdsIamError {
+  const message = option === undefined ? problem : `"${option}" ${problem}`;
+  const details = { option, problem: redact(problem) };
+  return new RdsIamError('ERR_RDS_IAM_CONFIG', message, cause === undefined ? { details } : { details, cause });
 }
 
 /**
@@ -96,9 +151,18 @@ export function errorAt(
   error: RdsIamError,
   details: RdsIamErrorDetails = {},
 ): RdsIamError {
+  const { option, problem } = error as Partial<RdsIamConfigError>;
   return new RdsIamError(error.code, `${error.message} [${hostname}:${port} as "${username}"]`, {
     ...('cause' in error && { cause: error.cause }),
-    details: { hostname, port, username, ...details },
+    details: {
+      kind: error.kind,
+      option,
+      ...(problem !== undefined && { problem }),
+      hostname,
+      port,
+      username,
+      ...details,
+    },
   });
 }
 
@@ -120,43 +184,5 @@ export function kindOf(value: unknown): string {
   }
 }
 
-const SECRETS: readonly (readonly [RegExp, string])[] = [
-  [/[^\s"'`/]*\/?\?Action=connect&[^\s"'`]*/gi, '[token]'],
-  [/(X-Amz-(?:Signature|Security-Token)=)[^&\s"'`]+/gi, '$1[redacted]'],
-  [/((?:secret|session|security)[\w-]*(?:key|token)["'`]?\s*[:=]\s*["'`]?)[^\s"'`,}]+/gi, '$1[redacted]'],
-  [
-    /(?<![A-Za-z0-9+/=])(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[0-9])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=])/g,
-    '[redacted]',
-  ],
-];
-
-/** Takes tokens, and what looks like a secret of AWS, out of a text. */
-export function redact(text: string): string {
-  return SECRETS.reduce((redacted, [pattern, replacement]) => redacted.replace(pattern, replacement), text);
-}
-
-/**
- * The error itself where it holds no secret, else a copy without. A driver's error stays the very object that the driver
- * made; the copy is for providers and servers that put into their messages what they should not.
- */
-export function withoutSecrets(error: unknown): unknown {
-  const shown = inspect(error, { depth: 8, showHidden: true, breakLength: Number.POSITIVE_INFINITY });
-  if (redact(shown) === shown) return error;
-  if (!(error instanceof Error)) return redact(shown);
-  const copy = new Error(
-    redact(error.message),
-    error.cause === undefined ? {} : { cause: withoutSecrets(error.cause) },
-  );
-  copy.name = error.name;
-  copy.stack = redact(error.stack ?? '');
-  return 'code' in error ? Object.assign(copy, { code: error.code }) : copy;
-}
-
-/** An attempt that took longer than it may. */
-export class AttemptTimeout extends Error {
-  readonly code = 'ETIMEDOUT';
-
-  constructor(afterMs: number, cause: unknown) {
-    super(`no answer within ${Math.round(afterMs)} ms`, { cause });
-  }
-}
+/** {@link configError} as adapters used to call it. */
+export const configErrorOf = (message: string, cause?: unknown): RdsIamError => configError(undefined, message, cause);

@@ -11,7 +11,20 @@ export {
   partitionOf,
   type RdsHostname,
 } from './endpoint.js';
-export { configError, isRdsIamError, RdsIamError, type RdsIamErrorCode, type RdsIamErrorDetails } from './errors.js';
+export type { Engine, ErrorShape, IamAccount, Meaning } from './engines/engine.js';
+export {
+  // Until all adapters have it of `@rds-iam/core/adapter`.
+  configErrorOf as configError,
+  isRdsIamError,
+  type RdsIamConfigError,
+  RdsIamError,
+  type RdsIamErrorClass,
+  type RdsIamErrorCode,
+  type RdsIamErrorDetails,
+  type RdsIamLoginError,
+  type RdsIamOtherError,
+} from './errors.js';
+export type { FailureKind } from './failure.js';
 export type { ConnectionLimiter } from './limiter.js';
 export type { ConnectOptions, Login } from './login.js';
 export type { RdsIamOptions, RetryOptions } from './options.js';
@@ -25,4 +38,4 @@ export {
   type PeerSession,
 } from './tls.js';
 export type { AuthToken } from './tokens.js';
-export type { WithIam } from './with-iam.js';
+export type { AlwaysIam, SwitchableIam, WithIam } from './with-iam.js';

@@ -2,6 +2,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { Admission } from './admission.js';
 import type { Clock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
+import type { Engine } from './engines/engine.js';
 import type { CheckedOptions } from './options.js';
 import type { DriverTls, PeerSession } from './tls.js';
 import type { AuthToken } from './tokens.js';
@@ -24,11 +25,9 @@ export interface Login {
   readonly signal: AbortSignal;
 }
 
-export type Engine = 'postgres' | 'mysql';
-
 /** What an adapter knows of the one connection that it opens. */
 export interface ConnectOptions {
-  /** What is behind the endpoint: how many connections per second it admits differs. */
+  /** What is behind the endpoint: `postgres` or `mysql` of `@rds-iam/core/adapter`, or one of your own. */
   readonly engine?: Engine;
   /** Ends everything at once. */
   readonly signal?: AbortSignal;

@@ -81,14 +81,15 @@ const CHECKS: Readonly<Record<keyof RdsIamOptions, (value: unknown) => void>> = 
   enabled: (value) => checkBoolean('enabled', value),
   region(value) {
     if (typeof value !== 'string' || !isRegion(value)) {
-      throw configError(`"region" must be the name of an AWS region, as in eu-west-1, got ${kindOf(value)}`);
+      throw configError('region', `must be the name of an AWS region, as in eu-west-1, got ${kindOf(value)}`);
     }
   },
   credentials: checkCredentials,
   profile(value) {
     if (typeof value !== 'string' || value === '') {
       throw configError(
-        `"profile" must be the name of a profile of the shared AWS configuration, got ${kindOf(value)}`,
+        'profile',
+        `must be the name of a profile of the shared AWS configuration, got ${kindOf(value)}`,
       );
     }
   },
@@ -101,14 +102,15 @@ const CHECKS: Readonly<Record<keyof RdsIamOptions, (value: unknown) => void>> = 
   limiter(value) {
     if (typeof (value as Partial<ConnectionLimiter> | null)?.reserve !== 'function') {
       throw configError(
-        `"limiter" must be a connection limiter, as redisLimiter({ client }) of @rds-iam/redis, got ${kindOf(value)}`,
+        'limiter',
+        `must be a connection limiter, as redisLimiter({ client }) of @rds-iam/redis, got ${kindOf(value)}`,
       );
     }
   },
   retry(value) {
     if (value === false) return;
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw configError(`"retry" must be an object or false, got ${kindOf(value)}`);
+      throw configError('retry', `must be an object or false, got ${kindOf(value)}`);
     }
     checkNames('retry option', value, RETRY_RANGES);
     for (const [name, [min, max]] of Object.entries(RETRY_RANGES)) {
@@ -121,7 +123,10 @@ const CHECKS: Readonly<Record<keyof RdsIamOptions, (value: unknown) => void>> = 
 /** Checks every option in words that its author can act on, and fills in the defaults. */
 export function checkOptions(options: RdsIamOptions = {}): CheckedOptions {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw configError(`the IAM options must be an object, as in { region: "eu-west-1" }, got ${kindOf(options)}`);
+    throw configError(
+      undefined,
+      `the IAM options must be an object, as in { region: "eu-west-1" }, got ${kindOf(options)}`,
+    );
   }
   checkNames('IAM option', options, CHECKS);
   for (const [name, check] of Object.entries(CHECKS)) {
@@ -129,7 +134,7 @@ export function checkOptions(options: RdsIamOptions = {}): CheckedOptions {
     if (value !== undefined) check(value);
   }
   if (options.profile !== undefined && options.credentials !== undefined) {
-    throw configError('"profile" and "credentials" exclude each other: give the one that your credentials come from');
+    throw configError('profile', 'and "credentials" exclude each other: give the one that your credentials come from');
   }
   return {
     ...options,
@@ -155,18 +160,18 @@ function retryPolicy(retry: RetryOptions | false): RetryPolicy {
 function checkNames(what: string, given: object, known: object): void {
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(known, name)) {
-      throw configError(`unknown ${what} "${name}": the known ones are ${Object.keys(known).join(', ')}`);
+      throw configError(undefined, `unknown ${what} "${name}": the known ones are ${Object.keys(known).join(', ')}`);
     }
   }
 }
 
 function checkBoolean(name: string, value: unknown): void {
-  if (typeof value !== 'boolean') throw configError(`"${name}" must be true or false, got ${kindOf(value)}`);
+  if (typeof value !== 'boolean') throw configError(name, `must be true or false, got ${kindOf(value)}`);
 }
 
 function checkNumber(name: string, value: unknown, min: number, max: number): void {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
-    throw configError(`"${name}" must be a whole number from ${min} to ${max}, got ${kindOf(value)}`);
+    throw configError(name, `must be a whole number from ${min} to ${max}, got ${kindOf(value)}`);
   }
 }
 
@@ -175,7 +180,8 @@ function checkCredentials(value: unknown): void {
   const { accessKeyId, secretAccessKey } = (value ?? {}) as Partial<AwsCredentialIdentity>;
   if (typeof accessKeyId !== 'string' || typeof secretAccessKey !== 'string' || !accessKeyId || !secretAccessKey) {
     throw configError(
-      `"credentials" must be { accessKeyId, secretAccessKey, sessionToken? } or a function that gives them, as those of @aws-sdk/credential-providers, got ${kindOf(value)}`,
+      'credentials',
+      `must be { accessKeyId, secretAccessKey, sessionToken? } or a function that gives them, as those of @aws-sdk/credential-providers, got ${kindOf(value)}`,
     );
   }
 }

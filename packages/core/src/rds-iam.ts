@@ -132,7 +132,8 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
     const named = parseRdsHostname(hostname)?.region;
     if (named !== undefined && options.region !== undefined && named !== options.region) {
       throw configError(
-        `"region" is ${options.region}, but "${hostname}" is in ${named}: remove "region", the host name tells it`,
+        'region',
+        `is ${options.region}, but "${hostname}" is in ${named}: remove "region", the host name tells it`,
       );
     }
     return named ?? options.region;

@@ -30,9 +30,9 @@ export function nextDelayMs(failure: Failure, policy: RetryPolicy, random: numbe
  * option: a DNS that does not know the name or where it leads, a source of credentials that has none.
  */
 export function inLightOfHistory(classification: Classification, loggedInBefore: boolean): Classification {
-  const { hint, retry, code } = classification;
+  const { kind, retry, code } = classification;
   if (!loggedInBefore) return classification;
-  if (hint === 'token-refused') return { ...classification, code: 'ERR_RDS_IAM_THROTTLED', retry: 'until-deadline' };
+  if (kind === 'token-refused') return { ...classification, code: 'ERR_RDS_IAM_THROTTLED', retry: 'until-deadline' };
   const passes = retry === 'few-times' || code === 'ERR_RDS_IAM_CREDENTIALS' || code === 'ERR_RDS_IAM_REGION';
   return passes ? { ...classification, retry: 'until-deadline' } : classification;
 }

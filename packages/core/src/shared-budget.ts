@@ -1,8 +1,8 @@
 import type { Clock } from './clock.js';
 import { publish } from './diagnostics.js';
-import { withoutSecrets } from './errors.js';
 import type { ConnectionLimiter } from './limiter.js';
 import { OF_KNOWN_LIMIT } from './pace.js';
+import { withoutSecrets } from './redaction.js';
 
 /** Reserved at a time: what is opened in this part of a second. More would keep other processes waiting for their turn. */
 const AT_A_TIME_S = 0.05;

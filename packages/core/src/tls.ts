@@ -14,14 +14,14 @@ const WEAK_VERSIONS: readonly unknown[] = ['TLSv1', 'TLSv1.1'];
 export function checkDriverTls(ssl: unknown, option = 'ssl'): asserts ssl is DriverTls {
   if (ssl === undefined || ssl === true) return;
   if (ssl === false) {
-    throw configError(`"${option}" is false, but an IAM token may only travel over TLS: remove "${option}"`);
+    throw configError(option, `is false, but an IAM token may only travel over TLS: remove "${option}"`);
   }
   if (typeof ssl !== 'object' || ssl === null || Array.isArray(ssl)) {
-    throw configError(`"${option}" must be an object of TLS options or true, got ${kindOf(ssl)}`);
+    throw configError(option, `must be an object of TLS options or true, got ${kindOf(ssl)}`);
   }
   const given = ssl as ConnectionOptions & Readonly<Record<string, unknown>>;
   const refuse = (name: string, why: string, fix: string) => {
-    throw configError(`"${option}.${name}" ${why}, but an IAM token may only go to a verified server: ${fix}`);
+    throw configError(`${option}.${name}`, `${why}, but an IAM token may only go to a verified server: ${fix}`);
   };
   if (given.rejectUnauthorized !== undefined && given.rejectUnauthorized !== true) {
     refuse('rejectUnauthorized', 'is off', 'remove it, and give the CA in "ca" if the server is not an RDS one');
@@ -47,12 +47,13 @@ export function checkCa(name: string, value: unknown): asserts value is CaCertif
   for (const pem of Array.isArray(value) ? value : [value]) {
     if ((typeof pem !== 'string' && !Buffer.isBuffer(pem)) || !String(pem).includes('-----BEGIN')) {
       throw configError(
-        `"${name}" must hold CA certificates in PEM (the text of the file, not its path), got ${kindOf(pem)}`,
+        name,
+        `must hold CA certificates in PEM (the text of the file, not its path), got ${kindOf(pem)}`,
       );
     }
   }
   if (Array.isArray(value) && value.length === 0) {
-    throw configError(`"${name}" is an empty array, which trusts nobody: remove it to trust the RDS roots`);
+    throw configError(name, `is an empty array, which trusts nobody: remove it to trust the RDS roots`);
   }
 }
 
@@ -80,7 +81,7 @@ export function tlsOptions(ssl: DriverTls, ca: CaCertificates): ConnectionOption
         createSecureContext({ ...given, key: given.key, ca: given.ca ?? [...[ca].flat()], minVersion }),
     };
   } catch (cause) {
-    throw configError('the TLS options cannot be used: see the cause', cause);
+    throw configError(undefined, 'the TLS options cannot be used: see the cause', cause);
   }
 }
 

@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { publish } from './diagnostics.js';
 import type { Endpoint } from './endpoint.js';
-import { RdsIamError, withoutSecrets } from './errors.js';
+import { RdsIamError } from './errors.js';
+import { withoutSecrets } from './redaction.js';
 import { SingleFlight } from './single-flight.js';
 
 /** A token to log in with, in place of a password. Neither `inspect` nor `JSON.stringify` shows the token. */

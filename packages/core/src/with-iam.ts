@@ -1,5 +1,12 @@
+import { configError } from './errors.js';
 import type { RdsIamOptions } from './options.js';
 import type { RdsIam } from './rds-iam.js';
+
+/** The `iam` option where there is no password to fall back to: IAM options, or a {@link RdsIam} to share. */
+export type AlwaysIam = (RdsIamOptions & { readonly enabled?: true }) | RdsIam;
+
+/** The `iam` option beside a password: IAM options of which `enabled` says whether the password is used. */
+export type SwitchableIam = RdsIamOptions & { readonly enabled: boolean; readonly getToken?: never };
 
 /**
  * Options of a driver's with IAM in place of its passwords, whose names are `Secret`. A password is only possible where
@@ -9,10 +16,48 @@ export type WithIam<Config, Secret extends string = 'password'> = Omit<Config, S
   (
     | ({
         /** IAM options, or a {@link RdsIam} to share with other pools. @defaultValue the default credential chain */
-        readonly iam?: (RdsIamOptions & { readonly enabled?: true }) | RdsIam;
+        readonly iam?: AlwaysIam;
       } & { readonly [Name in Secret & keyof Config]?: undefined })
     | ({
         /** IAM options of which `enabled` says whether the password is used. */
-        readonly iam: RdsIamOptions & { readonly enabled: boolean; readonly getToken?: never };
+        readonly iam: SwitchableIam;
       } & { readonly [Name in Secret & keyof Config]?: Config[Name] })
   );
+
+/**
+ * What a framework gives to the driver, with `iam` beside it: for a driver's module that logs in with IAM.
+ *
+ * @param urlOption - what the driver calls the option that is a connection URL
+ */
+export function withIam<Config extends object>(
+  given: string | object | undefined,
+  iam: RdsIam,
+  urlOption: 'connectionString' | 'uri',
+): Config {
+  if (typeof given === 'string') return { [urlOption]: given, iam } as unknown as Config;
+  // Frameworks hide a password from enumeration, and so from a copy: it is to be refused, not to be forgotten.
+  const { password } = (given ?? {}) as { readonly password?: unknown };
+  return { ...given, ...(password !== undefined && { password }), iam } as unknown as Config;
+}
+
+/**
+ * Refuses a password beside IAM. Frameworks hand on `null` or an empty one where they were given none.
+ *
+ * @param option - the name of the option that is, or that has in it, the password
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG`
+ */
+export function refusePassword(option: string, password: unknown): void {
+  if ((password ?? '') === '') return;
+  throw configError(option, 'is given beside IAM: remove it, or set "iam.enabled" to false to log in with it');
+}
+
+/** The same for a password in a connection URL. */
+export function refusePasswordInUrl(option: string, password: unknown): void {
+  if ((password ?? '') === '') return;
+  throw configError(option, 'has a password in it, beside IAM: remove it, or set "iam.enabled" to false');
+}
+
+/** A value of a connection URL for an error, cut down to what can be no secret. */
+export function quotable(value: string): string {
+  return /^[\w-]{0,20}$/.test(value) ? value : '…';
+}

@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isRdsIamError, RdsIamError, redact, withoutSecrets } from '../src/errors.js';
+import { isRdsIamError, RdsIamError } from '../src/errors.js';
+import { redact, withoutSecrets } from '../src/redaction.js';
 import { tokenSignedAt } from './world.js';
 
 const SECRET_KEY = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { classify } from '../src/classify.js';
+import { mysql } from '../src/engines/mysql.js';
 import { checkOptions } from '../src/options.js';
 import { inLightOfHistory, nextDelayMs } from '../src/retry.js';
 
@@ -234,7 +235,7 @@ describe('a failure', () => {
     ['an unknown database', 1049, "Unknown database 'nowhere'", 'LOGIN', 'never'],
   ])('of MySQL that is %s', (_, errno, message, code, retry) => {
     const error = Object.assign(new Error(message), { code: 'ER_SOME_NAME', errno, sqlState: 'HY000' });
-    expect(classify(error)).toMatchObject({ code: `ERR_RDS_IAM_${code}`, retry, engine: 'mysql' });
+    expect(classify(error, mysql)).toMatchObject({ code: `ERR_RDS_IAM_${code}`, retry });
   });
 
   test.each([

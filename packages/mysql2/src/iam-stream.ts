@@ -1,12 +1,13 @@
 import type { TLSSocket } from 'node:tls';
+import type { RdsIam } from '@rds-iam/core';
 import {
   assertVerifiedPeer,
   type ConnectOptions,
   type Endpoint,
   followSocket,
   type Login,
-  type RdsIam,
-} from '@rds-iam/core';
+  mysql,
+} from '@rds-iam/core/adapter';
 import { type Driver, DriverSocket, type LoggedIn, logIn } from './login.js';
 import { connectionLost, PacketAssembler } from './packets.js';
 
@@ -42,7 +43,7 @@ export class IamStream extends DriverSocket {
     iam
       .connect(endpoint, (login) => this.#logIn(login, driver), {
         ...connectOptions,
-        engine: 'mysql',
+        engine: mysql,
         signal: this.#closed.signal,
       })
       .then(

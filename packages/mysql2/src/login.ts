@@ -1,9 +1,8 @@
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { assertVerifiedPeer, dialedLogin, type Login, RdsIamError } from '@rds-iam/core';
+import { assertVerifiedPeer, dialedLogin, type Login, LoginFailure } from '@rds-iam/core/adapter';
 import {
   clearPassword,
-  driverError,
   errorNumber,
   isError,
   isOk,
@@ -56,7 +55,7 @@ export function logIn(login: Login, driver: Driver): Promise<LoggedIn> {
       const greeting = readGreeting(first);
       if (!greeting) throw protocolError('no greeting');
       if (!greeting.offersTls) {
-        throw driverError('HANDSHAKE_NO_SSL_SUPPORT', 'Server does not support secure connection');
+        throw new LoginFailure('tls-not-offered');
       }
       const known = driver.answers.get(greeting.kind);
       const answer = known ?? (await new Interpreter(driver).answerTo(greeting.withoutTls));
@@ -163,12 +162,8 @@ export class DriverSocket extends Duplex {
   }
 }
 
-function notAnIamUser(what: string, cause?: unknown): RdsIamError {
-  return new RdsIamError(
-    'ERR_RDS_IAM_REFUSED',
-    `${what}: this user does not exist, is not identified with AWSAuthenticationPlugin, or IAM authentication is off: CREATE USER … IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'; and enable IAM authentication on the instance or cluster. No token was sent`,
-    cause === undefined ? {} : { cause },
-  );
+function notAnIamUser(what: string, cause?: unknown): LoginFailure {
+  return new LoginFailure('stored-password-wanted', what, cause === undefined ? {} : { cause });
 }
 
 function ignore(): void {}

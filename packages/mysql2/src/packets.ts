@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { LoginReader } from '@rds-iam/core';
+import { LoginFailure, LoginReader } from '@rds-iam/core/adapter';
 
 // The few packets that a login consists of. Layouts: https://dev.mysql.com/doc/dev/mysql-server/latest/
 // (page_protocol_connection_phase). A packet is three bytes of length, a sequence number, and the payload.
@@ -134,15 +134,10 @@ export class PacketReader {
   }
 }
 
-/** mysql2's words for a connection that was closed; the `cause` of what is made of it. */
-export function connectionLost(): Error {
-  return driverError('PROTOCOL_CONNECTION_LOST', 'Connection lost: The server closed the connection.');
+export function connectionLost(): LoginFailure {
+  return new LoginFailure('connection-lost');
 }
 
-export function protocolError(what: string): Error {
-  return driverError('PROTOCOL_UNEXPECTED_PACKET', `this is not the login of a MySQL server: ${what}`);
-}
-
-export function driverError(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code, fatal: true });
+export function protocolError(what: string): LoginFailure {
+  return new LoginFailure('protocol-violated', `this is not the login of a MySQL server: ${what}`);
 }

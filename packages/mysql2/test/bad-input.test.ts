@@ -236,18 +236,15 @@ describe('a login that cannot succeed', () => {
   });
 
   test.each([
-    [
-      'off',
-      'HANDSHAKE_NO_SSL_SUPPORT',
-      /does not support secure connection.*\n.*does not offer TLS, so no token was sent/,
-    ],
+    ['off', undefined, /the server does not offer TLS\n.*does not offer TLS, so no token was sent/],
     ['other-ca', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', /\n {2}1\. the certificate is not of the CA/],
     ['wrong-name', 'ERR_TLS_CERT_ALTNAME_INVALID', /2\. the certificate is made out to another name/],
     ['expired', 'CERT_HAS_EXPIRED', /certificate has expired/],
   ] as const)('at a server with TLS %s', async (tls, causeCode, message) => {
     stack.emulator.setFaults({ tls });
     const failure = await failureOf({});
-    expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_TLS', cause: { code: causeCode }, attempts: 1 });
+    expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_TLS', attempts: 1 });
+    expect((failure.cause as { code?: string }).code).toBe(causeCode);
     expect(failure.message).toMatch(message);
   });
 
@@ -257,7 +254,9 @@ describe('a login that cannot succeed', () => {
       for (const [way, connect] of Object.entries(WAYS)) {
         const failure = await connect({ ...strict.config, user });
         expect(failure, way).toMatchObject({ code: 'ERR_RDS_IAM_REFUSED', username: user, attempts: 1 });
-        expect((failure as Error).message, way).toMatch(/IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'.*No token/);
+        expect((failure as Error).message, way).toMatch(
+          /no token was sent.*IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'/,
+        );
       }
     }
   });

@@ -175,7 +175,7 @@ describe('retry', () => {
     expect(await connectBy({ ...stack.config, connectTimeout: 200 })).toMatchObject({
       code: 'ERR_RDS_IAM_UNREACHABLE',
       username: stack.username,
-      cause: { code: 'ETIMEDOUT' },
+      cause: { kind: 'timed-out' },
     });
   });
 

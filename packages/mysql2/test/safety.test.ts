@@ -55,7 +55,7 @@ describe('a token', () => {
       ...['mysql_native_password', 'caching_sha2_password', 'sha256_password', 'dialog'].map(
         (plugin): [Buffer, RegExp] => [
           authSwitch(3, plugin),
-          new RegExp(`asks for ${plugin}.*IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'`),
+          new RegExp(`asks for ${plugin}.*IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'`, 's'),
         ],
       ),
       [packet(3, Buffer.from([0xfe])), /asks for mysql_old_password/],

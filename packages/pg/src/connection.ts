@@ -1,8 +1,15 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { assertVerifiedPeer, type DriverTls, type Endpoint, type Login, type RdsIam } from '@rds-iam/core';
+import type { RdsIam } from '@rds-iam/core';
+import {
+  assertVerifiedPeer,
+  type DriverTls,
+  type Endpoint,
+  type Login,
+  LoginFailure,
+  postgres,
+} from '@rds-iam/core/adapter';
 import pg from 'pg';
-import { storedPasswordWanted } from './stored-password.js';
 
 /** What of pg's `Connection` is used here: it is exported by every pg 8, but its types leave these members out. */
 interface PgConnection extends NodeJS.EventEmitter {
@@ -62,7 +69,7 @@ export class IamConnection extends PgConnection {
     this._connecting = true;
     iam
       .connect(endpoint, (login) => this.#logIn(login), {
-        engine: 'postgres',
+        engine: postgres,
         ssl,
         signal: this.#ended.signal,
         ...(timeoutMs !== undefined && { timeoutMs }),
@@ -83,7 +90,7 @@ export class IamConnection extends PgConnection {
         return true;
       case 'authenticationMD5Password':
       case 'authenticationSASL':
-        this.#fail(storedPasswordWanted());
+        this.#fail(new LoginFailure('stored-password-wanted'));
         return true;
       case 'error':
       case 'errorMessage':
@@ -165,6 +172,6 @@ class Attempt {
   }
 
   closed(): void {
-    this.#reject(this.failure ?? new Error('Connection terminated unexpectedly'));
+    this.#reject(this.failure ?? new LoginFailure('connection-lost'));
   }
 }

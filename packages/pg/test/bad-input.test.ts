@@ -214,7 +214,7 @@ describe('a login that cannot succeed', () => {
       const pool = new Pool({ ...strict.config, user });
       const failure = await pool.query('select 1').catch((error) => error);
       expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_REFUSED', username: user, attempts: 1 });
-      expect(failure.message).toMatch(/asks for a stored password.*GRANT rds_iam/);
+      expect(failure.message).toMatch(/asks for a stored password.*GRANT rds_iam/s);
       await vi.waitFor(() => expect(strict.emulator.stats.open, 'it is us who hang up').toBe(0));
       await pool.end();
     }

@@ -162,7 +162,7 @@ describe('retry', () => {
     });
     await expect(new Client({ ...stack.config, connectionTimeoutMillis: 200 }).connect()).rejects.toMatchObject({
       code: 'ERR_RDS_IAM_UNREACHABLE',
-      cause: { code: 'ETIMEDOUT' },
+      cause: { kind: 'timed-out' },
     });
   });
 

@@ -1,5 +1,4 @@
 // What is to be said of a login: of one that failed, why.
-import { isRdsIamError } from '@rds-iam/core';
 import type { Engine } from '../settings.js';
 import { statements } from '../sql.js';
 import { type Cause, type Causes, type Diagnosis, type Fix, failed, orElse, passed, type Step } from './step.js';
@@ -28,17 +27,15 @@ export function judgeLogin(seen: LoginSeen, context: LoginContext): Step {
     );
   }
   const { evidence } = seen.failure;
-  const said =
-    isRdsIamError(seen.error) && seen.failure.wantsStoredPassword ? 'the server asks for a stored password' : evidence;
-  return failed('login', said, causesOf(seen.failure, context));
+  return failed('login', evidence, causesOf(seen.failure, context));
 }
 
 function causesOf(failure: LoginFailure, context: LoginContext): Causes {
-  const { code, hint } = failure;
-  if (failure.wantsStoredPassword || hint === 'no-rds-iam') return noIamAccount(context);
-  if (hint === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') return tokenRefused(context);
+  const { code, kind } = failure;
+  if (kind === 'stored-password-wanted' || kind === 'not-an-iam-user') return noIamAccount(context);
+  if (kind === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') return tokenRefused(context);
   if (code === 'ERR_RDS_IAM_THROTTLED') return [throttled('the server refuses logins for there being too many')];
-  return [OTHERS[hint ?? ''] ?? OTHERS[code] ?? outsideIam(failure, context)];
+  return [OTHERS[kind ?? ''] ?? OTHERS[code] ?? outsideIam(failure, context)];
 }
 
 /** What earlier steps found, of these diagnoses and in their order. */
@@ -113,7 +110,7 @@ function throttled(why: string): Cause {
 }
 
 const OTHERS: Readonly<Record<string, Cause>> = {
-  'proxy-secret': {
+  'proxy-secret-missing': {
     diagnosis: 'no-proxy-secret',
     why: 'the RDS Proxy has no secret for this user',
     fix: [{ do: 'register a secret of the user with the proxy, or turn on IAM authentication end to end' }],

@@ -1,6 +1,6 @@
 // A real login, as an application's, with the packages of the drivers.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { isRdsIamError, type RdsIam } from '@rds-iam/core';
+import type { RdsIam } from '@rds-iam/core';
 import { type Classification, classify } from '@rds-iam/core/doctor';
 import type { Engine } from '../settings.js';
 import { askServer, type ServerSeen } from './server.js';
@@ -19,10 +19,7 @@ export type LoginSeen =
   | { readonly server: ServerSeen; readonly tookMs: number }
   | { readonly error: unknown; readonly failure: LoginFailure };
 
-export interface LoginFailure extends Classification {
-  /** Whether the server asked for a password of its own in place of a token, so that none was sent. */
-  readonly wantsStoredPassword: boolean;
-}
+export type LoginFailure = Classification;
 
 /** Logs in once, and asks the server about itself. Never rejects. */
 export async function tryLogin(request: LoginRequest): Promise<LoginSeen> {
@@ -37,8 +34,7 @@ export async function tryLogin(request: LoginRequest): Promise<LoginSeen> {
     const tookMs = () => performance.now() - startedAt;
     return request.engine === 'postgres' ? await onPostgres(request, tookMs) : await onMysql(request, tookMs);
   } catch (error) {
-    const wantsStoredPassword = isRdsIamError(attempt) && attempt.code === 'ERR_RDS_IAM_REFUSED';
-    return { error, failure: { ...classify(attempt ?? error), wantsStoredPassword } };
+    return { error, failure: classify(attempt ?? error) };
   } finally {
     unsubscribe('rds-iam:connection:attempt-failed', listen);
   }

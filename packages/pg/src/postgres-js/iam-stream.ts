@@ -1,4 +1,5 @@
-import { type ConnectOptions, DialedStream, type Endpoint, type RdsIam } from '@rds-iam/core';
+import type { RdsIam } from '@rds-iam/core';
+import { type ConnectOptions, DialedStream, type Endpoint, postgres } from '@rds-iam/core/adapter';
 import { askToCancel, type Driver, logIn, type Opened } from './login.js';
 import { isCancelRequest, MessageAssembler } from './messages.js';
 
@@ -63,7 +64,7 @@ export class IamStream extends DialedStream {
       iam
         .connect(endpoint, (login) => logIn(login, { ...driver, opening }), {
           ...connectOptions,
-          engine: 'postgres',
+          engine: postgres,
           signal,
         })
         .then(

@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { assertVerifiedPeer, dialedLogin, type Login, RdsIamError } from '@rds-iam/core';
-import { storedPasswordWanted } from '../stored-password.js';
+import { assertVerifiedPeer, dialedLogin, type Login, LoginFailure } from '@rds-iam/core/adapter';
 import {
   AUTHENTICATION,
   authenticationWanted,
@@ -54,7 +53,7 @@ export function logIn(login: Login, driver: Driver): Promise<Opened> {
           } else if (tokenSent || isIn) {
             throw protocolError('the server wants more than the token');
           } else {
-            throw storedPasswordWanted();
+            throw new LoginFailure('stored-password-wanted');
           }
           break;
         }
@@ -105,11 +104,11 @@ async function requestTls(raw: Duplex): Promise<void> {
   const reader = new MessageReader(raw);
   raw.write(SSL_REQUEST);
   const answer = await reader.nextByte();
-  // The words of pg, by which core knows what they mean. An error sent in clear could be anybody's: it is not repeated.
-  if (answer === 'N') throw new Error('The server does not support SSL connections');
-  if (answer === 'E') throw new Error('There was an error establishing an SSL connection');
+  // An error sent in clear could be anybody's: it is not repeated.
+  if (answer === 'N') throw new LoginFailure('tls-not-offered');
+  if (answer === 'E') throw new LoginFailure('tls-failed');
   // Bytes in clear behind its answer would be taken for what the server says over TLS.
   if (answer !== 'S' || reader.release().length > 0) {
-    throw new RdsIamError('ERR_RDS_IAM_TLS', 'the server does not answer the request for TLS as PostgreSQL does');
+    throw new LoginFailure('peer-not-verified', 'the server does not answer the request for TLS as PostgreSQL does');
   }
 }

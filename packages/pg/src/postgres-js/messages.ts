@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { LoginReader } from '@rds-iam/core';
+import { LoginFailure, LoginReader } from '@rds-iam/core/adapter';
 
 // The few messages that a login consists of. Layouts: https://www.postgresql.org/docs/current/protocol-message-formats.html
 
@@ -62,10 +62,8 @@ export function serverError(message: Buffer): Error {
   return Object.assign(new Error(text), { name: 'PostgresError', ...Object.fromEntries(known) });
 }
 
-/** Not with a code of PostgreSQL's: by those of its class 08 an error passes by itself. */
-export function protocolError(what: string): Error {
-  const error = new Error(`this is not the login of a PostgreSQL server: ${what}`);
-  return Object.assign(error, { code: 'UNEXPECTED_MESSAGE' });
+export function protocolError(what: string): LoginFailure {
+  return new LoginFailure('protocol-violated', `this is not the login of a PostgreSQL server: ${what}`);
 }
 
 /** Puts together, from the pieces in which they arrive, the messages of one side of a login. */
@@ -133,4 +131,4 @@ export class MessageReader {
   }
 }
 
-const connectionLost = () => new Error('Connection terminated unexpectedly');
+const connectionLost = () => new LoginFailure('connection-lost');

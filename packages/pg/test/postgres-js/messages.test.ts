@@ -61,7 +61,7 @@ describe('messages', () => {
             }
           }
         } catch (error) {
-          expect(error).toMatchObject({ code: 'UNEXPECTED_MESSAGE' });
+          expect(error).toMatchObject({ kind: 'protocol-violated' });
         }
       }),
     );
@@ -97,7 +97,7 @@ describe('messages', () => {
         expect(await reader.nextByte()).toBe('S');
         for (const one of expected) expect(await reader.nextMessage()).toEqual(one);
         // Not a message yet, and never one.
-        await expect(reader.nextMessage()).rejects.toThrow('Connection terminated unexpectedly');
+        await expect(reader.nextMessage()).rejects.toMatchObject({ kind: 'connection-lost' });
         expect(reader.release().toString()).toBe('rest');
       }),
       { numRuns: 30 },

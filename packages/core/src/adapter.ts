@@ -1,0 +1,21 @@
+// What an adapter of a driver or a framework is made of; an application needs none of it.
+export { dialedLogin, followSocket, LoginReader, type StartedTls } from './dialed-login.js';
+export { DialedStream } from './dialed-stream.js';
+export { checkEndpoint, type Endpoint } from './endpoint.js';
+export type { Engine, ErrorShape, IamAccount, Meaning } from './engines/engine.js';
+export { mysql } from './engines/mysql.js';
+export { postgres } from './engines/postgres.js';
+export { configError } from './errors.js';
+export { type FailureKind, isLoginFailure, LoginFailure } from './failure.js';
+export type { ConnectOptions, Login } from './login.js';
+export { isRdsIam, rdsIamOf } from './rds-iam.js';
+export { assertVerifiedPeer, checkDriverTls, type DriverTls, type PeerSession } from './tls.js';
+export {
+  type AlwaysIam,
+  quotable,
+  refusePassword,
+  refusePasswordInUrl,
+  type SwitchableIam,
+  type WithIam,
+  withIam,
+} from './with-iam.js';
