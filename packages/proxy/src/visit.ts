@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { RdsIam } from '@rds-iam/core';
+import { mysql, postgres } from '@rds-iam/core/adapter';
 import { ConnectionEnded, isConnectionEnded } from '@rds-iam/wire';
 import { Client } from './client.js';
 import { type Clock, Countdown } from './clock.js';
@@ -8,6 +9,8 @@ import type { ClientLogin, Door, Engine, Session } from './engine.js';
 import type { ProxyEvent } from './event.js';
 import type { CheckedOptions, ProxyTarget } from './options.js';
 import { Refusal, type RefusalReason, refusalFor } from './refusal.js';
+
+const ENGINES = { postgres, mysql };
 
 /** What all clients of a proxy share. */
 export interface Shared {
@@ -114,7 +117,11 @@ export class Visit {
         this.#countdown.stop();
         try {
           const stopRetrying = once ? AbortSignal.abort() : draining;
-          return await iam.connect({ hostname, port, username }, open, { engine, signal, stopRetrying });
+          return await iam.connect({ hostname, port, username }, open, {
+            engine: ENGINES[engine],
+            signal,
+            stopRetrying,
+          });
         } finally {
           this.#isWaiting = false;
           if (!signal.aborted) this.#countdown.start();
