@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { abortable } from './abortable.js';
 import { connectTls, isIP, once } from './builtins.js';
 import type { Login } from './login.js';
 
@@ -26,7 +27,7 @@ export async function dialedLogin<T>(
   open: (raw: Duplex, startTls: (alpn?: string) => Promise<StartedTls>) => Promise<T>,
 ): Promise<T> {
   const { signal } = login;
-  const raw = await dial();
+  const raw = await inTime(dial, signal);
   let socket = raw;
   const close = () => {
     socket.destroy();
@@ -47,6 +48,20 @@ export async function dialedLogin<T>(
     throw signal.aborted ? signal.reason : error;
   } finally {
     signal.removeEventListener('abort', close);
+  }
+}
+
+/** Dials, but waits no longer than the attempt may last: a function of a user's might never settle. What comes late is closed. */
+async function inTime(dial: () => Duplex | Promise<Duplex>, signal: AbortSignal): Promise<Duplex> {
+  const dialing = Promise.resolve().then(dial);
+  try {
+    return await abortable(dialing, signal);
+  } catch (error) {
+    dialing.then(
+      (late) => late.on('error', () => {}).destroy(),
+      () => {},
+    );
+    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
+import { Socket } from 'node:net';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Options, withRdsIam } from '../../src/postgres-js.js';
+import { createRdsIam, type Options, withRdsIam } from '../../src/postgres-js.js';
 import { type Stack, startStack } from '../stack.js';
 
 let stack: Stack;
@@ -198,6 +199,25 @@ describe('a login that fails', () => {
       username: stack.username,
       cause: { kind: 'timed-out' },
     });
+  });
+
+  test('is over in time even if the `socket` function never settles, keeps no permit, and what comes late is closed', async () => {
+    const waiting: ((socket: Socket) => void)[] = [];
+    const never = () => new Promise<Socket>((resolve) => waiting.push(resolve));
+    const iam = createRdsIam({ ...stack.iam, retry: { timeoutMs: 1_500, baseDelayMs: 1, maxDelayMs: 1 } });
+    const sql = connect({ iam, max: 10, socket: never, backoff: false, connect_timeout: 0.3 } as never);
+    const outcomes = await Promise.all(Array.from({ length: 10 }, () => sql`select 1`.catch((error) => error)));
+    for (const error of outcomes) {
+      expect(error).toMatchObject({ code: 'ERR_RDS_IAM_UNREACHABLE', username: stack.username });
+    }
+    expect([...(await connect({ iam } as never)`select 1 as one`)], 'an innocent login is let in').toEqual([
+      { one: 1 },
+    ]);
+    for (const [index, settle] of waiting.entries()) {
+      const late = new Socket();
+      settle(late);
+      await vi.waitFor(() => expect(late.destroyed, `socket ${index}`).toBe(true));
+    }
   });
 
   test('ends with the pool, when that has waited long enough', async () => {
