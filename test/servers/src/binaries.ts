@@ -4,7 +4,7 @@ import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** A program that serves, and the Debian packages that have it. */
+/** A program that tests run, and the Debian packages that have it. */
 export interface WantedBinary {
   /** As in "a Redis server". */
   readonly name: string;
@@ -12,8 +12,8 @@ export interface WantedBinary {
   readonly programs: readonly string[];
   /** Debian packages of the bare program: none that sets up a system service or a database of its own. */
   readonly packages: readonly string[];
-  /** Environment variable that names a running server in its place. */
-  readonly variable: string;
+  /** Environment variable that names a running server in its place, where that can be. */
+  readonly variable?: string;
 }
 
 // Servers are often kept off an ordinary user's PATH.
@@ -48,10 +48,9 @@ export class MissingServer extends Error {
 }
 
 function whatToDo({ name, programs, packages, variable }: WantedBinary): string {
-  return (
-    `These tests need ${name}: install ${programs[0]} (Debian and Ubuntu: sudo apt-get install ${packages.join(' ')}), ` +
-    `or start Docker, or name a running server in ${variable}.`
-  );
+  const install = `install ${programs[0]} (Debian and Ubuntu: sudo apt-get install ${packages.join(' ')})`;
+  const instead = variable === undefined ? '' : `, or start Docker, or name a running server in ${variable}`;
+  return `These tests need ${name}: ${install}${instead}.`;
 }
 
 async function canInstall(): Promise<boolean> {

@@ -1,9 +1,10 @@
-// A reference of all that the packages export, from their TSDoc, as Markdown in docs/api. TypeDoc needs a TypeScript of
-// its own, older than the workspace's. Whatever it warns of is an error.
+// The site: the pages of the repository, and a reference of all that the packages export, from their TSDoc. TypeDoc needs a
+// TypeScript of its own, older than the workspace's. Whatever it warns of is an error, dead links included.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Converter } from 'typedoc';
+import { writePages } from './pages.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -31,21 +32,34 @@ function namedByImport(app) {
   });
 }
 
-/** @type {Partial<import('typedoc').TypeDocOptions & import('typedoc-plugin-markdown').PluginOptions>} */
+const { readme, documents } = writePages(root, fileURLToPath(new URL('pages', import.meta.url)));
+
+/** @type {Partial<import('typedoc').TypeDocOptions>} */
 export default {
   name: 'rds-iam',
   entryPoints: entries.map(({ source }) => source),
   tsconfig: fileURLToPath(new URL('tsconfig.json', import.meta.url)),
   basePath: root,
   displayBasePath: root,
-  out: process.env.API_REFERENCE_FOLDER ?? join(root, 'docs/api'),
-  plugin: ['typedoc-plugin-markdown', namedByImport],
-  readme: 'none',
-  router: 'module',
+  out: process.env.SITE_FOLDER ?? fileURLToPath(new URL('dist', import.meta.url)),
+  plugin: [namedByImport],
+  readme,
+  projectDocuments: documents,
+  router: 'kind',
+  customCss: fileURLToPath(new URL('style.css', import.meta.url)),
+  searchInComments: true,
+  searchInDocuments: true,
+  groupOrder: ['Guides', 'Packages', 'Project', '*'],
+  highlightLanguages: ['console', 'diff', 'ini', 'js', 'json', 'sh', 'sql', 'text', 'ts', 'yaml'],
+  // Redis's commands have no grammar.
+  ignoredHighlightLanguages: ['redis'],
+  navigationLinks: { GitHub: 'https://github.com/rds-iam/rds-iam' },
+  navigation: { includeGroups: true },
+  sort: ['source-order'],
   excludeInternal: true,
   excludePrivate: true,
   disableSources: true,
-  validation: { notExported: true, invalidLink: true, rewrittenLink: true, notDocumented: true },
+  validation: { notExported: true, invalidLink: true, invalidPath: true, rewrittenLink: true, notDocumented: true },
   // Without it, only those of the package in this folder.
   packagesRequiringDocumentation: [...new Set(entries.map(({ package: name }) => name))],
   requiredToBeDocumented: ['Class', 'Function', 'Interface', 'TypeAlias', 'Variable'],
