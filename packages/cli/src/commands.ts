@@ -2,6 +2,7 @@
 // not wait for the rest.
 import { type Command, Option } from 'commander';
 import { UsageError } from './exit-code.js';
+import { addProxyFlags } from './proxy/flags.js';
 import type { Flags, Settings } from './settings.js';
 
 /** What a command is told of its command line, beside its own flags. */
@@ -36,6 +37,7 @@ export function addCommands(program: Command, line: CommandLine): void {
   addSwitch(program, line, true);
   addSwitch(program, line, false);
   addEmulate(program, line);
+  addProxy(program, line);
 }
 
 function add(program: Command, name: string, description: string, example: string, exitCodes = EXIT_CODES): Command {
@@ -334,4 +336,26 @@ function addEmulate(program: Command, line: CommandLine): void {
       // Nor is it the one that the environment tells of.
       line.done(await emulateEmbedded(readSettings(flags, {}), flags, process.env));
     });
+}
+
+function addProxy(program: Command, line: CommandLine): void {
+  addProxyFlags(
+    add(
+      program,
+      'proxy',
+      [
+        'Serves a local port for any program, and logs in to the database with IAM behind it.',
+        'Clients need the password that it prints, and nothing of IAM. It prints what to paste, and a line for each login, until Ctrl-C.',
+        'Each flag can come from the environment, too, as RDS_IAM_PROXY_MAX_CONNECTIONS, the URLs as RDS_IAM_PROXY_URLS, and the password as RDS_IAM_PROXY_PASSWORD.',
+      ].join('\n\n'),
+      '$ rds-iam proxy postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop --port 6432',
+    ),
+  ).action(async (urls: readonly string[], flags: Readonly<Record<string, unknown>>) => {
+    nothingBehind(line);
+    const [{ serveProxy }, { readProxySettings }] = await Promise.all([
+      import('./proxy/proxy.js'),
+      import('./proxy/settings.js'),
+    ]);
+    line.done(await serveProxy(readProxySettings(urls, flags, process.env), line.json));
+  });
 }

@@ -1,5 +1,6 @@
 import { isRdsIamError, type RdsIamError } from '@rds-iam/core';
 import { isProtocolError } from '@rds-iam/wire';
+import type { ProxyTarget } from './options.js';
 
 /** Why a client was not let in. */
 export const REFUSAL_REASONS = [
@@ -53,13 +54,20 @@ export class Refusal extends Error {
 }
 
 /** What any error means for the client. */
-export function refusalFor(error: unknown): Refusal {
+export function refusalFor(error: unknown, target: ProxyTarget): Refusal {
   if (error instanceof Refusal) return error;
   if (isProtocolError(error)) return new Refusal('protocol', `rds-iam proxy: ${error.message}`, { cause: error });
   if (isRdsIamError(error)) {
-    // The first line says what happened, the others what to do.
+    // The first line says what happened, the others what may be the reason.
     const [what = '', ...causes] = error.message.split('\n');
-    return new Refusal('server', what, { cause: error, ...(causes.length > 0 && { hint: causes.join('\n') }) });
+    const hint = [...causes, `More: rds-iam doctor ${urlOf(target)}`].join('\n');
+    return new Refusal('server', what, { cause: error, hint });
   }
-  return new Refusal('internal', 'rds-iam proxy: a fault of the proxy, which its log tells of', { cause: error });
+  return new Refusal('internal', 'rds-iam proxy: a fault of the proxy', { cause: error });
+}
+
+function urlOf({ engine, hostname, port, username, database = '' }: ProxyTarget): string {
+  const scheme = engine === 'postgres' ? 'postgresql' : 'mysql';
+  const host = hostname.includes(':') ? `[${hostname}]` : hostname;
+  return `${scheme}://${encodeURIComponent(username)}@${host}:${port}/${encodeURIComponent(database)}`;
 }

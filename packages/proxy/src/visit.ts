@@ -84,7 +84,7 @@ export class Visit {
       else session?.server.destroy();
     } catch (error) {
       if (isConnectionEnded(error) || this.#gone.signal.aborted) this.#client.raw.destroy();
-      else this.#refuse(refusalFor(error));
+      else this.#refuse(refusalFor(error, this.#target));
     }
   }
 

@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+
+/** What can be set, by the name of its flag: with a value, or without. The help has them in this order. */
+export const SETTINGS = {
+  port: ['number', 'the port of the first URL; each further one has the next; 0 takes free ones'],
+  socket: ['folder', 'Unix sockets in a folder that only you may enter, in place of ports'],
+  address: ['ip', 'to listen on, 127.0.0.1 if left out; beyond loopback it takes --tls-cert and a password'],
+  'password-file': ['file', "the clients' password; one that is made up if left out, and none at a socket"],
+  'no-password': ['', 'asks for none; at a port only with --trust-local-users'],
+  'trust-local-users': ['', 'lets in everybody who has an account on this machine'],
+  'password-method': ['name', 'scram-sha-256, or password for old clients of PostgreSQL'],
+  'tls-cert': ['file', 'a certificate (PEM) for clients that want TLS'],
+  'tls-key': ['file', 'its key (PEM)'],
+  'any-user': ['', 'lets clients name other users and databases than the URL does'],
+  'max-connections': ['number', 'how many clients may be logged in'],
+  'max-sigterm-delay': ['seconds', 'how long open connections may go on after SIGTERM; 30 if left out'],
+  region: ['name', 'if neither the host name nor the environment tells it'],
+  profile: ['name', 'of the shared AWS configuration'],
+  ca: ['file', 'CA certificates (PEM) in place of the RDS roots'],
+} as const satisfies Readonly<Record<string, readonly [value: string, description: string]>>;
+
+/** The name of a setting. */
+export type SettingName = keyof typeof SETTINGS;
+
+/** Adds an argument for the URLs, and the flags. */
+export function addProxyFlags(command: Command): Command {
+  command.argument('[urls...]', 'postgresql://user@host:port/database, or mysql://…; DATABASE_URL if left out');
+  for (const [name, [value, description]] of Object.entries(SETTINGS)) {
+    command.option(value === '' ? `--${name}` : `--${name} <${value}>`, description);
+  }
+  return command
+    .option('--config <file>', 'a JSON object with any of these by name, and "urls"')
+    .option('--json', 'what it prints, and each login, as a line of JSON');
+}

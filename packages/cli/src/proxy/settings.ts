@@ -1,0 +1,152 @@
+// What a proxy is to do: from flags, then RDS_IAM_PROXY_… variables, then a file.
+import { readFileSync } from 'node:fs';
+import type { ProxyOptions, ProxyTarget } from '@rds-iam/proxy';
+import { UsageError } from '../exit-code.js';
+import { loginTarget, portOf, readCa, readSettings, regionOf, type Settings, secondsOf } from '../settings.js';
+import { SETTINGS, type SettingName } from './flags.js';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A file as it was read. */
+interface SettingsFile {
+  readonly urls: readonly string[] | undefined;
+  readonly values: ReadonlyMap<string, unknown>;
+}
+
+export interface ProxySettings {
+  readonly options: Omit<ProxyOptions, 'onEvent'>;
+  readonly maxSigtermDelayMs: number;
+  /** Whether the password is the user's own, which is not printed. */
+  readonly hasOwnPassword: boolean;
+}
+
+const LONGEST_DELAY_SECONDS = 86_400;
+
+/** @param flags - as commander has them: by name in camel case */
+export function readProxySettings(
+  urls: readonly string[],
+  flags: Readonly<Record<string, unknown>>,
+  environment: Environment,
+): ProxySettings {
+  const configPath = (flags['config'] as string | undefined) ?? environment['RDS_IAM_PROXY_CONFIG'];
+  const file = configPath === undefined ? undefined : readFile(configPath);
+  const given = (name: SettingName): unknown =>
+    flagOf(flags, name) ?? (environment[variableOf(name)] || undefined) ?? file?.values.get(name);
+  const text = (name: SettingName): string | undefined => {
+    const value = given(name);
+    if (value === undefined || typeof value === 'string') return value;
+    if (typeof value === 'number') return String(value);
+    throw new UsageError(`--${name} must be a text, in the file of --config, too`);
+  };
+  const isOn = (name: SettingName): boolean => {
+    const value = given(name) ?? false;
+    if (value === true || value === 'true') return true;
+    if (value === false || value === 'false') return false;
+    throw new UsageError(`${variableOf(name)} must be true or false`);
+  };
+  const number = (name: SettingName, read: (name: string, text: string) => number): number | undefined => {
+    const value = text(name);
+    return value === undefined ? undefined : read(`--${name}`, value);
+  };
+  const read = (name: SettingName): string | undefined => {
+    const path = text(name);
+    return path === undefined ? undefined : readText(`--${name}`, path);
+  };
+
+  const password = ownPassword(isOn('no-password'), read('password-file'), environment['RDS_IAM_PROXY_PASSWORD']);
+  const tls = [read('tls-cert'), read('tls-key')] as const;
+  if ((tls[0] === undefined) !== (tls[1] === undefined)) throw new UsageError('--tls-cert and --tls-key go together');
+  const [region, profile, ca] = [text('region'), text('profile'), text('ca')];
+  const options = {
+    targets: targetsOf(urls, environment, file),
+    iam: {
+      ...(region !== undefined && { region: regionOf('--region', region) }),
+      ...(profile !== undefined && { profile }),
+      ...(ca !== undefined && { ca: readCa(ca) }),
+    },
+    ...present({
+      port: number('port', (name, value) => portOf(name, value, 0)),
+      socketFolder: text('socket'),
+      address: text('address'),
+      password,
+      passwordMethod: text('password-method') as ProxyOptions['passwordMethod'],
+      trustLocalUsers: isOn('trust-local-users') || undefined,
+      anyUser: isOn('any-user') || undefined,
+      maxConnections: number('max-connections', (name, value) => {
+        if (!/^[1-9]\d{0,6}$/.test(value)) throw new UsageError(`${name} must be a whole number from 1 to 1000000`);
+        return Number(value);
+      }),
+      tls: tls[0] !== undefined && tls[1] !== undefined ? { cert: tls[0], key: tls[1] } : undefined,
+    }),
+  };
+  const delay = text('max-sigterm-delay') ?? '30';
+  const delaySeconds = delay === '0' ? 0 : secondsOf('--max-sigterm-delay', delay, LONGEST_DELAY_SECONDS);
+  return { options, maxSigtermDelayMs: delaySeconds * 1_000, hasOwnPassword: typeof password === 'string' };
+}
+
+function targetsOf(given: readonly string[], environment: Environment, file: SettingsFile | undefined): ProxyTarget[] {
+  const ofEnvironment = (environment['RDS_IAM_PROXY_URLS'] ?? '').split(/\s+/).filter(Boolean);
+  const [urls] = [given, ofEnvironment, file?.urls ?? []].filter((each) => each.length > 0);
+  if (urls === undefined) return [targetOf(readSettings({}, environment))];
+  return urls.map((url) => targetOf(readSettings({ url }, {})));
+}
+
+function targetOf(settings: Settings): ProxyTarget {
+  const { engine, database } = settings;
+  const login = loginTarget(settings);
+  if (engine === undefined) throw new UsageError('the engine is not known: give a URL, as postgresql://… or mysql://…');
+  return { engine, ...login, ...(database !== undefined && { database }) };
+}
+
+function ownPassword(
+  none: boolean,
+  file: string | undefined,
+  variable: string | undefined,
+): string | false | undefined {
+  const own = file?.replace(/\r?\n$/, '') ?? (variable || undefined);
+  if (none && own !== undefined) throw new UsageError('there is a password, and --no-password: give one of them');
+  return none ? false : own;
+}
+
+/** `--no-password` is the opposite of a flag `password` to commander. */
+function flagOf(flags: Readonly<Record<string, unknown>>, name: SettingName): unknown {
+  if (name === 'no-password') return flags['password'] === false ? true : undefined;
+  return flags[name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())];
+}
+
+const variableOf = (name: string) => `RDS_IAM_PROXY_${name.replaceAll('-', '_').toUpperCase()}`;
+
+function readFile(path: string): SettingsFile {
+  let content: unknown;
+  try {
+    content = JSON.parse(readText('--config', path));
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`--config is no JSON: ${path}`);
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    throw new UsageError(`--config must hold an object, as { "urls": ["postgresql://…"], "port": 6432 }: ${path}`);
+  }
+  const { urls, ...values } = content as Record<string, unknown>;
+  const isList = Array.isArray(urls) && urls.every((url) => typeof url === 'string');
+  if (urls !== undefined && !isList) throw new UsageError(`"urls" in ${path} must be a list of URLs`);
+  const unknown = Object.keys(values).find((name) => !Object.hasOwn(SETTINGS, name));
+  if (unknown !== undefined) {
+    throw new UsageError(`${path} has "${unknown}": the known names are urls, ${Object.keys(SETTINGS).join(', ')}`);
+  }
+  return { urls: isList ? urls : undefined, values: new Map(Object.entries(values)) };
+}
+
+function readText(flag: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${flag} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+type Present<Values> = { [Name in keyof Values]?: Exclude<Values[Name], undefined> };
+
+function present<Values extends object>(values: Values): Present<Values> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Present<Values>;
+}
