@@ -1,7 +1,7 @@
 // The client's end of a connection: in clear at first, under TLS once it asks for that.
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
-import { ByteReader, ConnectionEnded } from './bytes.js';
+import { ByteReader, ConnectionEnded } from '@rds-iam/wire';
 
 export class Connection {
   /** The TCP connection itself. */

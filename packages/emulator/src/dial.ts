@@ -1,7 +1,7 @@
 // The emulator's own end at the database behind it: a connection, and TLS over it.
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { ConnectionEnded } from './bytes.js';
+import { ConnectionEnded, isConnectionEnded } from '@rds-iam/wire';
 import type { UpstreamOptions } from './options.js';
 
 /** Sees every socket before anything can go wrong with it. */
@@ -47,7 +47,7 @@ function opened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<voi
 
 /** An address that has several families fails with an AggregateError, which has no message. */
 function reasonOf(error: unknown): string {
-  if (error instanceof ConnectionEnded) return 'it closed the connection';
+  if (isConnectionEnded(error)) return 'it closed the connection';
   const { message, code } = error as NodeJS.ErrnoException;
   return message || code || 'unknown error';
 }

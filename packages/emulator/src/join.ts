@@ -5,18 +5,18 @@ import type { Socket } from 'node:net';
 export function join(left: Socket, right: Socket): void {
   // pipe holds back the sender, and passes the end of one direction on while the other goes on.
   left.pipe(right).pipe(left);
-  breakOffTogether(left, right);
+  closeTogether(left, right);
 }
 
-/** What pipe does not pass on is a socket that breaks off before its end. Returns what undoes it. */
-export function breakOffTogether(left: Socket, right: Socket): () => void {
+/** What pipe does not pass on is a socket that is lost before its end. Returns what undoes it. */
+export function closeTogether(left: Socket, right: Socket): () => void {
   const undo = [[left, right] as const, [right, left] as const].map(([from, to]) => {
-    const breakOff = () => {
+    const closeOther = () => {
       if (!from.readableEnded || !from.writableFinished) to.destroy();
     };
-    if (from.destroyed) breakOff();
-    else from.once('close', breakOff);
-    return () => from.off('close', breakOff);
+    if (from.destroyed) closeOther();
+    else from.once('close', closeOther);
+    return () => from.off('close', closeOther);
   });
   return () => {
     for (const one of undo) one();

@@ -1,7 +1,7 @@
 // One connection, whichever protocol it speaks: the time it has to log in, and what becomes of one that fails.
 import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
-import { ConnectionEnded } from './bytes.js';
+import { ConnectionEnded, isConnectionEnded, isProtocolError, type ProtocolError } from '@rds-iam/wire';
 import { Connection } from './connection.js';
 import type { Faults } from './faults.js';
 import type { CheckedOptions } from './options.js';
@@ -35,12 +35,14 @@ export interface Shared {
 export interface Login {
   /** The user who logs in, once the client has said so. */
   readonly username: string | undefined;
-  /** Resolves when the client is joined to the upstream. @throws Refusal, ConnectionEnded */
+  /** Resolves when the client is joined to the upstream. @throws Refusal, ProtocolError, ConnectionEnded */
   run(): Promise<void>;
   /** Leaves the upstream, unless a session has begun. */
   hangUp(): void;
   /** Tells the client, and ends. */
   refuse(answer: Buffer): void;
+  /** How it refuses a client that breaks the protocol. */
+  protocolRefusal(error: ProtocolError): Refusal;
   /** What it says to a fault of the emulator's own, or of a function that its user gave it. */
   internalError(error: unknown): Buffer;
 }
@@ -68,14 +70,15 @@ export async function attempt(raw: Socket, shared: Shared, login: Login, run: ()
     await run();
     stop();
     raw.off('close', stop);
-  } catch (error) {
+  } catch (thrown) {
     refused = true;
     login.hangUp();
+    const error = isProtocolError(thrown) ? login.protocolRefusal(thrown) : thrown;
     if (error instanceof Refusal) {
       // A client that leaves takes our connection to the upstream along, and was not refused.
       if (!(raw.destroyed && error.reason === 'upstream')) shared.countRefusal(error.reason, login.username);
       if (error.answer) return login.refuse(error.answer);
-    } else if (!(error instanceof ConnectionEnded)) {
+    } else if (!isConnectionEnded(error)) {
       return login.refuse(login.internalError(error));
     }
     raw.destroy();

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
+import { encodePassword } from '@rds-iam/wire/postgres';
 import { describe, expect, test } from 'vitest';
-import { encodePassword } from '../src/postgres/protocol.js';
 import { RateWindow } from '../src/throttle.js';
 import { ask, client, failure, KEY, sign, start, until, Wire } from './harness.js';
 

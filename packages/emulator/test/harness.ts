@@ -2,12 +2,18 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { Signer } from '@aws-sdk/rds-signer';
+import { ByteReader, isConnectionEnded } from '@rds-iam/wire';
+import { encodeFirstPacket, type Message, readMessage } from '@rds-iam/wire/postgres';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { ByteReader, ConnectionEnded } from '../src/bytes.js';
 import { type Emulator, type EmulatorOptions, startEmulator } from '../src/index.js';
-import { encodeSslRequest, encodeStartup } from '../src/postgres/protocol.js';
-import { type Message, readMessage } from '../src/postgres/reader.js';
+
+/** PostgreSQL's request for TLS. */
+export const SSL_REQUEST = encodeFirstPacket({ kind: 'ssl' });
+
+/** How a PostgreSQL client begins. */
+export const startupOf = (parameters: Record<string, string>, version = 3 << 16): Buffer =>
+  encodeFirstPacket({ kind: 'startup', startup: { version, parameters: new Map(Object.entries(parameters)) } });
 
 export const REGION = 'eu-west-1';
 export const KEY = { accessKeyId: 'AKIDEMULATOR', secretAccessKey: 'secret-that-must-not-print' };
@@ -102,7 +108,7 @@ export class Wire implements AsyncDisposable {
   /** Connects, and asks for TLS. */
   static async openTls(server: { port: number; ca: string }): Promise<Wire> {
     const wire = await Wire.open(server);
-    wire.socket.write(encodeSslRequest());
+    wire.socket.write(SSL_REQUEST);
     const answer = (await wire.reader.read(1)).toString();
     if (answer !== 'S') throw new Error(`the server answered ${answer}`);
     await wire.startTls(server.ca);
@@ -130,7 +136,7 @@ export class Wire implements AsyncDisposable {
   }
 
   startup(parameters: Record<string, string>, version = 3 << 16): this {
-    return this.write(encodeStartup({ version, parameters: new Map(Object.entries(parameters)) }));
+    return this.write(startupOf(parameters, version));
   }
 
   read(): Promise<Message> {
@@ -155,7 +161,7 @@ export async function rest(reader: ByteReader): Promise<Buffer> {
     try {
       chunks.push(await reader.readSome());
     } catch (error) {
-      if (error instanceof ConnectionEnded) return Buffer.concat(chunks);
+      if (isConnectionEnded(error)) return Buffer.concat(chunks);
       throw error;
     }
   }

@@ -1,5 +1,5 @@
+import { encodePassword } from '@rds-iam/wire/postgres';
 import { describe, expect, test } from 'vitest';
-import { encodePassword } from '../src/postgres/protocol.js';
 import { ask, client, failure, fields, KEY, REGION, sign, start, until, Wire } from './harness.js';
 
 describe('a good token', () => {

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { encodeAuthentication, encodeMessage, encodePassword } from '@rds-iam/wire/postgres';
 import pg from 'pg';
 import { describe, expect, inject, test } from 'vitest';
 import type { Emulator } from '../src/index.js';
-import { encodeMessage } from '../src/postgres/message.js';
-import { encodeAuthentication, encodePassword, encodeSslRequest } from '../src/postgres/protocol.js';
-import { client, failure, sign, start, until, Wire } from './harness.js';
+import { client, failure, SSL_REQUEST, sign, start, until, Wire } from './harness.js';
 
 const query = (sql: string) => encodeMessage('Q', Buffer.from(`${sql}\0`));
 
@@ -179,7 +178,7 @@ describe('the end of a session', () => {
 
     const first = await Wire.open(emulator);
     const raw = first.socket;
-    first.write(encodeSslRequest());
+    first.write(SSL_REQUEST);
     await first.reader.read(1);
     await first.startTls(emulator.ca);
     first.startup({ user: 'postgres' });
@@ -202,7 +201,7 @@ describe('the end of a session', () => {
     await using emulator = await start({ upstream: fake.upstream });
     const wire = await Wire.open(emulator);
     const raw = wire.socket;
-    wire.write(encodeSslRequest());
+    wire.write(SSL_REQUEST);
     await wire.reader.read(1);
     await wire.startTls(emulator.ca);
     wire.startup({ user: 'postgres' });

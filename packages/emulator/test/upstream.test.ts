@@ -1,11 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { type PostgresServer, startPostgres } from '@rds-iam/test-servers';
+import { encodeAuthentication, encodeMessage } from '@rds-iam/wire/postgres';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createCertificateAuthority } from '../src/index.js';
-import { encodeMessage } from '../src/postgres/message.js';
-import { encodeAuthentication } from '../src/postgres/protocol.js';
 import { ask, failure, sign, start } from './harness.js';
 
 const PASSWORD = 'pässwörd with  spaces';

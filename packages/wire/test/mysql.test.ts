@@ -1,10 +1,15 @@
 import { constants, generateKeyPairSync, privateDecrypt } from 'node:crypto';
+import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ByteReader } from '../src/index.js';
+import { Cursor, lengthEncoded } from '../src/mysql/cursor.js';
 import {
   Capability,
+  Channel,
   Command,
   CommandTracker,
+  cachingSha2Password,
   decodeAuthSwitch,
   decodeChangeUser,
   decodeError,
@@ -21,9 +26,10 @@ import {
   type Greeting,
   type HandshakeResponse,
   MAX_PAYLOAD_BYTES,
+  nativePassword,
   PacketAssembler,
   Plugin,
-} from '../src/mysql/index.js';
+} from '../src/mysql.js';
 import { bytes, cuts, latin1, pieces, RUNS, survives, text, uint } from './fuzz.js';
 
 const scrambles = fc.uint8Array({ minLength: 20, maxLength: 20 }).map((array) => Buffer.from(array));
@@ -81,6 +87,26 @@ describe('packets', () => {
   });
 });
 
+describe('a channel', () => {
+  const over = (...chunks: Buffer[]) => {
+    const stream = new PassThrough();
+    for (const chunk of chunks) stream.write(chunk);
+    return new Channel({ stream, reader: new ByteReader(stream) });
+  };
+
+  test('reads packets by their numbers, which begin again after 255', async () => {
+    const channel = over(...Array.from({ length: 300 }, (_, n) => encodePacket(n, Buffer.from([n & 0xff]))));
+    for (let n = 0; n < 300; n += 1) expect(await channel.read(10)).toEqual(Buffer.from([n & 0xff]));
+  });
+
+  test('refuses a packet that is too long, before anything of it has arrived, and one out of order', async () => {
+    await expect(over(Buffer.from([11, 0, 0, 0])).read(10)).rejects.toMatchObject({ kind: 'length' });
+    for (const second of [encodePacket(1, Buffer.from('x')), Buffer.from([0xff, 0xff, 0xff, 1])]) {
+      await expect(over(second).read(10)).rejects.toMatchObject({ kind: 'sequence' });
+    }
+  });
+});
+
 describe('a greeting', () => {
   test('comes out as it went in', () => {
     const greetings = fc.record({
@@ -110,6 +136,44 @@ describe('a greeting', () => {
   });
 
   test('no input does more than break the protocol', () => survives(decodeGreeting, encodeGreeting(greeting)));
+});
+
+/** What a MySQL and a MariaDB really said. */
+describe('the greeting of a real server', () => {
+  test('MySQL 8.0', () => {
+    const payload = Buffer.from(
+      '0a382e302e34362d307562756e7475302e32322e30342e3500090000001' +
+        '43c171d581b392e00ffffff0200ffdf15000000000000000000001773371722614938' +
+        '0f08085b0063616368696e675f736861325f70617373776f726400',
+      'hex',
+    );
+    expect(decodeGreeting(payload)).toEqual({
+      serverVersion: '8.0.46-0ubuntu0.22.04.5',
+      connectionId: 9,
+      scramble: Buffer.from('143c171d581b392e17733717226149380f08085b', 'hex'),
+      capabilities: 0xdfffffff,
+      mariadbCapabilities: 0,
+      characterSet: 255,
+      status: 2,
+      plugin: 'caching_sha2_password',
+    });
+    expect(encodeGreeting(decodeGreeting(payload))).toEqual(payload);
+  });
+
+  test('MariaDB 10.11, which has flags of its own', () => {
+    const payload = Buffer.concat([
+      Buffer.from('\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x05\0\0\0fv@wY9N[\0\xfe\xff\x08\x02\0\xff\x81\x15', 'latin1'),
+      Buffer.from([0, 0, 0, 0, 0, 0, 0x1d, 0, 0, 0]),
+      Buffer.from('`PP"Tbp.3R\'i\0mysql_native_password\0'),
+    ]);
+    expect(decodeGreeting(payload)).toMatchObject({
+      capabilities: 0x81fffffe,
+      mariadbCapabilities: 0x1d,
+      scramble: Buffer.from('fv@wY9N[`PP"Tbp.3R\'i'),
+      plugin: 'mysql_native_password',
+    });
+    expect(encodeGreeting(decodeGreeting(payload))).toEqual(payload);
+  });
 });
 
 describe('an answer to it', () => {
@@ -296,6 +360,29 @@ describe('following the commands of a client', () => {
     const before = Buffer.concat([query, encodePacket(first, long), rest, end]);
     expect(whole(Buffer.concat([before, change]), [])).toEqual({ forwarded: before.length, changesUser: true });
   });
+});
+
+test('lengths', () => {
+  fc.assert(
+    fc.property(fc.nat(0xffffff), (length) => {
+      const cursor = new Cursor(lengthEncoded(length));
+      expect([cursor.lengthEncoded(), cursor.left]).toEqual([length, 0]);
+    }),
+  );
+  for (const none of [0xfb, 0xfe, 0xff]) {
+    const decoding = () => new Cursor(Buffer.alloc(9, none)).lengthEncoded();
+    expect(decoding).toThrow(expect.objectContaining({ kind: 'layout' }));
+  }
+});
+
+// Worked out with Python's hashlib from the formulas in MySQL's documentation.
+test('scrambles', () => {
+  const scramble = Buffer.from('0123456789abcdefghij');
+  expect(nativePassword('secret', scramble).toString('hex')).toBe('f5cac3f3b3df2133feb57db682c71e6ed433a988');
+  expect(cachingSha2Password('secret', scramble).toString('hex')).toBe(
+    '7e4adda2f2d5ef09b4147518becb0cee2939376203650a8c2bb2815959364bd0',
+  );
+  for (const proof of [nativePassword, cachingSha2Password]) expect(proof('', scramble)).toHaveLength(0);
 });
 
 describe('an encrypted password', () => {

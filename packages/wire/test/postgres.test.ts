@@ -1,5 +1,7 @@
+import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ByteReader } from '../src/index.js';
 import {
   Authentication,
   decodeAuthentication,
@@ -17,7 +19,9 @@ import {
   MAX_STARTUP_BYTES,
   type Message,
   MessageAssembler,
-} from '../src/postgres/index.js';
+  readFirstPacket,
+  readMessage,
+} from '../src/postgres.js';
 import { bytes, cuts, latin1, pieces, RUNS, survives, text, uint } from './fuzz.js';
 
 const only = (packet: Buffer): Message => {
@@ -66,6 +70,42 @@ describe('messages', () => {
   });
 });
 
+describe('from a stream', () => {
+  const endless = (start: string, length: number) => {
+    const stream = new PassThrough();
+    const header = Buffer.from(start);
+    header.writeUInt32BE(length, header.length - 4);
+    stream.write(header);
+    return { stream, reader: new ByteReader(stream) };
+  };
+
+  test.each([0, 3, 105, 0x7fffffff, 0xffffffff])(
+    'a length of %d is refused before anything of it has arrived',
+    async (length) => {
+      const reading = readMessage(endless('p\0\0\0\0', length).reader, 100);
+      await expect(reading).rejects.toMatchObject({ kind: 'length' });
+    },
+  );
+
+  test.each([0, 3, 7, MAX_STARTUP_BYTES + 5, 0xffffffff])('a first packet of %d bytes is, too', async (length) => {
+    await expect(readFirstPacket(endless('\0\0\0\0', length).reader)).rejects.toMatchObject({ kind: 'length' });
+  });
+
+  test('the first byte of a first packet may have been read already', async () => {
+    const { stream, reader } = endless('\0\0\0\0', 8);
+    stream.write(encodeFirstPacket({ kind: 'ssl' }).subarray(4));
+    expect(await readFirstPacket(reader, await reader.read(1))).toEqual({ kind: 'ssl' });
+  });
+
+  test('an endless sender is held back', async () => {
+    const { stream, reader } = endless('p\0\0\0\0', 65_539);
+    const message = readMessage(reader, 65_535);
+    for (let sent = 0; stream.write(Buffer.alloc(1024)) && sent < 10_000; sent += 1) await new Promise(setImmediate);
+    expect((await message).body.length).toBe(65_535);
+    expect(reader.buffered).toBeLessThan(2 * 65_535);
+  });
+});
+
 describe('first packets', () => {
   const packets = fc.oneof(
     fc.constantFrom({ kind: 'ssl' as const }, { kind: 'gssenc' as const }),
@@ -100,7 +140,6 @@ describe('first packets', () => {
   });
 
   test.each([
-    ['another major version', Buffer.from([0, 4, 0, 0, 0]), 'version'],
     ['no terminator', Buffer.from([0, 3, 0, 0, 0x61, 0, 0x62, 0]), 'layout'],
     ['bytes behind the terminator', Buffer.from([0, 3, 0, 0, 0, 0]), 'layout'],
     ['a name that is not UTF-8', Buffer.from([0, 3, 0, 0, 0xff, 0, 0x62, 0, 0]), 'encoding'],
@@ -118,6 +157,11 @@ describe('first packets', () => {
     const like = [encodeFirstPacket({ kind: 'startup', startup }), encodeFirstPacket({ kind: 'ssl' })];
     survives(decodeFirstPacket, ...like.map((packet) => packet.subarray(4)));
   });
+});
+
+test('of another major version no more is read', () => {
+  expect(decodeFirstPacket(Buffer.from([0, 4, 0, 0, 0xff]))).toEqual({ kind: 'unsupported', version: 4 << 16 });
+  expect(encodeFirstPacket({ kind: 'unsupported', version: 4 << 16 }).toString('hex')).toBe('0000000800040000');
 });
 
 describe('authentication', () => {

@@ -1,8 +1,17 @@
 // How the emulator proves to the upstream that it may log in as a user.
-import { Cursor } from './cursor.js';
-import { CACHING_SHA2_PASSWORD, CLEAR_PASSWORD, NATIVE_PASSWORD, nulTerminated, Reply, Sha2 } from './protocol.js';
+import { isProtocolError } from '@rds-iam/wire';
+import {
+  cachingSha2Password,
+  decodeAuthSwitch,
+  encryptPassword,
+  nativePassword,
+  nulTerminated,
+  Plugin,
+  Reply,
+  SCRAMBLE_BYTES,
+  Sha2,
+} from '@rds-iam/wire/mysql';
 import { upstreamLoginFailed, upstreamRefused } from './refusals.js';
-import { cachingSha2Password, encryptPassword, nativePassword } from './scrambles.js';
 import { notMysql, type Upstream } from './upstream.js';
 
 /** How to prove to the upstream that we may log in. */
@@ -13,8 +22,8 @@ export interface Proof {
 
 /** What a login begins with; a plugin that is not the account's makes the upstream name that one. */
 export function firstAnswer({ plugin, scramble }: Proof, password: string): { plugin: string; authentication: Buffer } {
-  if (plugin === CACHING_SHA2_PASSWORD) return { plugin, authentication: cachingSha2Password(password, scramble) };
-  return { plugin: NATIVE_PASSWORD, authentication: nativePassword(password, scramble) };
+  if (plugin === Plugin.cachingSha2Password) return { plugin, authentication: cachingSha2Password(password, scramble) };
+  return { plugin: Plugin.nativePassword, authentication: nativePassword(password, scramble) };
 }
 
 /**
@@ -30,12 +39,12 @@ export async function authenticate(upstream: Upstream, first: Proof, password: s
         return payload;
       case Reply.error:
         throw upstreamRefused(payload);
-      case Reply.switch:
-        ({ plugin, scramble } = parseAuthSwitch(payload));
+      case Reply.authSwitch:
+        ({ plugin, scramble } = proofOf(payload));
         upstream.write(answer(plugin, scramble, password));
         break;
       case Reply.moreData:
-        if (plugin !== CACHING_SHA2_PASSWORD) throw notSupported(plugin);
+        if (plugin !== Plugin.cachingSha2Password) throw notSupported(plugin);
         if (payload[1] === Sha2.fastAuthOk) break;
         if (payload[1] !== Sha2.fullAuth) throw badSha2();
         if (upstream.encrypted) upstream.write(nulTerminated(password));
@@ -61,22 +70,24 @@ export async function sendEncrypted(upstream: Upstream, scramble: Buffer, passwo
   upstream.write(encrypted);
 }
 
-/** @throws Refusal */
-export function parseAuthSwitch(payload: Buffer): Proof {
-  const cursor = new Cursor(payload);
-  cursor.uint8();
-  // Alone it means the hash of MySQL 3.23.
-  const plugin = cursor.left > 0 ? cursor.untilZero().toString('latin1') : 'mysql_old_password';
-  return { plugin, scramble: cursor.rest().subarray(0, 20) };
+/** What the upstream wants to go on with. @throws Refusal with the reason `upstream` */
+export function proofOf(payload: Buffer): Proof {
+  try {
+    const asked = decodeAuthSwitch(payload);
+    if (asked) return { plugin: asked.plugin, scramble: asked.data.subarray(0, SCRAMBLE_BYTES) };
+  } catch (error) {
+    if (!isProtocolError(error)) throw error;
+  }
+  throw notMysql();
 }
 
 function answer(plugin: string, scramble: Buffer, password: string): Buffer {
   switch (plugin) {
-    case NATIVE_PASSWORD:
+    case Plugin.nativePassword:
       return nativePassword(password, scramble);
-    case CACHING_SHA2_PASSWORD:
+    case Plugin.cachingSha2Password:
       return cachingSha2Password(password, scramble);
-    case CLEAR_PASSWORD:
+    case Plugin.clearPassword:
       return nulTerminated(password);
     default:
       throw notSupported(plugin);

@@ -1,14 +1,13 @@
 // How the emulator goes away from an upstream that it has not logged in to.
 import { randomBytes } from 'node:crypto';
+import { Capability, type HandshakeResponse } from '@rds-iam/wire/mysql';
 import { authenticate, firstAnswer } from './authentication.js';
-import { Capability } from './protocol.js';
-import type { Response } from './response.js';
 import type { Upstream } from './upstream.js';
 
 /** As long as MySQL itself waits for the next packet of a login. */
 const PATIENCE_MS = 10_000;
 
-const NOBODY: Omit<Response, 'plugin' | 'authentication'> = {
+const NOBODY: Omit<HandshakeResponse, 'plugin' | 'authentication'> = {
   capabilities: (Capability.mysql | Capability.protocol41 | Capability.secureConnection | Capability.pluginAuth) >>> 0,
   mariadbCapabilities: 0,
   maxPacketBytes: 1 << 24,
@@ -16,10 +15,11 @@ const NOBODY: Omit<Response, 'plugin' | 'authentication'> = {
   username: '',
   database: undefined,
   attributes: undefined,
+  zstdLevel: undefined,
 };
 
 /**
- * Goes away. MySQL counts handshakes that break off, and after `max_connect_errors` of them in a row it takes no more
+ * Goes away. MySQL counts handshakes that are not finished, and after `max_connect_errors` of them in a row it takes no more
  * connections from our host (error 1129); a login that it refuses does not count. So where a client was refused before
  * we had to answer the upstream's greeting, nobody tries to log in with a password that nobody has.
  */

@@ -1,17 +1,27 @@
 // One MySQL client, from the upstream's greeting to the end of its session.
+import { ByteReader, ConnectionEnded, type ProtocolError } from '@rds-iam/wire';
+import {
+  type ChangeUser,
+  Channel,
+  decodeChangeUser,
+  encodeAuthSwitch,
+  encodeChangeUser,
+  type Greeting,
+  type HandshakeResponse,
+  Plugin,
+  Reply,
+} from '@rds-iam/wire/mysql';
 import { admit } from '../admission.js';
-import { ByteReader, ConnectionEnded } from '../bytes.js';
 import type { Connection } from '../connection.js';
 import type { Faults } from '../faults.js';
+import type { Refusal } from '../refusal.js';
 import { attempt, hangIfTold, type Login, type Shared } from '../serve.js';
 import { authenticate, firstAnswer } from './authentication.js';
-import { type ChangeUser, encodeChangeUser, parseChangeUser } from './change-user.js';
-import { Channel } from './channel.js';
-import { type Greeting, offer } from './greeting.js';
 import { leave } from './leave.js';
+import { offer } from './offer.js';
 import { MAX_LOGIN_PACKET_BYTES, open } from './opening.js';
-import { CLEAR_PASSWORD, encodeAuthSwitch, Reply } from './protocol.js';
 import {
+  brokenProtocol,
   emptyPassword,
   internalError,
   noPassword,
@@ -23,7 +33,6 @@ import {
   type Who,
 } from './refusals.js';
 import { relay } from './relay.js';
-import type { Response } from './response.js';
 import { joinUntilChangeUser, settle } from './session.js';
 import { Upstream } from './upstream.js';
 
@@ -75,11 +84,15 @@ export class MysqlLogin implements Login {
     this.#connection.refuse(this.#channel.frame(answer));
   }
 
+  protocolRefusal(error: ProtocolError): Refusal {
+    return brokenProtocol(error);
+  }
+
   internalError(error: unknown): Buffer {
     return internalError(error);
   }
 
-  async #logInWithToken(response: Response, greeting: Greeting): Promise<Buffer> {
+  async #logInWithToken(response: HandshakeResponse, greeting: Greeting): Promise<Buffer> {
     const { username } = response;
     const { delayed } = await this.#checkToken(username, response);
     const account = this.#accountOf(username);
@@ -93,8 +106,8 @@ export class MysqlLogin implements Login {
     return ok;
   }
 
-  /** A user without IAM gets the upstream's own password authentication. @throws Refusal, ConnectionEnded */
-  async #logInWithPassword(response: Response, greeting: Greeting): Promise<Buffer> {
+  /** A user without IAM gets the upstream's own password authentication. @throws Refusal, ProtocolError, ConnectionEnded */
+  async #logInWithPassword(response: HandshakeResponse, greeting: Greeting): Promise<Buffer> {
     this.#shared.countLogin('relayed', response.username);
     await this.#upstream.respond(response, greeting);
     const { plugin, authentication } = response;
@@ -111,15 +124,15 @@ export class MysqlLogin implements Login {
 
   /**
    * Asks for the token, unless that has come along already, and checks it. `delayed` is what a throttle makes of it.
-   * @throws Refusal, ConnectionEnded
+   * @throws Refusal, ProtocolError, ConnectionEnded
    */
   async #checkToken(
     username: string,
     { plugin, authentication }: { plugin: string; authentication: Buffer },
   ): Promise<{ delayed: Promise<void> }> {
-    let sent = plugin === CLEAR_PASSWORD ? authentication : Buffer.alloc(0);
+    let sent = plugin === Plugin.clearPassword ? authentication : Buffer.alloc(0);
     if (sent.length === 0) {
-      this.#channel.write(encodeAuthSwitch(CLEAR_PASSWORD));
+      this.#channel.write(encodeAuthSwitch({ plugin: Plugin.clearPassword, data: Buffer.alloc(0) }));
       sent = await this.#channel.read(MAX_LOGIN_PACKET_BYTES);
     }
     await this.#hangIfTold('after-password');
@@ -135,7 +148,7 @@ export class MysqlLogin implements Login {
   }
 
   /** The session: every byte passes, until the client wants to be somebody else. */
-  #join(answer: Buffer, response: Response, greeting: Greeting): void {
+  #join(answer: Buffer, response: HandshakeResponse, greeting: Greeting): void {
     const { stream, reader } = this.#connection;
     const upstream = this.#upstream.end;
     this.#joined = true;
@@ -148,15 +161,15 @@ export class MysqlLogin implements Login {
     });
   }
 
-  /** COM_CHANGE_USER is a login, too. A refused one ends the connection, as in MySQL. @throws Refusal, ConnectionEnded */
-  async #changeUser(response: Response, greeting: Greeting): Promise<void> {
+  /** COM_CHANGE_USER is a login, too. A refused one ends the connection, as in MySQL. @throws Refusal, ProtocolError, ConnectionEnded */
+  async #changeUser(response: HandshakeResponse, greeting: Greeting): Promise<void> {
     const connection = this.#connection;
     connection.reader = new ByteReader(connection.stream);
     this.#upstream.resume();
     this.#channel = new Channel(connection);
     const payload = await this.#channel.read(MAX_LOGIN_PACKET_BYTES);
     await settle(connection.stream, this.#upstream.end);
-    const change = parseChangeUser(payload);
+    const change = decodeChangeUser(payload);
     this.username = change.username;
     if (this.#hasIam(change.username)) {
       return this.#join(await this.#changeWithToken(change, response), response, greeting);
@@ -169,14 +182,14 @@ export class MysqlLogin implements Login {
     this.#join(answer, response, greeting);
   }
 
-  async #changeWithToken(change: ChangeUser, { characterSet }: Response): Promise<Buffer> {
+  async #changeWithToken(change: ChangeUser, { characterSet }: HandshakeResponse): Promise<Buffer> {
     const { delayed } = await this.#checkToken(change.username, change);
     await delayed;
     const { username, password } = this.#accountOf(change.username);
     this.#upstream.command(
       encodeChangeUser({
         ...change,
-        characterSet: change.characterSet ?? Buffer.from([characterSet, 0]),
+        characterSet: change.characterSet ?? characterSet,
         username,
         authentication: Buffer.alloc(0),
         plugin: ANY_PLUGIN,

@@ -1,7 +1,8 @@
 // How MySQL refuses a login, in its words and RDS's own.
 // https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+import type { ProtocolError } from '@rds-iam/wire';
+import { type ErrorReport, encodeError } from '@rds-iam/wire/mysql';
 import { internalErrorMessage, Refusal, type RefusalReason } from '../refusal.js';
-import { type ErrorReport, encodeError } from './protocol.js';
 
 const refusal = (reason: RefusalReason, report: ErrorReport): Refusal => new Refusal(reason, encodeError(report));
 
@@ -43,10 +44,10 @@ export const plaintextTokenRefused = (who: Who, usingPassword: boolean): Refusal
 export const badHandshake = (): Refusal =>
   refusal('protocol', { code: 1043, sqlState: '08S01', message: 'Bad handshake' });
 
-export const outOfOrder = (): Refusal =>
+const outOfOrder = (): Refusal =>
   refusal('protocol', { code: 1156, sqlState: '08S01', message: 'Got packets out of order' });
 
-export const packetTooLarge = (): Refusal =>
+const packetTooLarge = (): Refusal =>
   refusal('protocol', {
     code: 1153,
     sqlState: '08S01',
@@ -60,6 +61,20 @@ export const clientTooOld = (sqlState: '08004' | '' = '08004'): Refusal =>
     sqlState,
     message: 'Client does not support authentication protocol requested by server; consider upgrading MySQL client',
   });
+
+/** The client breaks the protocol. */
+export function brokenProtocol({ kind }: ProtocolError): Refusal {
+  switch (kind) {
+    case 'length':
+      return packetTooLarge();
+    case 'sequence':
+      return outOfOrder();
+    case 'version':
+      return clientTooOld('');
+    default:
+      return badHandshake();
+  }
+}
 
 /** The database behind the emulator is out of reach: what a server that goes down would say, and why. */
 export const upstreamUnreachable = (detail: string): Refusal =>

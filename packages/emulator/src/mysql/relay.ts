@@ -1,8 +1,7 @@
 // The login of a user without IAM: the upstream and the client settle it between them.
-import { type Proof, parseAuthSwitch, sendEncrypted } from './authentication.js';
-import type { Channel } from './channel.js';
+import { type Channel, Plugin, Reply, Sha2 } from '@rds-iam/wire/mysql';
+import { type Proof, proofOf, sendEncrypted } from './authentication.js';
 import { MAX_LOGIN_PACKET_BYTES } from './opening.js';
-import { CACHING_SHA2_PASSWORD, Reply, Sha2 } from './protocol.js';
 import type { Upstream } from './upstream.js';
 
 export interface Settled {
@@ -17,7 +16,7 @@ export interface FirstAnswer extends Proof {
   readonly authentication: Buffer;
 }
 
-/** Passes the packets of a login on, once the client's first answer has been. @throws Refusal, ConnectionEnded */
+/** Passes the packets of a login on, once the client's first answer has been. @throws Refusal, ProtocolError, ConnectionEnded */
 export async function relay(
   upstream: Upstream,
   client: Channel,
@@ -30,9 +29,9 @@ export async function relay(
     const payload = await upstream.read();
     if (payload[0] === Reply.ok || payload[0] === Reply.error) return { payload, passwordGiven };
     client.write(payload);
-    const says = payload[0] === Reply.moreData && plugin === CACHING_SHA2_PASSWORD ? payload[1] : undefined;
+    const says = payload[0] === Reply.moreData && plugin === Plugin.cachingSha2Password ? payload[1] : undefined;
     if (says === Sha2.fastAuthOk) continue;
-    if (payload[0] === Reply.switch) ({ plugin, scramble } = parseAuthSwitch(payload));
+    if (payload[0] === Reply.authSwitch) ({ plugin, scramble } = proofOf(payload));
     const answer = await client.read(MAX_LOGIN_PACKET_BYTES);
     passwordGiven ||= !isEmpty(answer);
     // Over TLS a client sends the password itself; an upstream without TLS wants it encrypted.

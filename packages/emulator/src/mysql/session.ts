@@ -2,11 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { ConnectionEnded } from '../bytes.js';
-import { breakOffTogether } from '../join.js';
-import type { End } from './channel.js';
-import { CommandTracker } from './commands.js';
-import { COM_INIT_DB, encodePacket, Reply } from './protocol.js';
+import { ConnectionEnded } from '@rds-iam/wire';
+import { Command, CommandTracker, encodePacket, Reply } from '@rds-iam/wire/mysql';
+import { closeTogether } from '../join.js';
+import type { End } from './upstream.js';
 
 /**
  * Joins two sockets, as `join` does, until the client sends a COM_CHANGE_USER. That is left in its stream, and from then
@@ -15,7 +14,7 @@ import { COM_INIT_DB, encodePacket, Reply } from './protocol.js';
 export function joinUntilChangeUser(client: Socket, upstream: Socket, changesUser: () => void): void {
   const tracker = new CommandTracker();
   let held: Buffer = Buffer.alloc(0);
-  const apart = breakOffTogether(client, upstream);
+  const separate = closeTogether(client, upstream);
   const resume = () => client.resume();
   const onEnd = () => upstream.end(held);
   const onData = (chunk: Buffer) => {
@@ -29,7 +28,7 @@ export function joinUntilChangeUser(client: Socket, upstream: Socket, changesUse
       upstream.once('drain', resume);
       return;
     }
-    apart();
+    separate();
     upstream.off('drain', resume).unpipe(client);
     client.off('data', onData).off('end', onEnd).pause();
     client.unshift(held);
@@ -50,7 +49,7 @@ const MAX_ANSWER_BYTES = 2048;
  * @throws ConnectionEnded
  */
 export async function settle(client: Socket, upstream: End, name = randomBytes(16).toString('hex')): Promise<void> {
-  upstream.stream.write(encodePacket(0, Buffer.concat([Buffer.from([COM_INIT_DB]), Buffer.from(name)])));
+  upstream.stream.write(encodePacket(0, Buffer.concat([Buffer.from([Command.initDb]), Buffer.from(name)])));
   let held: Buffer = Buffer.alloc(0);
   for (;;) {
     held = Buffer.concat([held, await upstream.reader.readSome()]);

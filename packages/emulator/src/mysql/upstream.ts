@@ -1,14 +1,26 @@
-// The emulator's own end at the database behind it: dialling, and logging in with the configured password.
+// The emulator's own end at the database behind it: dialing, and logging in with the configured password.
 import type { Socket } from 'node:net';
-import { ByteReader, ConnectionEnded } from '../bytes.js';
+import { ByteReader, ConnectionEnded, isConnectionEnded, isProtocolError } from '@rds-iam/wire';
+import {
+  Capability,
+  Channel,
+  decodeGreeting,
+  encodeHandshakeResponse,
+  encodeSslRequest,
+  type Greeting,
+  type HandshakeResponse,
+  Reply,
+} from '@rds-iam/wire/mysql';
 import { dialPlain, dialTls, type Track, whyUnreachable } from '../dial.js';
 import type { UpstreamOptions } from '../options.js';
-import { Refusal } from '../refusal.js';
-import { Channel, type End } from './channel.js';
-import { type Greeting, parseGreeting } from './greeting.js';
-import { Capability, Reply } from './protocol.js';
+import type { Refusal } from '../refusal.js';
 import { upstreamRefused, upstreamUnreachable } from './refusals.js';
-import { encodeResponse, encodeSslRequest, type Response } from './response.js';
+
+/** A stream, and who reads it. */
+export interface End {
+  readonly stream: Socket;
+  readonly reader: ByteReader;
+}
 
 // No server's packet before the end of a login is longer; one that claims to be is no MySQL's.
 const MAX_PACKET_BYTES = 65_536;
@@ -57,11 +69,11 @@ export class Upstream {
   }
 
   /** Answers the greeting, after a change to TLS if that is configured. @throws Refusal with the reason `upstream` */
-  async respond(response: Response, greeting: Greeting): Promise<void> {
+  async respond(response: HandshakeResponse, greeting: Greeting): Promise<void> {
     this.#greeting = undefined;
     if (!this.encrypted) {
       const capabilities = (response.capabilities & ~Capability.ssl) >>> 0;
-      return this.write(encodeResponse({ ...response, capabilities }));
+      return this.write(encodeHandshakeResponse({ ...response, capabilities }));
     }
     if (!(greeting.capabilities & Capability.ssl)) throw this.#unreachable(new Error('it does not offer TLS'));
     const overTls = { ...response, capabilities: (response.capabilities | Capability.ssl) >>> 0 };
@@ -72,7 +84,7 @@ export class Upstream {
       throw this.#unreachable(error);
     });
     this.#talkOver(secure, 2);
-    this.write(encodeResponse(overTls));
+    this.write(encodeHandshakeResponse(overTls));
   }
 
   /** Begins a command: its packets count from 0 again. */
@@ -91,9 +103,8 @@ export class Upstream {
       const payload = await this.#channel?.read(MAX_PACKET_BYTES);
       if (payload && payload.length > 0) return payload;
     } catch (error) {
-      if (error instanceof ConnectionEnded)
-        throw upstreamUnreachable('the upstream closed the connection during the login');
-      if (!(error instanceof Refusal)) throw error;
+      if (isConnectionEnded(error)) throw upstreamUnreachable('the upstream closed the connection during the login');
+      if (!isProtocolError(error)) throw error;
     }
     throw notMysql();
   }
@@ -109,7 +120,7 @@ export class Upstream {
     this.#end = { stream: this.end.stream, reader: new ByteReader(this.end.stream) };
   }
 
-  /** Breaks off, in whatever state. */
+  /** Closes it, in whatever state. */
   destroy(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -126,10 +137,10 @@ export class Upstream {
 
 function greetingOf(payload: Buffer): Greeting {
   try {
-    const greeting = parseGreeting(payload);
-    if (greeting && greeting.capabilities & Capability.pluginAuth) return greeting;
+    const greeting = decodeGreeting(payload);
+    if (greeting.capabilities & Capability.pluginAuth) return greeting;
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!isProtocolError(error)) throw error;
   }
   throw notMysql();
 }

@@ -1,25 +1,31 @@
 // One PostgreSQL client's login, from its first byte to the moment that it is joined to the database behind.
 import type { Socket } from 'node:net';
+import { ByteReader, ConnectionEnded, isProtocolError, type ProtocolError } from '@rds-iam/wire';
+import {
+  Authentication,
+  decodeErrorFields,
+  decodePassword,
+  decodeSaslInitial,
+  ErrorField,
+  encodeAuthentication,
+  encodeFirstPacket,
+  MAX_PASSWORD_BYTES,
+  type Message,
+  MessageType,
+  readMessage,
+  type SaslInitial,
+  type Startup,
+} from '@rds-iam/wire/postgres';
 import { admit } from '../admission.js';
-import { ByteReader, ConnectionEnded } from '../bytes.js';
 import type { Connection } from '../connection.js';
 import type { Faults } from '../faults.js';
 import { join } from '../join.js';
+import type { Refusal } from '../refusal.js';
 import { hangIfTold, type Login, type Shared } from '../serve.js';
 import { closed } from '../sockets.js';
-import { sqlState } from './error-response.js';
 import { open } from './opening.js';
 import {
-  Authentication,
-  encodeAuthentication,
-  encodeStartup,
-  MAX_PASSWORD_BYTES,
-  parsePassword,
-  parseSaslInitial,
-  type Startup,
-} from './protocol.js';
-import { readMessage } from './reader.js';
-import {
+  badFirstPacket,
   badPassword,
   emptyPassword,
   internalError,
@@ -30,7 +36,7 @@ import {
   upstreamRefused,
 } from './refusals.js';
 import { MECHANISM, mockServerFirst } from './scram.js';
-import { authenticationRequest, dial, logIn, readUpstream } from './upstream.js';
+import { dial, logIn, readUpstream } from './upstream.js';
 
 /** See {@link Login}. */
 export class PostgresLogin implements Login {
@@ -38,7 +44,7 @@ export class PostgresLogin implements Login {
   readonly #connection: Connection;
   readonly #shared: Shared;
   /** The sockets to the upstream, as long as they are not joined to the client. */
-  #dialled: Socket[] = [];
+  #dialed: Socket[] = [];
 
   constructor(connection: Connection, shared: Shared) {
     this.#connection = connection;
@@ -62,11 +68,15 @@ export class PostgresLogin implements Login {
   }
 
   hangUp(): void {
-    for (const socket of this.#dialled) socket.destroy();
+    for (const socket of this.#dialed) socket.destroy();
   }
 
   refuse(answer: Buffer): void {
     this.#connection.refuse(answer);
+  }
+
+  protocolRefusal(error: ProtocolError): Refusal {
+    return badFirstPacket(error);
   }
 
   internalError(error: unknown): Buffer {
@@ -76,8 +86,7 @@ export class PostgresLogin implements Login {
   async #logInWithToken(startup: Startup, username: string): Promise<void> {
     const client = this.#connection;
     client.stream.write(encodeAuthentication(Authentication.cleartextPassword));
-    const { type, body } = await readMessage(client.reader, MAX_PASSWORD_BYTES);
-    const token = parsePassword(type, body);
+    const token = passwordOf(await readMessage(client.reader, MAX_PASSWORD_BYTES));
     await this.#hangIfTold('after-password');
     if (token === '') throw emptyPassword();
     await admit(token, username, this.#connection.raw, this.#shared, {
@@ -97,7 +106,7 @@ export class PostgresLogin implements Login {
     const { upstream, reader } = await this.#dial(startup);
     for (;;) {
       const message = await readUpstream(reader);
-      switch (authenticationRequest(message)) {
+      switch (message.authentication?.request) {
         case Authentication.cleartextPassword:
         case Authentication.md5Password:
         case Authentication.sasl:
@@ -105,11 +114,12 @@ export class PostgresLogin implements Login {
           this.#shared.countLogin('relayed', username);
           return this.#join(upstream, reader, message.bytes);
       }
-      if (message.type === 'N' || message.type === 'v') {
+      if (message.type === MessageType.notice || message.type === MessageType.negotiateProtocolVersion) {
         this.#connection.stream.write(message.bytes);
         continue;
       }
-      if (message.type === 'E' && !sqlState(message.body)?.startsWith('28')) throw upstreamRefused(message.bytes);
+      const sqlState = message.type === MessageType.error && decodeErrorFields(message.body).get(ErrorField.sqlState);
+      if (typeof sqlState === 'string' && !sqlState.startsWith('28')) throw upstreamRefused(message.bytes);
       // It would let the user in, or keep the user out, without asking for a password; RDS does neither.
       this.hangUp();
       return this.#mockPasswordLogin(username);
@@ -120,11 +130,9 @@ export class PostgresLogin implements Login {
   async #mockPasswordLogin(username: string): Promise<never> {
     const { stream, reader } = this.#connection;
     stream.write(encodeAuthentication(Authentication.sasl, Buffer.from(`${MECHANISM}\0\0`)));
-    const { type, body } = await readMessage(reader, MAX_PASSWORD_BYTES);
-    const initial = type === 'p' ? parseSaslInitial(body) : undefined;
-    const serverFirst =
-      initial?.mechanism === MECHANISM && mockServerFirst(initial.data, username, this.#shared.mockSecret);
-    if (!serverFirst) throw badPassword('malformed SCRAM message');
+    const { mechanism, data } = saslInitialOf(await readMessage(reader, MAX_PASSWORD_BYTES));
+    const serverFirst = mechanism === MECHANISM && mockServerFirst(data, username, this.#shared.mockSecret);
+    if (!serverFirst) throw badScram();
     stream.write(encodeAuthentication(Authentication.saslContinue, Buffer.from(serverFirst)));
     await readMessage(reader, MAX_PASSWORD_BYTES);
     throw passwordRefused(username);
@@ -132,7 +140,7 @@ export class PostgresLogin implements Login {
 
   async #dial(startup: Startup): Promise<{ upstream: Socket; reader: ByteReader }> {
     const upstream = await this.#connect();
-    upstream.write(encodeStartup(startup));
+    upstream.write(encodeFirstPacket({ kind: 'startup', startup }));
     return { upstream, reader: new ByteReader(upstream) };
   }
 
@@ -140,13 +148,13 @@ export class PostgresLogin implements Login {
     if (this.#connection.raw.destroyed) throw new ConnectionEnded();
     return dial(this.#shared.options.upstream, (socket) => {
       this.#shared.track(socket);
-      this.#dialled.push(socket);
+      this.#dialed.push(socket);
     });
   }
 
   #join(upstream: Socket, reader: ByteReader, firstBytes: Buffer): void {
     const client = this.#connection;
-    this.#dialled = [];
+    this.#dialed = [];
     client.reader.release();
     reader.release();
     this.#shared.established(client.stream);
@@ -168,6 +176,32 @@ export class PostgresLogin implements Login {
 
   #hangIfTold(where: Faults['hang']): Promise<void> {
     return hangIfTold(where, this.#connection, this.#shared);
+  }
+}
+
+/** With the checks that PostgreSQL makes of a password, but for the empty one. @throws Refusal */
+function passwordOf({ type, body }: Message): string {
+  if (type !== MessageType.password)
+    throw badPassword(`expected password response, got message type ${type.charCodeAt(0)}`);
+  return orRefuse(
+    () => decodePassword(body),
+    () => badPassword('invalid password packet size'),
+  );
+}
+
+/** @throws Refusal */
+function saslInitialOf({ type, body }: Message): SaslInitial {
+  if (type !== MessageType.password) throw badScram();
+  return orRefuse(() => decodeSaslInitial(body), badScram);
+}
+
+const badScram = () => badPassword('malformed SCRAM message');
+
+function orRefuse<T>(decode: () => T, refusal: () => Refusal): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw isProtocolError(error) ? refusal() : error;
   }
 }
 

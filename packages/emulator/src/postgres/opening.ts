@@ -1,10 +1,9 @@
 // The first packets of a PostgreSQL client, with which it may ask for TLS before it says what it wants.
 import type { SecureContext } from 'node:tls';
-import { ConnectionEnded } from '../bytes.js';
+import { ConnectionEnded } from '@rds-iam/wire';
+import { encodeFirstPacket, RequestCode, readFirstPacket, type Startup, TLS_HANDSHAKE } from '@rds-iam/wire/postgres';
 import type { Connection } from '../connection.js';
-import { GSSENC_REQUEST, SSL_REQUEST, type Startup, TLS_HANDSHAKE, unsupportedVersion } from './protocol.js';
-import { readFirstPacket } from './reader.js';
-import { badStartup } from './refusals.js';
+import { earlyBytes, noUser, unsupportedVersion } from './refusals.js';
 
 const ALPN = 'postgresql';
 
@@ -34,15 +33,20 @@ export async function open(
   for (;;) {
     const packet = await readFirstPacket(connection.reader, firstByte);
     firstByte = undefined;
-    if (packet.kind === 'startup' || packet.kind === 'cancel') return packet;
+    if (packet.kind === 'unsupported') throw unsupportedVersion(packet.version);
+    if (packet.kind === 'cancel') return { kind: 'cancel', packet: encodeFirstPacket(packet) };
+    if (packet.kind === 'startup') {
+      if (!packet.startup.parameters.get('user')) throw noUser();
+      return packet;
+    }
     if (packet.kind === 'gssenc') {
-      if (!mayAskForGss) throw unsupportedVersion(GSSENC_REQUEST);
+      if (!mayAskForGss) throw unsupportedVersion(RequestCode.gssenc);
       mayAskForGss = false;
       refuseEarlyBytes(connection, 'GSSAPI encryption');
       connection.stream.write('N');
       continue;
     }
-    if (!mayAskForTls) throw unsupportedVersion(SSL_REQUEST);
+    if (!mayAskForTls) throw unsupportedVersion(RequestCode.ssl);
     mayAskForTls = false;
     refuseEarlyBytes(connection, 'SSL');
     const context = await certificate();
@@ -56,12 +60,6 @@ export async function open(
   }
 }
 
-/** Bytes that came in clear before TLS began may be an attacker's: CVE-2021-23214. */
-function refuseEarlyBytes(connection: Connection, request: string): void {
-  if (connection.reader.buffered === 0) return;
-  throw badStartup(
-    '08P01',
-    `received unencrypted data after ${request} request`,
-    'This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.',
-  );
+function refuseEarlyBytes(connection: Connection, request: 'SSL' | 'GSSAPI encryption'): void {
+  if (connection.reader.buffered > 0) throw earlyBytes(request);
 }

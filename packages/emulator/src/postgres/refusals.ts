@@ -1,6 +1,33 @@
 // How PostgreSQL refuses a login, in its words and RDS's own.
+import type { ProtocolError } from '@rds-iam/wire';
+import { ErrorField, encodeErrorResponse } from '@rds-iam/wire/postgres';
 import { internalErrorMessage, Refusal, type RefusalReason } from '../refusal.js';
-import { type ErrorReport, encodeError } from './error-response.js';
+
+/** The fields of an ErrorResponse of severity FATAL. */
+interface ErrorReport {
+  readonly code: string;
+  readonly message: string;
+  readonly detail?: string;
+  readonly file: string;
+  readonly line: number;
+  readonly routine: string;
+}
+
+/** In PostgreSQL's order. */
+function encodeError({ code, message, detail, file, line, routine }: ErrorReport): Buffer {
+  return encodeErrorResponse(
+    new Map([
+      [ErrorField.localizedSeverity, 'FATAL'],
+      [ErrorField.severity, 'FATAL'],
+      [ErrorField.sqlState, code],
+      [ErrorField.message, message],
+      ...(detail === undefined ? [] : ([[ErrorField.detail, detail]] as const)),
+      [ErrorField.file, file],
+      [ErrorField.line, String(line)],
+      [ErrorField.routine, routine],
+    ]),
+  );
+}
 
 const refusal = (reason: RefusalReason, report: ErrorReport): Refusal => new Refusal(reason, encodeError(report));
 
@@ -42,7 +69,7 @@ export function plaintextRefused(address: string, parameters: ReadonlyMap<string
 }
 
 /** The startup packet was read and is wrong: PostgreSQL says so. */
-export const badStartup = (code: string, message: string, detail?: string): Refusal =>
+const badStartup = (code: string, message: string, detail?: string): Refusal =>
   refusal('protocol', {
     code,
     message,
@@ -52,12 +79,40 @@ export const badStartup = (code: string, message: string, detail?: string): Refu
     routine: 'ProcessStartupPacket',
   });
 
+/** The first packets break the protocol. A length that is wrong PostgreSQL logs, and hangs up. */
+export function badFirstPacket({ kind }: ProtocolError): Refusal {
+  switch (kind) {
+    case 'layout':
+      return badStartup('08P01', 'invalid startup packet layout: expected terminator as last byte');
+    case 'encoding':
+      return badStartup('22021', 'invalid byte sequence for encoding "UTF8" in the startup packet');
+    default:
+      return new Refusal('protocol');
+  }
+}
+
+export const noUser = (): Refusal => badStartup('28000', 'no PostgreSQL user name specified in startup packet');
+
+const NEWEST_MINOR = 2;
+
+/** What PostgreSQL says to a version that it does not speak, and to a request for encryption where none may follow. */
+export const unsupportedVersion = (version: number): Refusal =>
+  badStartup(
+    '0A000',
+    `unsupported frontend protocol ${version >>> 16}.${version & 0xffff}: server supports 3.0 to 3.${NEWEST_MINOR}`,
+  );
+
+/** Bytes that came in clear before TLS began may be an attacker's: CVE-2021-23214. */
+export const earlyBytes = (request: 'SSL' | 'GSSAPI encryption'): Refusal =>
+  badStartup(
+    '08P01',
+    `received unencrypted data after ${request} request`,
+    'This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.',
+  );
+
 /** The answer to a login was read and is wrong. */
 export const badPassword = (message: string): Refusal =>
   refusal('protocol', authentication('08P01', message, 711, 'recv_password_packet'));
-
-/** The framing is wrong: PostgreSQL logs it and hangs up. */
-export const badFraming = (): Refusal => new Refusal('protocol');
 
 /** The database behind the emulator is out of reach: what a server that restarts would say, and why in the detail. */
 export const upstreamUnreachable = (detail: string): Refusal =>

@@ -1,13 +1,20 @@
-// The emulator's own end at the database behind it: dialling, and logging in with the configured password.
+// The emulator's own end at the database behind it: dialing, and logging in with the configured password.
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { ByteReader, ConnectionEnded } from '../bytes.js';
+import { ByteReader, isConnectionEnded, isProtocolError } from '@rds-iam/wire';
+import {
+  Authentication,
+  decodeAuthentication,
+  encodeFirstPacket,
+  encodeMessage,
+  encodePassword,
+  encodeSaslInitial,
+  type Message,
+  MessageType,
+  readMessage,
+} from '@rds-iam/wire/postgres';
 import { dialPlain, dialTls, type Track, whyUnreachable } from '../dial.js';
 import type { UpstreamOptions } from '../options.js';
-import { Refusal } from '../refusal.js';
-import { encodeMessage } from './message.js';
-import { Authentication, encodePassword, encodeSaslInitial, encodeSslRequest } from './protocol.js';
-import { type Message, readMessage } from './reader.js';
 import { upstreamLoginFailed, upstreamRefused, upstreamUnreachable } from './refusals.js';
 import { createScramClient, MECHANISM } from './scram.js';
 
@@ -24,7 +31,7 @@ export async function dial(upstream: UpstreamOptions, track: Track): Promise<Soc
     if (!upstream.tls) return socket;
 
     const reader = new ByteReader(socket);
-    socket.write(encodeSslRequest());
+    socket.write(encodeFirstPacket({ kind: 'ssl' }));
     const answer = await reader.read(1);
     if (answer.toString() !== 'S' || reader.buffered > 0) throw new Error('it does not offer TLS');
     reader.release();
@@ -34,21 +41,22 @@ export async function dial(upstream: UpstreamOptions, track: Track): Promise<Soc
   }
 }
 
+/** A message of the upstream's, and what it asks for if it asks for anything. */
+export interface UpstreamMessage extends Message {
+  readonly authentication: ReturnType<typeof decodeAuthentication>;
+}
+
 /** Reads one message of the upstream's. @throws Refusal with the reason `upstream` */
-export async function readUpstream(reader: ByteReader): Promise<Message> {
+export async function readUpstream(reader: ByteReader): Promise<UpstreamMessage> {
   try {
-    return await readMessage(reader, MAX_MESSAGE_BYTES);
+    const message = await readMessage(reader, MAX_MESSAGE_BYTES);
+    return { ...message, authentication: decodeAuthentication(message) };
   } catch (error) {
-    if (error instanceof ConnectionEnded)
-      throw upstreamUnreachable('the upstream closed the connection during the login');
-    if (error instanceof Refusal) throw upstreamUnreachable('the upstream does not speak the PostgreSQL protocol');
+    if (isConnectionEnded(error)) throw upstreamUnreachable('the upstream closed the connection during the login');
+    if (isProtocolError(error)) throw upstreamUnreachable('the upstream does not speak the PostgreSQL protocol');
     throw error;
   }
 }
-
-/** The number of an authentication request, or `undefined` for any other message. */
-export const authenticationRequest = ({ type, body }: Message): number | undefined =>
-  type === 'R' && body.length >= 4 ? body.readInt32BE(0) : undefined;
 
 /**
  * Answers the upstream's authentication requests until it lets the user in or does not. What else it says on the way
@@ -64,9 +72,9 @@ export async function logIn(
 ): Promise<Message> {
   for (;;) {
     const message = await readUpstream(reader);
-    const request = authenticationRequest(message);
+    const { request, data } = message.authentication ?? { request: undefined, data: message.body };
     if (request === Authentication.ok) return message;
-    if (message.type === 'E') throw upstreamRefused(message.bytes);
+    if (message.type === MessageType.error) throw upstreamRefused(message.bytes);
     switch (request) {
       case undefined:
         forward(message.bytes);
@@ -75,10 +83,10 @@ export async function logIn(
         socket.write(encodePassword(passwordOf(configured, username)));
         break;
       case Authentication.md5Password:
-        socket.write(encodePassword(md5Answer(passwordOf(configured, username), username, message.body.subarray(4))));
+        socket.write(encodePassword(md5Answer(passwordOf(configured, username), username, data)));
         break;
       case Authentication.sasl:
-        await scram(socket, reader, message, passwordOf(configured, username));
+        await scram(socket, reader, data, passwordOf(configured, username));
         break;
       default:
         throw upstreamLoginFailed(`the upstream asks for a kind of authentication (${request}) that is not supported`);
@@ -98,22 +106,23 @@ function md5Answer(password: string, username: string, salt: Buffer): string {
   return `md5${md5(md5(password, username), salt)}`;
 }
 
-async function scram(socket: Socket, reader: ByteReader, request: Message, password: string): Promise<void> {
-  if (!request.body.toString('latin1', 4).split('\0').includes(MECHANISM)) {
+async function scram(socket: Socket, reader: ByteReader, offered: Buffer, password: string): Promise<void> {
+  if (!offered.toString('latin1').split('\0').includes(MECHANISM)) {
     throw upstreamLoginFailed(`the upstream does not offer ${MECHANISM}`);
   }
   const client = createScramClient(password);
-  socket.write(encodeSaslInitial(MECHANISM, client.first));
+  socket.write(encodeSaslInitial({ mechanism: MECHANISM, data: client.first }));
   const first = await readUpstream(reader);
-  if (first.type === 'E') throw upstreamRefused(first.bytes);
-  if (authenticationRequest(first) !== Authentication.saslContinue) throw badScram();
-  const proof = await client.final(first.body.toString('latin1', 4)).catch(() => {
+  if (first.type === MessageType.error) throw upstreamRefused(first.bytes);
+  if (first.authentication?.request !== Authentication.saslContinue) throw badScram();
+  const proof = await client.final(first.authentication.data.toString('latin1')).catch(() => {
     throw badScram();
   });
-  socket.write(encodeMessage('p', Buffer.from(proof)));
+  socket.write(encodeMessage(MessageType.password, Buffer.from(proof)));
   const final = await readUpstream(reader);
-  if (final.type === 'E') throw upstreamRefused(final.bytes);
-  if (authenticationRequest(final) !== Authentication.saslFinal || !client.verify(final.body.toString('latin1', 4))) {
+  if (final.type === MessageType.error) throw upstreamRefused(final.bytes);
+  const { authentication } = final;
+  if (authentication?.request !== Authentication.saslFinal || !client.verify(authentication.data.toString('latin1'))) {
     throw badScram();
   }
 }

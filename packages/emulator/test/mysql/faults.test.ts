@@ -1,7 +1,7 @@
 import type { MariadbServer } from '@rds-iam/test-servers';
+import { Capability } from '@rds-iam/wire/mysql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Faults, ThrottleFault } from '../../src/index.js';
-import { Capability } from '../../src/mysql/protocol.js';
 import { failure, until } from '../harness.js';
 import { ask, client, errorPacket, rows, sign, start, startServer, Wire } from './harness.js';
 

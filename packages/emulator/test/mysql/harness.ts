@@ -2,14 +2,21 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type MariadbOptions, type MariadbServer, startMariadb } from '@rds-iam/test-servers';
+import { ByteReader } from '@rds-iam/wire';
+import {
+  Capability,
+  Channel,
+  decodeGreeting,
+  encodeError,
+  encodeHandshakeResponse,
+  encodePacket,
+  encodeSslRequest,
+  type Greeting,
+  type HandshakeResponse,
+} from '@rds-iam/wire/mysql';
 import mariadb, { type Connection as ConnectorConnection } from 'mariadb';
 import mysql, { type Connection, type ConnectionOptions, type RowDataPacket } from 'mysql2/promise';
-import { ByteReader } from '../../src/bytes.js';
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/index.js';
-import { Channel } from '../../src/mysql/channel.js';
-import { type Greeting, parseGreeting } from '../../src/mysql/greeting.js';
-import { Capability, encodePacket } from '../../src/mysql/protocol.js';
-import { encodeResponse, encodeSslRequest, type Response } from '../../src/mysql/response.js';
 import { closed, KEY, REGION, rest, sign as signFor, type TokenOptions } from '../harness.js';
 
 export const PASSWORD = 'pässwörd with  spaces';
@@ -119,7 +126,7 @@ export const CAPABILITIES =
   Capability.pluginAuthLenenc;
 
 /** A client's answer to a greeting. */
-export const response = (options: Partial<Response> = {}): Response => ({
+export const response = (options: Partial<HandshakeResponse> = {}): HandshakeResponse => ({
   capabilities: CAPABILITIES,
   mariadbCapabilities: 0,
   maxPacketBytes: 1 << 24,
@@ -129,6 +136,7 @@ export const response = (options: Partial<Response> = {}): Response => ({
   database: Buffer.from('shop'),
   plugin: 'mysql_native_password',
   attributes: undefined,
+  zstdLevel: undefined,
   ...options,
 });
 
@@ -159,7 +167,7 @@ export class Wire implements AsyncDisposable {
   /** Connects, and reads the greeting. */
   static async open(server: { port: number }): Promise<Wire> {
     const wire = await Wire.dial(server);
-    wire.greeting = parseGreeting(await wire.read());
+    wire.greeting = decodeGreeting(await wire.read());
     return wire;
   }
 
@@ -171,7 +179,10 @@ export class Wire implements AsyncDisposable {
   }
 
   /** Connects over TLS, answers the greeting, and is asked for the token. */
-  static async openToToken(server: { port: number; ca: string }, options: Partial<Response> = {}): Promise<Wire> {
+  static async openToToken(
+    server: { port: number; ca: string },
+    options: Partial<HandshakeResponse> = {},
+  ): Promise<Wire> {
     const wire = await Wire.openTls(server);
     await wire.respond(options).read();
     return wire;
@@ -187,8 +198,8 @@ export class Wire implements AsyncDisposable {
     this.channel = new Channel(this, 2);
   }
 
-  respond(options: Partial<Response> = {}): this {
-    return this.write(encodeResponse(response(options)));
+  respond(options: Partial<HandshakeResponse> = {}): this {
+    return this.write(encodeHandshakeResponse(response(options)));
   }
 
   write(payload: Buffer | string): this {
@@ -231,6 +242,5 @@ export class Wire implements AsyncDisposable {
 
 /** What an ERR packet looks like on the wire. */
 export function errorPacket(sequence: number, code: number, sqlState: string, message: string): Buffer {
-  const number = Buffer.from([0xff, code & 0xff, code >> 8]);
-  return encodePacket(sequence, Buffer.concat([number, Buffer.from(`#${sqlState}${message}`)]));
+  return encodePacket(sequence, encodeError({ code, sqlState, message }));
 }

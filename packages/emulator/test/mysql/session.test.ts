@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { MariadbServer } from '@rds-iam/test-servers';
-import mysql, { type Connection } from 'mysql2/promise';
+import { Capability, Command } from '@rds-iam/wire/mysql';
+import type mysql from 'mysql2/promise';
+import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Emulator } from '../../src/index.js';
-import { Capability, COM_QUIT } from '../../src/mysql/protocol.js';
 import { failure, until } from '../harness.js';
 import { ask, CAPABILITIES, client, connector, rows, sign, start, startServer, Wire } from './harness.js';
 
-const COM_QUERY = 0x03;
 const BIG_BYTES = 40_000_000;
 const hash = (bytes: Buffer | string) => createHash('md5').update(bytes).digest('hex');
 
@@ -96,7 +96,7 @@ describe('bytes', () => {
       header.writeUIntLE(query.length, 0, 3);
       wire.send(Buffer.concat([header, query]));
     }
-    wire.send(Buffer.from([1, 0, 0, 0, COM_QUIT]));
+    wire.send(Buffer.from([1, 0, 0, 0, Command.quit]));
     const answers = await wire.rest();
     const numbers: number[] = [];
     for (let at = 0; at < answers.length; ) {
@@ -120,7 +120,7 @@ describe('a large result', () => {
 
   test('is held nowhere', async () => {
     await using wire = await loggedIn();
-    wire.command(COM_QUERY, sql);
+    wire.command(Command.query, sql);
     wire.reader.release();
     const before = process.memoryUsage().rss;
     let [received, peak] = [0, 0];
@@ -137,7 +137,7 @@ describe('a large result', () => {
   test('waits in the upstream for a client that does not read', async () => {
     await using wire = await loggedIn();
     const before = process.memoryUsage.rss();
-    wire.command(COM_QUERY, sql);
+    wire.command(Command.query, sql);
     const state = async () => {
       const [thread] = await rows(root, "select state as state from information_schema.processlist where user = 'app'");
       return String(thread?.['state']);
@@ -207,38 +207,28 @@ describe('what the client asked for at the login', () => {
 
   test.each([
     ['compression', Capability.compress | Capability.zstdCompression],
-    ['LOAD DATA LOCAL', Capability.localFiles],
     ['several factors of authentication', Capability.multiFactorAuthentication],
   ])('but not %s, which is not offered', async (_what, flags) => {
     await using wire = await Wire.open(emulator);
     expect((wire.greeting?.capabilities ?? flags) & flags).toBe(0);
     // A client that takes it all the same gets a session without it.
     await using session = await loggedIn(CAPABILITIES | flags);
-    expect((await session.command(COM_QUERY, "set @a = 'x'").read())[0]).toBe(0);
+    expect((await session.command(Command.query, "set @a = 'x'").read())[0]).toBe(0);
   });
 
-  test('a file is refused as by a server that has not been told to take files', async () => {
-    const load = "load data local infile '/etc/hostname' into table t";
-    const infileStreamFactory = () => Readable.from(['never sent']);
+  test('LOAD DATA LOCAL, of a file in more packets than have a number of their own, and a change of user behind it', async () => {
     const connection = await client(emulator, { flags: ['+LOCAL_FILES'] });
+    const lines = Array.from({ length: 3000 }, (_, line) => Buffer.from(`\x11${line}\n`));
     await connection.query('create temporary table t (a text)');
-    const error = await failure(connection.query({ sql: load, infileStreamFactory } as never));
+    const load = { sql: "load data local infile 'x' into table t", infileStreamFactory: () => Readable.from(lines) };
+    expect((await connection.query(load as never))[0]).toMatchObject({ affectedRows: lines.length });
+    const empty = { ...load, infileStreamFactory: () => Readable.from([]) };
+    expect((await connection.query(empty as never))[0]).toMatchObject({ affectedRows: 0 });
+    expect(await rows(connection, 'select count(*) as n from t')).toEqual([{ n: lines.length }]);
+    const password = await sign(emulator, { username: 'other' });
+    await connection.changeUser({ user: 'other', password, database: 'shop' });
+    expect(await rows(connection, 'select current_user() as who')).toEqual([{ who: 'other@%' }]);
     await connection.end();
-    const { hostname: host, port } = server;
-    const direct = await mysql.createConnection({
-      host,
-      port,
-      user: 'nobody_asks',
-      database: 'shop',
-      flags: ['-LOCAL_FILES'],
-    });
-    await direct.query('create temporary table t (a text)');
-    const { message, errno, sqlState } = (await failure(direct.query(load))) as Error & {
-      errno: number;
-      sqlState: string;
-    };
-    expect(error).toMatchObject({ message, errno, sqlState });
-    await direct.end();
   });
 
   test('compress: true is a session without compression', async () => {
@@ -319,7 +309,7 @@ describe('the end of a session', () => {
 
   test('half-close: the answer still comes', async () => {
     await using wire = await loggedIn();
-    wire.command(COM_QUERY, 'do sleep(0.1); ').stream.end();
+    wire.command(Command.query, 'do sleep(0.1); ').stream.end();
     expect((await wire.read())[0]).toBe(0);
     await wire.rest();
     await until(() => emulator.stats.open === 0);

@@ -13,7 +13,7 @@ const ALPN = 'postgresql';
 export async function open(
   client: Client,
   { tls, requiresTls }: Door,
-): Promise<Exclude<FirstPacket, { kind: 'ssl' | 'gssenc' }>> {
+): Promise<Extract<FirstPacket, { kind: 'startup' | 'cancel' }>> {
   if ((await client.peek()) === TLS_HANDSHAKE) {
     if (!tls) throw new ProtocolError('layout', 'this port has no certificate for TLS');
     const secure = await client.startTls(tls, ALPN);
@@ -25,6 +25,12 @@ export async function open(
   for (;;) {
     const packet = await readFirstPacket(client);
     if (packet.kind === 'cancel') return packet;
+    if (packet.kind === 'unsupported') {
+      throw new ProtocolError(
+        'version',
+        `protocol ${packet.version >>> 16}.${packet.version & 0xffff} is not spoken here`,
+      );
+    }
     if (packet.kind === 'startup') {
       if (requiresTls && !client.isEncrypted) {
         throw new Refusal('plaintext', 'rds-iam proxy: this port takes TLS only', {

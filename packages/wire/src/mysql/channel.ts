@@ -1,12 +1,12 @@
 import type { Writable } from 'node:stream';
-import type { ByteReader } from '../byte-reader.js';
 import { ProtocolError } from '../protocol-error.js';
-import { encodePacket, readPacket } from './packet.js';
+import { checkedLength, encodePacket, HEADER_BYTES } from './packet.js';
 
 /** Where packets come from and go to. */
 export interface ChannelEnd {
   readonly stream: Writable;
-  readonly reader: ByteReader;
+  /** See {@link ByteReader}. */
+  readonly reader: { read(size: number): Promise<Buffer> };
 }
 
 /** One side of a conversation in packets, each with the sequence number that is next. The end may change under it, to TLS. */
@@ -22,10 +22,11 @@ export class Channel {
 
   /** Reads the payload of one packet, which may have `maxBytes`. @throws ProtocolError, ConnectionEnded */
   async read(maxBytes: number): Promise<Buffer> {
-    const { sequence, payload } = await readPacket(this.#end.reader, maxBytes);
-    if (sequence !== this.#sequence) throw new ProtocolError('sequence', 'a packet out of order');
-    this.#sequence = (sequence + 1) & 0xff;
-    return payload;
+    const header = await this.#end.reader.read(HEADER_BYTES);
+    if (header[3] !== this.#sequence) throw new ProtocolError('sequence', 'a packet out of order');
+    this.#sequence = (this.#sequence + 1) & 0xff;
+    const length = checkedLength(header, maxBytes);
+    return length === 0 ? Buffer.alloc(0) : await this.#end.reader.read(length);
   }
 
   /** Sends a packet with the number that is next. */

@@ -1,6 +1,5 @@
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html
 import { ByteQueue } from '../byte-queue.js';
-import type { ByteReader } from '../byte-reader.js';
 import { ProtocolError } from '../protocol-error.js';
 
 /** A packet: three bytes of length, a sequence number, and the payload. */
@@ -21,14 +20,6 @@ export function encodePacket(sequence: number, payload: Buffer): Buffer {
   header.writeUIntLE(payload.length, 0, 3);
   header[3] = sequence & 0xff;
   return Buffer.concat([header, payload]);
-}
-
-/** Reads one packet. A payload above `maxBytes` is refused before any of it is stored. @throws ProtocolError, ConnectionEnded */
-export async function readPacket(reader: ByteReader, maxBytes: number): Promise<Packet> {
-  const header = await reader.read(HEADER_BYTES);
-  const length = checkedLength(header, maxBytes);
-  const payload = length === 0 ? Buffer.alloc(0) : await reader.read(length);
-  return { sequence: header.readUInt8(3), payload };
 }
 
 /** Puts packets together from the pieces in which they arrive. */
@@ -65,7 +56,8 @@ export class PacketAssembler {
   }
 }
 
-function checkedLength(header: Buffer, maxBytes: number): number {
+/** The length that a header declares. @throws ProtocolError */
+export function checkedLength(header: Buffer, maxBytes: number): number {
   const length = header.readUIntLE(0, 3);
   if (length > maxBytes) throw new ProtocolError('length', `a packet of ${length} bytes`);
   return length;

@@ -19,12 +19,15 @@ export const RequestCode = {
 
 const MAX_CANCEL_KEY_BYTES = 256;
 const MIN_BODY_BYTES = 4;
+const MAJOR_VERSION = 3;
 
 /** How a connection opens. */
 export type FirstPacket =
   | { readonly kind: 'ssl' | 'gssenc' }
   | { readonly kind: 'cancel'; readonly processId: number; readonly key: Buffer }
-  | { readonly kind: 'startup'; readonly startup: Startup };
+  | { readonly kind: 'startup'; readonly startup: Startup }
+  /** A StartupMessage of another major version, whose layout is not known. */
+  | { readonly kind: 'unsupported'; readonly version: number };
 
 /** A StartupMessage. */
 export interface Startup {
@@ -57,6 +60,7 @@ export function decodeFirstPacket(body: Buffer): FirstPacket {
       if (body.length !== 4) throw badLength();
       return { kind: code === RequestCode.ssl ? 'ssl' : 'gssenc' };
     default:
+      if (code >>> 16 !== MAJOR_VERSION) return { kind: 'unsupported', version: code };
       return { kind: 'startup', startup: decodeStartup(code, body.subarray(4)) };
   }
 }
@@ -69,6 +73,8 @@ export function encodeFirstPacket(packet: FirstPacket): Buffer {
       return withLength(uint32(RequestCode[packet.kind]));
     case 'cancel':
       return withLength(Buffer.concat([uint32(RequestCode.cancel), uint32(packet.processId), packet.key]));
+    case 'unsupported':
+      return withLength(uint32(packet.version));
     case 'startup': {
       const { version, parameters } = packet.startup;
       const pairs = [...parameters].map(([name, value]) => `${name}\0${value}\0`).join('');
@@ -78,7 +84,6 @@ export function encodeFirstPacket(packet: FirstPacket): Buffer {
 }
 
 function decodeStartup(version: number, body: Buffer): Startup {
-  if (version >>> 16 !== 3) throw new ProtocolError('version', `protocol ${version >>> 16}.${version & 0xffff}`);
   const badLayout = () => new ProtocolError('layout', 'a startup packet that does not end with its terminator');
   const parameters = new Map<string, string>();
   let at = 0;

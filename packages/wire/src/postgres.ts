@@ -8,8 +8,8 @@ export {
   encodeSaslInitial,
   MAX_PASSWORD_BYTES,
   type SaslInitial,
-} from './authentication.js';
-export { decodeErrorFields, ErrorField, type ErrorFields, encodeErrorResponse } from './error-response.js';
+} from './postgres/authentication.js';
+export { decodeErrorFields, ErrorField, type ErrorFields, encodeErrorResponse } from './postgres/error-response.js';
 export {
   decodeFirstPacket,
   encodeFirstPacket,
@@ -19,5 +19,12 @@ export {
   readFirstPacket,
   type Startup,
   TLS_HANDSHAKE,
-} from './first-packet.js';
-export { encodeMessage, type Message, MessageAssembler, MessageType, readMessage, withLength } from './message.js';
+} from './postgres/first-packet.js';
+export {
+  encodeMessage,
+  type Message,
+  MessageAssembler,
+  MessageType,
+  readMessage,
+  withLength,
+} from './postgres/message.js';

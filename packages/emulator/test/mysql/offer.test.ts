@@ -1,0 +1,25 @@
+import { Capability, decodeGreeting, encodeGreeting } from '@rds-iam/wire/mysql';
+import { expect, test } from 'vitest';
+import { CARRIED_BY_MARIADB, NOT_CARRIED } from '../../src/mysql/carried.js';
+import { offer } from '../../src/mysql/offer.js';
+
+test.each([0xffffffff, 0xfffffffe])('of capabilities %d a client is offered what is carried', (capabilities) => {
+  const greeting = {
+    serverVersion: '11.8.3-MariaDB',
+    connectionId: 7,
+    scramble: Buffer.from('01234567890123456789'),
+    capabilities,
+    mariadbCapabilities: 0xff,
+    characterSet: 45,
+    status: 2,
+    plugin: 'mysql_native_password',
+  };
+  for (const tls of [false, true]) {
+    const offered = offer(greeting, tls);
+    expect(offered).toEqual({ ...greeting, capabilities: expect.any(Number), mariadbCapabilities: CARRIED_BY_MARIADB });
+    expect(offered.capabilities & NOT_CARRIED).toBe(0);
+    expect((offered.capabilities & Capability.ssl) !== 0).toBe(tls);
+    const own = capabilities & Capability.mysql ? 0 : CARRIED_BY_MARIADB;
+    expect(decodeGreeting(encodeGreeting(offered))).toEqual({ ...offered, mariadbCapabilities: own });
+  }
+});
