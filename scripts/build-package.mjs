@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 
 const CJS = 'dist/cjs';
@@ -31,7 +31,7 @@ async function bundle(define = {}) {
     ...tools.map((tool) => [tool, tool.replace(`${CJS}/`, 'src/').replace(/\.js$/, '.ts')]),
   ];
   const build = await rolldown({
-    input: Object.fromEntries(sources.map(([built, source]) => [basename(built, '.js'), source])),
+    input: Object.fromEntries(sources.map(([built, source]) => [relative(CJS, built).replace(/\.js$/, ''), source])),
     // Whatever is not of this package is loaded from its own.
     external: (name) => !/^[./]/.test(name),
     platform: 'node',
