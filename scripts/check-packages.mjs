@@ -100,7 +100,7 @@ function checkTool(tarballs) {
   const project = join(folder, 'tool');
   execFileSync('mkdir', [project]);
   writeFileSync(join(project, 'package.json'), '{"name":"tool","private":true}');
-  const ours = ['core', 'wire', 'emulator', 'pg', 'mysql2'].map((name) => `@rds-iam/${name}`);
+  const ours = ['core', 'wire', 'emulator', 'pg', 'mysql2', 'proxy'].map((name) => `@rds-iam/${name}`);
   const needed = [...ours, 'rds-iam'].map((name) => tarballs.get(name));
   run('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', project, ...needed]);
   const npx = (...args) => run('npx', ['--no-install', 'rds-iam', ...args], { cwd: project, env });

@@ -10,6 +10,8 @@ export interface PostgresOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Lines of pg_hba.conf, put before the one that lets the superuser in. Default: trust everybody on loopback. */
   readonly hba?: readonly string[];
+  /** The folder of another PostgreSQL's programs, for what has to be of its version. */
+  readonly binaries?: string;
   /** Settings, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -30,7 +32,7 @@ const SUPERUSER = 'postgres';
 
 /** Starts a real PostgreSQL of its own, on a free port and in a folder of its own, that ends with this process. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const packaged = await binariesFolder();
+  const packaged = options.binaries ?? (await binariesFolder());
   const hidden = account.uid !== undefined && (await isHidden(packaged));
   const port = await freePort();
   const folder = makeFolder('postgres');
