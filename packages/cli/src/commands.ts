@@ -3,7 +3,7 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from './exit-code.js';
 import { addProxyFlags } from './proxy/flags.js';
-import type { Flags, Settings } from './settings.js';
+import type { Engine, Flags, Settings } from './settings.js';
 
 /** What a command is told of its command line, beside its own flags. */
 export interface CommandLine {
@@ -62,9 +62,9 @@ function login(command: Command): Command {
     .option('--ca <file>', 'CA certificates (PEM) in place of the RDS roots');
 }
 
-async function settings(url: string | undefined, flags: Flags): Promise<Settings> {
+async function settings(url: string | undefined, flags: Flags, engineOfCommand?: Engine): Promise<Settings> {
   const { readSettings } = await import('./settings.js');
-  return readSettings({ ...flags, ...(url !== undefined && { url }) }, process.env);
+  return readSettings({ ...flags, ...(url !== undefined && { url }) }, process.env, engineOfCommand);
 }
 
 function nothingBehind({ behind }: CommandLine): void {
@@ -91,7 +91,6 @@ function addToken(program: Command, line: CommandLine): void {
 interface ExecFlags {
   readonly urlEnv: string;
   readonly prisma?: boolean;
-  readonly mysql2?: boolean;
 }
 
 function addExec(program: Command, line: CommandLine): void {
@@ -109,18 +108,19 @@ function addExec(program: Command, line: CommandLine): void {
   )
     .usage('[options] [url] -- COMMAND [arguments]')
     .option('--url-env <name>', 'the variable that gets the URL', 'DATABASE_URL')
-    .addOption(
-      new Option(
-        '--prisma',
-        "makes the URL one for prisma migrate and prisma db, whose engine's parameters are others",
-      ).conflicts('mysql2'),
-    )
+    .option('--prisma', 'for a script that calls prisma migrate or prisma db, whose engine takes a URL of its own')
     .option('--json', "for errors; what the command says is the command's")
-    .option('--mysql2', 'makes the URL one for mysql2, and Knex with it, that turns on TLS and its verification')
     .action(async (url: string | undefined, flags: Flags & ExecFlags) => {
-      const { exec } = await import('./exec.js');
-      const urlFor = flags.prisma ? 'prisma' : flags.mysql2 ? 'mysql2' : undefined;
-      line.done(await exec(await settings(url, flags), line.behind ?? [], { urlVariable: flags.urlEnv, urlFor }));
+      const [{ exec }, { toolOf }] = await Promise.all([import('./exec.js'), import('./tool.js')]);
+      const command = line.behind ?? [];
+      const { engine, urlReader } = toolOf(command);
+      line.done(
+        await exec(await settings(url, flags, engine), {
+          command,
+          urlVariable: flags.urlEnv,
+          urlReader: urlReader ?? (flags.prisma ? 'prisma-engine' : 'drivers'),
+        }),
+      );
     });
 }
 

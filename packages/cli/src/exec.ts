@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import { CliError, codeOf, EXIT, UsageError } from './exit-code.js';
-import { type EnvironmentRequest, loginEnvironment } from './login-environment.js';
+import { loginEnvironment } from './login-environment.js';
 import type { Settings } from './settings.js';
 import { sign } from './sign.js';
+import type { UrlReader } from './tool.js';
 
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 /** A terminal sends these to all that run in it, the command too. */
@@ -25,20 +26,25 @@ class CannotRunError extends CliError {
   }
 }
 
+export interface ExecRequest {
+  /** A program and its arguments. */
+  readonly command: readonly string[];
+  /** The variable that gets the URL. */
+  readonly urlVariable: string;
+  readonly urlReader: UrlReader;
+}
+
 /** Runs a program with a login in its environment. @returns its exit code, or 128 and the number of the signal that ended it */
-export async function exec(
-  settings: Settings,
-  command: readonly string[],
-  request: Pick<EnvironmentRequest, 'urlVariable' | 'urlFor'>,
-): Promise<number> {
+export async function exec(settings: Settings, { command, urlVariable, urlReader }: ExecRequest): Promise<number> {
   const [program, ...args] = command;
   if (program === undefined) throw new UsageError('there is no command: give it behind --, as in rds-iam exec -- psql');
-  if (!/^[A-Za-z_]\w*$/.test(request.urlVariable)) throw new UsageError('--url-env must be the name of a variable');
+  if (!/^[A-Za-z_]\w*$/.test(urlVariable)) throw new UsageError('--url-env must be the name of a variable');
   const signed = await sign(settings);
   const environment = await loginEnvironment(signed, settings, {
     program,
     nodeExtraCa: process.env['NODE_EXTRA_CA_CERTS'],
-    ...request,
+    urlVariable,
+    urlReader,
   });
   const { [Symbol.dispose]: dispose, variables } = environment;
   try {

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { rdsRoots } from '@rds-iam/core';
 import { UsageError } from './exit-code.js';
+import { loginUrl } from './login-url.js';
 import { rootFor } from './root-certificate.js';
 import { DEFAULT_PORTS, type Engine, readCa, type Settings } from './settings.js';
 import type { SignedLogin } from './sign.js';
+import type { UrlReader } from './tool.js';
 
 export interface LoginEnvironment extends Disposable {
   /** Variables by name; one that is undefined is taken away. */
@@ -19,8 +21,7 @@ export interface EnvironmentRequest {
   readonly program: string;
   /** The variable that gets the URL. */
   readonly urlVariable: string;
-  /** Whose parameters for TLS the URL has, where it is not what its engine's URLs usually have. */
-  readonly urlFor: 'prisma' | 'mysql2' | undefined;
+  readonly urlReader: UrlReader;
   /** The CA certificates that the environment has for Node.js already: the path of a file. */
   readonly nodeExtraCa: string | undefined;
 }
@@ -29,25 +30,20 @@ export interface EnvironmentRequest {
 export async function loginEnvironment(
   signed: SignedLogin,
   settings: Settings,
-  { program, urlVariable, urlFor, nodeExtraCa }: EnvironmentRequest,
+  { program, urlVariable, urlReader, nodeExtraCa }: EnvironmentRequest,
 ): Promise<LoginEnvironment> {
   const engine = settings.engine ?? engineOfPort(signed.port);
-  if (urlFor === 'prisma' && engine === 'mysql') {
+  if (urlReader === 'prisma-engine' && engine === 'mysql') {
     throw new UsageError(
-      "--prisma is for PostgreSQL: Prisma's own engine cannot send a token to MySQL, see the README of @rds-iam/prisma",
+      "prisma migrate and prisma db are for PostgreSQL here: Prisma's own engine cannot send a token to MySQL, see the README of @rds-iam/prisma",
     );
-  }
-  if (urlFor === 'mysql2' && engine === 'postgres') {
-    throw new UsageError('--mysql2 is for MySQL and MariaDB, and this is PostgreSQL: remove it');
   }
   const certificates = settings.ca === undefined ? await rdsRoots(Date.now()) : [readCa(settings.ca)];
   const folder = mkdtempSync(join(tmpdir(), 'rds-iam-'));
   try {
     const ca = write(folder, 'ca.pem', certificates.join('\n'));
-    const parameters = urlParameters(engine, urlFor, {
-      ca,
-      writeRoot: () => write(folder, 'root.pem', rootFor(signed.hostname, certificates)),
-    });
+    const root =
+      urlReader === 'prisma-engine' ? write(folder, 'root.pem', rootFor(signed.hostname, certificates)) : undefined;
     return {
       variables: {
         ...(engine === 'postgres'
@@ -55,7 +51,8 @@ export async function loginEnvironment(
           : mysqlVariables(signed, folder, ca, program)),
         RDS_IAM_CA_FILE: ca,
         NODE_EXTRA_CA_CERTS: withNodeExtraCa(folder, ca, certificates, nodeExtraCa),
-        [urlVariable]: loginUrl(engine, signed, settings.database, parameters),
+        ...(urlReader === 'dbmate' && dbmateVariables(ca)),
+        [urlVariable]: loginUrl(signed, { engine, reader: urlReader, database: settings.database, root }),
       },
       [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
     };
@@ -119,6 +116,11 @@ function mysqlVariables({ hostname, port, username, token }: SignedLogin, folder
   };
 }
 
+/** Its drivers are Go's. That of PostgreSQL refuses what it does not know, and that of MySQL takes a CA from here only. */
+function dbmateVariables(ca: string) {
+  return { PGGSSENCMODE: undefined, SSL_CERT_FILE: ca };
+}
+
 /** For Node.js, whose drivers take a mode of TLS from the environment, but no CA. Those that it had stay. */
 function withNodeExtraCa(
   folder: string,
@@ -133,30 +135,4 @@ function withNodeExtraCa(
     // Node.js goes without a file that it cannot read.
     return ca;
   }
-}
-
-function urlParameters(
-  engine: Engine,
-  urlFor: EnvironmentRequest['urlFor'],
-  { ca, writeRoot }: { readonly ca: string; readonly writeRoot: () => string },
-): Readonly<Record<string, string>> {
-  if (urlFor === 'prisma') return { sslmode: 'require', sslaccept: 'strict', sslcert: writeRoot() };
-  if (urlFor === 'mysql2') {
-    // The CA would have to be in the URL itself: it comes from NODE_EXTRA_CA_CERTS.
-    return { ssl: JSON.stringify({ verifyIdentity: true }), enableCleartextPlugin: 'true' };
-  }
-  return engine === 'postgres' ? { sslmode: 'verify-full', sslrootcert: ca } : {};
-}
-
-function loginUrl(
-  engine: Engine,
-  { hostname, port, username, token }: SignedLogin,
-  database: string | undefined,
-  parameters: Readonly<Record<string, string>>,
-): string {
-  const host = hostname.includes(':') ? `[${hostname}]` : hostname;
-  const login = `${encodeURIComponent(username)}:${encodeURIComponent(token)}@${host}:${port}`;
-  const path = database === undefined ? '' : `/${encodeURIComponent(database)}`;
-  const query = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
-  return `${engine === 'postgres' ? 'postgresql' : 'mysql'}://${login}${path}${query.length > 0 ? `?${query.join('&')}` : ''}`;
 }

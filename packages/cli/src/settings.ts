@@ -90,9 +90,14 @@ export function databaseTarget(
   throw new UsageError('the database is missing: give --instance, --cluster, or its endpoint as --hostname or a URL');
 }
 
-/** What the flags, the URL and the environment say, in that order. */
-export function readSettings(flags: Flags, environment: Environment): Settings {
-  const asked = flags.engine === undefined ? undefined : engineOf(flags.engine);
+/**
+ * What the flags, the URL and the environment say, in that order.
+ *
+ * @param engineOfCommand - what the settings are for, if neither a flag nor a URL of the command line tells
+ */
+export function readSettings(flags: Flags, environment: Environment, engineOfCommand?: Engine): Settings {
+  const asked =
+    flags.engine === undefined ? (flags.url === undefined ? engineOfCommand : undefined) : engineOf(flags.engine);
   const url = flags.url === undefined ? urlOfEnvironment(environment, asked) : parseUrl(flags.url, 'the URL');
   if (url && asked !== undefined && url.engine !== asked) {
     throw new UsageError(`--engine is ${flags.engine}, but the URL is of another engine: remove one of them`);

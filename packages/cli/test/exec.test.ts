@@ -3,11 +3,11 @@ import { createRequire } from 'node:module';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Engine, type Stack, startStack } from '@rds-iam/conformance';
 import { startDns } from '@rds-iam/test-servers';
 import mysql from 'mysql2/promise';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, describe, expect, inject, test } from 'vitest';
 import { askingDns, has, hasTerminal, KEYS, rdsIam, start, startInTerminal, tool } from './command-line.js';
+import { execStack } from './exec-stack.js';
 import { startSlowCredentials } from './slow-credentials.js';
 
 const require = createRequire(import.meta.url);
@@ -171,7 +171,7 @@ describe('exec and the environment', () => {
 
   test("Prisma's engine cannot log in to MySQL with a token", async () => {
     const { exitCode, stderr } = await exec([`mysql://app@${HOST}`, '--prisma', '--', 'true']);
-    expect(stderr).toContain('--prisma is for PostgreSQL');
+    expect(stderr).toContain("Prisma's own engine cannot send a token to MySQL");
     expect(exitCode).toBe(2);
   });
 
@@ -192,22 +192,20 @@ describe('exec and the environment', () => {
     }
   });
 
-  test("mysql2's URL, that turns on TLS and its verification", async () => {
-    const { stdout } = await exec([`mysql://app@${HOST}/shop`, '--mysql2', ...show('DATABASE_URL')]);
-    const { searchParams } = new URL(JSON.parse(stdout)[0]);
-    expect([...searchParams]).toEqual([
-      ['ssl', '{"verifyIdentity":true}'],
-      ['enableCleartextPlugin', 'true'],
-    ]);
-  });
-
   test.each([
-    [['--mysql2'], '--mysql2 is for MySQL and MariaDB'],
-    [['--mysql2', '--prisma'], "'--prisma' cannot be used with option '--mysql2'"],
-  ])('%j is not for PostgreSQL', async (flags, message) => {
-    const { exitCode, stderr } = await exec([URL_OF_RDS, ...flags, '--', 'true']);
-    expect(stderr).toContain(message);
-    expect(exitCode).toBe(2);
+    ['psql', 'PGHOST', []],
+    ['mariadb-dump', 'MYSQL_HOST', []],
+    ['psql', 'PGHOST', ['--port', '3306']],
+    ['mysql', 'MYSQL_HOST', ['--port', '5999']],
+  ])('%s tells the engine: %s is set with %j', async (program, variable, flags) => {
+    // In place of the program, what prints the variable.
+    const bin = mkdtempSync(join(scratch, 'bin-'));
+    const file = join(bin, program);
+    writeFileSync(file, `#!/bin/sh\necho "$${variable}"\n`, { mode: 0o755 });
+    const asked = ['--hostname', HOST, '--username', 'app', ...flags, '--', file];
+    // Of another engine than the command.
+    const others = { DATABASE_URL: variable === 'PGHOST' ? 'mysql://other@other/other' : URL_OF_RDS };
+    expect(await exec(asked, others)).toEqual({ exitCode: 0, stdout: `${HOST}\n`, stderr: '' });
   });
 
   test('of MySQL', async () => {
@@ -222,31 +220,12 @@ describe('exec and the environment', () => {
     const { stdout } = await exec([`mysql://app@${HOST}/shop`, ...show(...names)]);
     const [host, port, clearText, url, token, pgHost] = JSON.parse(stdout);
     expect([host, port, clearText, pgHost]).toEqual([HOST, '3306', '1', null]);
-    expect(url).toBe(`mysql://app:${encodeURIComponent(token)}@${HOST}:3306/shop`);
+    expect(url.split('?', 1)).toEqual([`mysql://app:${encodeURIComponent(token)}@${HOST}:3306/shop`]);
   });
 });
 
-/** A database of an engine behind the emulator, and what `exec` needs to log in there. */
-function stackOf(engine: Engine) {
-  let stack: Stack;
-  const ca = join(tmpdir(), `rds-iam-exec-ca-${engine}-${process.pid}.pem`);
-  beforeAll(async () => {
-    stack = await startStack(engine);
-    writeFileSync(ca, stack.emulator.ca);
-  });
-  afterAll(async () => {
-    await stack?.[Symbol.asyncDispose]();
-    rmSync(ca, { force: true });
-  });
-  return {
-    stack: () => stack,
-    ca,
-    url: () => `${engine}://${stack.username}@localhost:${stack.emulator.port}/${stack.database}`,
-  };
-}
-
 describe('exec on PostgreSQL', () => {
-  const { stack, ca, url } = stackOf('postgres');
+  const { stack, ca, url } = execStack('postgres');
   const at = () => ['--ca', ca, url()];
   const query = "select current_user || ' in ' || current_database()";
   const found = () => `${stack().username} in ${stack().database}\n`;
@@ -282,7 +261,7 @@ describe('exec on PostgreSQL', () => {
 });
 
 describe('exec on MySQL and MariaDB', () => {
-  const { stack, ca, url } = stackOf('mysql');
+  const { stack, ca, url } = execStack('mysql');
   const at = () => ['--ca', ca, url()];
   const found = () => `${stack().username}@%\n`;
 

@@ -8,6 +8,7 @@ export {
 } from './contract.js';
 export { type Driver, describeDriverSafety } from './driver-safety.js';
 export { count, listen } from './events.js';
+export { hostileServers, PART_OF_TOKEN } from './hostile-servers.js';
 export { JumpingClock } from './jumping-clock.js';
 export { Ledger } from './ledger.js';
 export { describeLogins, type Place } from './logins.js';

@@ -1,0 +1,3 @@
+const { pgTable, text } = require('drizzle-orm/pg-core');
+
+exports.fruit = pgTable(process.env['TABLE'], { name: text('name') });

@@ -1,0 +1,1 @@
+create table "node-pg-migrate_fruit" (name varchar(20));

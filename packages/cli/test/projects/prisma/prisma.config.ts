@@ -1,0 +1,1 @@
+export default { datasource: { url: process.env['DATABASE_URL'] } };
