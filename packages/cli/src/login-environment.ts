@@ -38,7 +38,7 @@ export async function loginEnvironment(
       "prisma migrate and prisma db are for PostgreSQL here: Prisma's own engine cannot send a token to MySQL, see the README of @rds-iam/prisma",
     );
   }
-  const certificates = settings.ca === undefined ? await rdsRoots(Date.now()) : [readCa(settings.ca)];
+  const certificates = settings.ca === undefined ? await rdsRoots() : [readCa(settings.ca)];
   const folder = mkdtempSync(join(tmpdir(), 'rds-iam-'));
   try {
     const ca = write(folder, 'ca.pem', certificates.join('\n'));

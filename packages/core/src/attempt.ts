@@ -43,7 +43,7 @@ export async function attemptOnce<T>(
     const found = await abortable(context.target(endpoint), until);
     attempt.target = found;
     // All that may take its time comes before leave: those that had it would wait here, and then all go at once.
-    await abortable(Promise.all([context.token(found), context.tls(ssl)]), until);
+    await abortable(Promise.all([context.token(found), context.tls(ssl, found)]), until);
     return found;
   });
 
@@ -57,7 +57,7 @@ export async function attemptOnce<T>(
   return inTime(context, attempt, signal, async (until) => {
     const { token } = await abortable(context.token(target), until);
     attempt.token = token;
-    const tls = await abortable(context.tls(ssl), until);
+    const tls = await abortable(context.tls(ssl, target), until);
     const { hostname, port, username } = endpoint;
     publish('rds-iam:connection:admitted', () => ({
       hostname,

@@ -23,3 +23,20 @@ export const resolveCname = (hostname: string): Promise<string[]> =>
 
 export const readCertificate = (pem: string): crypto.X509Certificate =>
   new (process.getBuiltinModule('node:crypto').X509Certificate)(pem);
+
+/** What the operator of the process trusts besides, in PEM: Node.js's own convention. */
+export function extraCaCertificates(): readonly string[] {
+  const { getCACertificates } = process.getBuiltinModule('node:tls') as {
+    // Since Node.js 22.15; the types are those of 20.
+    readonly getCACertificates?: (type: 'extra') => readonly string[];
+  };
+  if (getCACertificates) return getCACertificates('extra');
+  const path = process.env['NODE_EXTRA_CA_CERTS'];
+  if (!path) return [];
+  try {
+    return [process.getBuiltinModule('node:fs').readFileSync(path, 'utf8')];
+  } catch {
+    // Node.js has warned of it, and trusts none either.
+    return [];
+  }
+}

@@ -78,7 +78,7 @@ export async function connect<T>(
       attempt,
       { ...told.failure, attempts, elapsedMs },
       told.error,
-      signal,
+      options,
     );
     publish('rds-iam:connection:gave-up', () => ({ ...about, attempts, durationMs: now() - startedAt, error: final }));
     throw final;
@@ -110,7 +110,7 @@ async function giveUp(
   { target }: Attempt,
   failure: Failure,
   error: unknown,
-  signal: AbortSignal | undefined,
+  { signal, ssl }: ConnectOptions,
 ): Promise<RdsIamError> {
   const { attempts, elapsedMs, evidence } = failure;
   if (signal?.aborted) {
@@ -122,7 +122,8 @@ async function giveUp(
   const clockSkewMs = target && failure.kind === 'token-refused' ? await context.clockSkewMs(target) : undefined;
   const { clockOffsetMs } = context.options;
   const dialled = target?.hostname ?? endpoint.hostname;
-  return diagnose(failure, { endpoint, engine, dialled, clockSkewMs, clockOffsetMs }, driverErrorOf(error));
+  const trusted = target && failure.code === 'ERR_RDS_IAM_TLS' ? await context.trusted(ssl, target) : undefined;
+  return diagnose(failure, { endpoint, engine, dialled, trusted, clockSkewMs, clockOffsetMs }, driverErrorOf(error));
 }
 
 /** Where an adapter had a name for what went wrong, `cause` is the error of its driver or of the server all the same. */

@@ -12,6 +12,8 @@ export interface Circumstances {
   readonly engine: Engine;
   /** The host name that the token was signed for, where it differs from the endpoint's. */
   readonly dialled: string;
+  /** Whose certificates were trusted, where the server's was not. */
+  readonly trusted?: string | undefined;
   /** AWS's clock minus ours, in milliseconds, where it could be learned. */
   readonly clockSkewMs?: number | undefined;
   /** What the options add to our clock, in milliseconds. */
@@ -80,7 +82,6 @@ const byKind = ({ isNone, make }: IamAccount): Causes<FailureKind> => {
 
 const byCode = ({ has }: IamAccount): Causes<RdsIamErrorCode> => ({
   ERR_RDS_IAM_TLS: [
-    'the certificate is not of the CA that is trusted: for an RDS server of a newer region or GovCloud give the AWS bundle in "ca", for another server its own CA',
     'the certificate is made out to another name: connect by the RDS endpoint or by a CNAME to it, not by an address',
   ],
   ERR_RDS_IAM_UNREACHABLE: [
@@ -100,7 +101,17 @@ function likelyCauses({ code, kind }: Failure, circumstances: Circumstances): re
   if (kind === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') {
     return [...skew, ...refusalCauses(circumstances, account)];
   }
-  return [...skew, ...((kind && byKind(account)[kind]) ?? byCode(account)[code] ?? [])];
+  const untrusted = code === 'ERR_RDS_IAM_TLS' && kind === undefined ? untrustedCause(circumstances) : [];
+  return [...skew, ...untrusted, ...((kind && byKind(account)[kind]) ?? byCode(account)[code] ?? [])];
+}
+
+function untrustedCause({ dialled, trusted }: Circumstances): readonly string[] {
+  if (trusted === undefined) return [];
+  const region = parseRdsHostname(dialled)?.region;
+  const fix = region
+    ? `if it is a newer one of RDS, get it with \`npx rds-iam ca --region ${region}\` and give that in "ca" or NODE_EXTRA_CA_CERTS`
+    : 'give its own in "ca" or NODE_EXTRA_CA_CERTS';
+  return [`the certificate is of no authority that is trusted, which are ${trusted}: ${fix}`];
 }
 
 function refusalCauses({ endpoint, dialled }: Circumstances, { make }: IamAccount): readonly string[] {

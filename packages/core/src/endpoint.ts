@@ -65,6 +65,11 @@ export function parseRdsHostname(hostname: string): RdsHostname | undefined {
   return undefined;
 }
 
+/** Whether an RDS endpoint's name is that of an RDS Proxy: `name.proxy-id.region…`, also with a name of its own before. */
+export function isRdsProxy(hostname: string): boolean {
+  return parseRdsHostname(hostname) !== undefined && /^(?:[\w-]+\.){1,2}proxy-[\w-]+\./.test(canonical(hostname));
+}
+
 /** An RDS endpoint's name as RDS writes it, and a token has to: in lower case, with no dot at its end. */
 export function rdsName(hostname: string): string | undefined {
   return parseRdsHostname(hostname) && canonical(hostname);

@@ -57,7 +57,9 @@ export interface ConnectContext extends Clock {
   random(): number;
   target(endpoint: Endpoint): Promise<Target>;
   token(target: Target): Promise<AuthToken>;
-  tls(ssl: DriverTls): Promise<ConnectionOptions>;
+  tls(ssl: DriverTls, target: Target): Promise<ConnectionOptions>;
+  /** Whose certificates are trusted, in words. */
+  trusted(ssl: DriverTls, target: Target): Promise<string>;
   identity(hostname: string, ssl: DriverTls): string;
   session(tls: ConnectionOptions, identity: string, port: number): PeerSession;
   dropToken(target: Target, token: string): void;

@@ -39,7 +39,10 @@ export interface RdsIamOptions {
    * @defaultValue 0
    */
   readonly clockOffsetMs?: number;
-  /** CA certificates (PEM) to verify the server with. @defaultValue the RDS roots and the Amazon roots of RDS Proxy */
+  /**
+   * CA certificates (PEM) to verify the server with, and no others.
+   * @defaultValue the RDS roots of the region and, for RDS Proxy, Amazon's; and those of `NODE_EXTRA_CA_CERTS`
+   */
   readonly ca?: CaCertificates;
   /** Whether a host name that is not an RDS endpoint is followed through its CNAMEs to one. @defaultValue true */
   readonly resolveCname?: boolean;

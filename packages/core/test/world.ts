@@ -26,7 +26,7 @@ export class World {
     },
     resolveCname: async () => [],
     clockSkewMs: async () => undefined,
-    rdsRoots: async () => [],
+    trustedRoots: async () => ({ certificates: [], description: '' }),
   };
 
   /** Another number from 0 to 1 each time, and the same series in every run (a linear congruential generator). */

@@ -28,7 +28,7 @@ export async function logInPlainly(
   const region = parseRdsHostname(hostname)?.region;
   const signer = new Signer({ hostname, port, username, ...(region && { region }) });
   const given = password ?? (await signer.getAuthToken());
-  const tls = withoutTls ? undefined : { ca: named.ca ?? (await rdsRoots(Date.now())) };
+  const tls = withoutTls ? undefined : { ca: named.ca ?? (await rdsRoots()) };
   if (engine === 'postgres') {
     const client = new pg.Client({
       host: hostname,

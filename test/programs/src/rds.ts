@@ -172,6 +172,8 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
     AWS_EC2_METADATA_DISABLED: 'false',
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     EMULATOR_CA_FILE: caFile,
+    // What the operator trusts is added to the roots, which is how these programs know the emulators.
+    NODE_EXTRA_CA_CERTS: caFile,
     PRETENDED_RDS_PORTS: JSON.stringify(portsOf('emulator', 0)),
     // The databases themselves, and tunnels to RDS.
     PRETENDED_LOCAL_PORTS: JSON.stringify({ ...portsOf('server', 0), ...portsOf('emulator', 10_000) }),

@@ -15,6 +15,7 @@ const MAY_WRITE: Readonly<Record<string, readonly string[]>> = {
   'codeql.yml analyze': ['security-events'],
   'release.yml version': ['contents', 'pull-requests'],
   'release.yml publish': ['contents', 'id-token'],
+  'roots.yml update': ['contents', 'pull-requests'],
 };
 
 interface Workflow {
@@ -49,8 +50,8 @@ const commands = steps.flatMap(({ run, with: inputs }) =>
   [run, inputs?.['version'], inputs?.['publish']].filter((text) => typeof text === 'string'),
 );
 
-test('there are workflows for tests, releases and CodeQL', () => {
-  expect(files.sort()).toEqual(['codeql.yml', 'release.yml', 'test.yml']);
+test('there are workflows for tests, releases, CodeQL and the roots of RDS', () => {
+  expect(files.sort()).toEqual(['codeql.yml', 'release.yml', 'roots.yml', 'test.yml']);
 });
 
 describe('actions', () => {

@@ -50,7 +50,7 @@ export async function doctor(settings: Settings, { json = false, timeout }: Doct
   // Says so at once, if the user or the database has a name that there is no statement for.
   statements({ engine, username, schema: 'public', database });
   const timeoutMs = timeoutOf(timeout);
-  const ca = settings.ca === undefined ? await rdsRoots(Date.now()) : [readCa(settings.ca)];
+  const ca = settings.ca === undefined ? await rdsRoots() : [readCa(settings.ca)];
 
   const steps: Step[] = [];
   const paint = paintFor(process.stdout);

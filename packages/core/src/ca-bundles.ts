@@ -1,0 +1,108 @@
+// AWS's bundles of the certificate authorities of RDS: where they are, and what is in one.
+import { readCertificate } from './builtins.js';
+import { isRegion, partitionOf } from './endpoint.js';
+import { configError, type RdsIamError } from './errors.js';
+
+/** The certificate of an authority of Amazon RDS. */
+export interface RdsRoot {
+  /** Its common name, as `Amazon RDS eu-west-1 Root CA RSA2048 G1`. */
+  readonly name: string;
+  /** Whose servers it vouches for; absent where it is not of one region. */
+  readonly region?: string;
+  readonly expiration: Date;
+  readonly pem: string;
+}
+
+// As in the user guides of RDS. The ISO partitions have addresses that are not public.
+const BUNDLES: Readonly<Record<string, string>> = {
+  aws: 'https://truststore.pki.rds.amazonaws.com',
+  'aws-us-gov': 'https://truststore.pki.us-gov-west-1.rds.amazonaws.com',
+  'aws-cn': 'https://rds-truststore.s3.cn-north-1.amazonaws.com.cn',
+};
+
+/** The partitions whose bundles anybody can download. */
+export const PUBLIC_PARTITIONS: readonly string[] = Object.keys(BUNDLES);
+
+/** Where AWS has the bundle of a region or, with that of a partition, of all its regions; undefined where it is not public. */
+export function bundleUrl(of: string): string | undefined {
+  const name = isRegion(of) ? of : 'global';
+  const folder = BUNDLES[isRegion(of) ? partitionOf(of) : of];
+  return folder && `${folder}/${name}/${name}-bundle.pem`;
+}
+
+const LONGEST_DOWNLOAD_MS = 30_000;
+const LARGEST_BUNDLE_BYTES = 2 ** 22;
+
+/**
+ * Downloads a bundle over verified HTTPS, whatever the environment says of verifying.
+ *
+ * @param mirror - where the same files are below the name of their host, in place of AWS
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` where there is none, or it cannot be had
+ */
+export async function downloadBundle(of: string, mirror?: string): Promise<string> {
+  const address = bundleUrl(of);
+  if (address === undefined) throw refused(`AWS has none in public for "${of}"`);
+  const url = mirror ? `${mirror.replace(/\/$/, '')}/${address.slice('https://'.length)}` : address;
+  if (!url.startsWith('https://')) throw refused(`${url} is not an address of HTTPS`);
+  const { get } = await import('node:https');
+  return new Promise((resolve, reject) => {
+    const fail = (why: string, cause?: unknown) =>
+      reject(configError(undefined, `${url} could not be downloaded: ${why}`, cause));
+    const signal = AbortSignal.timeout(LONGEST_DOWNLOAD_MS);
+    const request = get(url, { rejectUnauthorized: true, agent: false, signal }, (response) => {
+      const { statusCode } = response;
+      if (statusCode !== 200) return void request.destroy(new Error(`the answer is ${statusCode}`));
+      let text = '';
+      response.setEncoding('latin1').on('data', (chunk: string) => {
+        text += chunk;
+        if (text.length > LARGEST_BUNDLE_BYTES) request.destroy(new Error('it is too large'));
+      });
+      response.on('error', (error) => fail(error.message, error)).on('end', () => resolve(text));
+    });
+    request.on('error', (error) => fail(error.message, error));
+  });
+}
+
+/** The certificates in a text, each as PEM as everybody writes it. */
+export function certificatesIn(text: string): string[] {
+  return [...text.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g)].map(
+    ([, body = '']) => toPem(body.replace(/\s/g, '')),
+  );
+}
+
+/** @param base64 - of the certificate's DER */
+export function toPem(base64: string): string {
+  return `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g)?.join('\n')}\n-----END CERTIFICATE-----\n`;
+}
+
+/**
+ * Reads a bundle that was downloaded. Those that have expired, as its oldest have, are left out.
+ *
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` where it holds what is no authority of Amazon RDS, or none that lasts
+ */
+export function readBundle(text: string, now: number): RdsRoot[] {
+  const roots = certificatesIn(text).map(readRoot);
+  const lasting = roots.filter(({ expiration }) => expiration.getTime() > now);
+  if (lasting.length === 0) {
+    throw refused(roots.length === 0 ? 'no certificate is in it' : 'all certificates in it have expired');
+  }
+  return lasting;
+}
+
+function readRoot(pem: string): RdsRoot {
+  const certificate = readCertificate(pem);
+  const subject = certificate.subject.split('\n');
+  const name = subject.find((part) => part.startsWith('CN='))?.slice(3) ?? '';
+  if (!certificate.ca || !name.startsWith('Amazon RDS ') || !subject.includes('OU=Amazon RDS')) {
+    throw refused(`"${subject.join(', ')}" is no certificate authority of Amazon RDS`);
+  }
+  if (certificate.issuer === certificate.subject && !certificate.verify(certificate.publicKey)) {
+    throw refused(`the signature of "${name}" is wrong`);
+  }
+  const [, region] = /^Amazon RDS (\S+) Root CA /.exec(name) ?? [];
+  return { name, ...(region && { region }), expiration: new Date(certificate.validTo), pem };
+}
+
+function refused(why: string): RdsIamError {
+  return configError(undefined, `this is no bundle of Amazon RDS: ${why}`);
+}
