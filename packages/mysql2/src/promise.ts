@@ -4,9 +4,9 @@ import {
   addingIamNodes,
   createConnection as createCallbackConnection,
   createPool as createCallbackPool,
-} from './create.js';
-import { Failures } from './failures.js';
-import type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './options.js';
+} from './mysql2/create.js';
+import { Failures } from './mysql2/failures.js';
+import type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './mysql2/options.js';
 
 export {
   type AuthToken,
@@ -17,8 +17,8 @@ export {
   type RdsIamErrorCode,
   type RdsIamOptions,
 } from '@rds-iam/core';
-export type { AddNode } from './create.js';
-export type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './options.js';
+export type { AddNode } from './mysql2/create.js';
+export type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './mysql2/options.js';
 
 /**
  * `createConnection` of mysql2/promise, logging in with IAM: the same options less the password, plus `iam`.

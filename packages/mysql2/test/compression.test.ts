@@ -6,7 +6,7 @@ import { createCertificateAuthority } from '@rds-iam/emulator';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import * as callbacks from '../src/index.js';
 import * as connector from '../src/mariadb.js';
-import { PacketReader } from '../src/packets.js';
+import { PacketReader } from '../src/wire/packets.js';
 import { createPool } from '../src/promise.js';
 import { CREDENTIALS, REGION, type Stack, startStack } from './stack.js';
 

@@ -219,26 +219,6 @@ describe('retry', () => {
 });
 
 describe('the pool of the mariadb connector', () => {
-  test('keeps its limit, and gives connections to those who wait', async () => {
-    const pool = connector.createPool({ ...stack.config, connectionLimit: 2 });
-    const ids = await Promise.all(
-      Array.from({ length: 8 }, async () => (await pool.query('select connection_id() as id'))[0].id),
-    );
-    expect(new Set(ids).size).toBe(2);
-    expect([pool.totalConnections(), pool.activeConnections(), pool.taskQueueSize()]).toEqual([2, 0, 0]);
-    await pool.end();
-    await expect(pool.getConnection()).rejects.toMatchObject({ code: 'ER_POOL_ALREADY_CLOSED' });
-  });
-
-  test('lets nobody wait longer than acquireTimeout', async () => {
-    const pool = connector.createPool({ ...stack.config, connectionLimit: 1, acquireTimeout: 20 });
-    const connection = await pool.getConnection();
-    await expect(pool.query('select 1')).rejects.toMatchObject({ code: 'ER_GET_CONNECTION_TIMEOUT' });
-    connection.destroy();
-    expect((await pool.query('select 1 as one'))[0]).toEqual({ one: 1 });
-    await pool.end();
-  });
-
   test('replaces connections that the server dropped', async () => {
     const pool = connector.createPool({ ...stack.config, connectionLimit: 1 });
     await pool.query('select 1');
@@ -246,17 +226,6 @@ describe('the pool of the mariadb connector', () => {
     await vi.waitFor(() => expect(pool.totalConnections()).toBe(0));
     expect((await pool.execute('select ? as one', [1]))[0]).toEqual({ one: 1 });
     await pool.end();
-  });
-
-  test('ends a connection that is in use when it is released, and rejects those who wait', async () => {
-    const pool = connector.createPool({ ...stack.config, connectionLimit: 1 });
-    const connection = await pool.getConnection();
-    const waiting = pool.query('select 1').catch((error: unknown) => error);
-    await vi.waitFor(() => expect(pool.taskQueueSize()).toBe(1));
-    await pool.end();
-    expect(await waiting).toMatchObject({ code: 'ER_CLOSING_POOL' });
-    expect((await connection.query('select 1 as one'))[0]).toEqual({ one: 1 });
-    await connection.release();
   });
 
   test('is the connector itself when IAM is off', async () => {

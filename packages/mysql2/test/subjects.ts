@@ -7,6 +7,8 @@ import * as callbacks from '../src/index.js';
 import * as connector from '../src/mariadb.js';
 import * as promises from '../src/promise.js';
 
+const A_DAY_MS = 86_400_000;
+
 type DialTo = { readonly host: string; readonly port: number };
 
 const callbackForm: Subject = {
@@ -54,7 +56,9 @@ const mariadbConnector: Subject = {
       function (this: DialTo, callback: (error: undefined, stream: Socket) => void) {
         callback(undefined, socket().connect(this.port, this.host));
       };
-    return connectorPool(connector.createPool({ ...fields, iam, stream } as connector.PoolConfig));
+    // The clock of the scenario jumps by minutes, and it is by the clock that the connector's pool knows who has waited long.
+    const patience = options.maxUses !== undefined && { acquireTimeout: A_DAY_MS };
+    return connectorPool(connector.createPool({ ...fields, ...patience, iam, stream } as connector.PoolConfig));
   },
 };
 

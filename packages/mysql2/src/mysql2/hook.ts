@@ -2,10 +2,10 @@ import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isRdsIamError } from '@rds-iam/core';
 import * as mysql2 from 'mysql2';
-import type { Checked } from './config.js';
+import type { Checked } from '../config.js';
 import type { Failures } from './failures.js';
-import { IamStream } from './iam-stream.js';
-import type { Driver } from './login.js';
+import { IamStream } from '../wire/iam-stream.js';
+import type { Driver } from '../wire/login.js';
 
 /** What mysql2 hands to its `stream` option, once for each connection. */
 interface StreamArgument {

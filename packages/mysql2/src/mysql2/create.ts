@@ -1,6 +1,6 @@
 import { type RdsIam, type RdsIamOptions, rdsIamOf } from '@rds-iam/core';
 import * as mysql2 from 'mysql2';
-import { checkConfig, type Given } from './config.js';
+import { checkConfig, type Given } from '../config.js';
 import { Failures } from './failures.js';
 import { type Answers, withIamStream } from './hook.js';
 import type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './options.js';

@@ -1,7 +1,7 @@
 // Apart from the checks, which the mariadb connector's users have without mysql2 and its types.
 import type { RdsIam, RdsIamOptions, WithIam } from '@rds-iam/core';
 import type * as mysql2 from 'mysql2';
-import type { Secret } from './config.js';
+import type { Secret } from '../config.js';
 
 /** mysql2's own `ConnectionOptions`, with `iam` in place of the passwords. */
 export type ConnectionOptions = WithIam<mysql2.ConnectionOptions, Secret>;

@@ -1,0 +1,94 @@
+import { type RdsIam, type RdsIamOptions, rdsIamOf, type WithIam } from '@rds-iam/core';
+import * as mariadb from 'mariadb';
+import { IamPool } from './pool.js';
+import { check, reasonOf, withIamStream } from './stream.js';
+
+/** The mariadb connector's own `ConnectionConfig`, with `iam` in place of `password`. */
+export type ConnectionConfig = WithIam<mariadb.ConnectionConfig>;
+
+/** The mariadb connector's own `PoolConfig`, with `iam` in place of `password`. */
+export type PoolConfig = WithIam<mariadb.PoolConfig>;
+
+/** The mariadb connector's own `ImportFileConfig`, with `iam` in place of `password`. */
+export type ImportFileConfig = WithIam<mariadb.ImportFileConfig>;
+
+/** The mariadb connector's own `PoolClusterConfig`, with the `iam` of all nodes that have none of their own. */
+export type PoolClusterConfig = mariadb.PoolClusterConfig & { readonly iam?: RdsIamOptions | RdsIam };
+
+/** The mariadb connector's own `PoolCluster`, of nodes that log in with IAM. */
+export interface PoolCluster extends Omit<mariadb.PoolCluster, 'add'> {
+  add(id: string, config: PoolConfig): void;
+}
+
+/**
+ * `createConnection` of the mariadb connector, logging in with IAM: the same options less `password`, plus `iam`. A login
+ * is tried again where that can help, within `connectTimeout` or else `iam.retry.timeoutMs`.
+ *
+ * @throws RdsIamError of every code
+ */
+export async function createConnection(options: string | ConnectionConfig): Promise<mariadb.Connection> {
+  const checked = check(options);
+  if (!checked.iam) return mariadb.createConnection(checked.config);
+  return reasoned(() => mariadb.createConnection(withIamStream(checked)));
+}
+
+/**
+ * `createPool` of the mariadb connector, logging in with IAM: the same options less `password`, plus `iam`. It is the
+ * connector's own pool; a login is tried again where that can help, within `initializationTimeout`, which is 100 ms short of
+ * `acquireTimeout` if it is not given. Whoever waits while there is no connection hears at once what is wrong with a login.
+ *
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; every code from
+ * `getConnection`, `query`, `execute`, `batch` and `importFile`
+ */
+export function createPool(options: string | PoolConfig): mariadb.Pool {
+  const checked = check(options);
+  if (!checked.iam) return mariadb.createPool(checked.config);
+  return new IamPool(checked) as unknown as mariadb.Pool;
+}
+
+/**
+ * `createPoolCluster` of the mariadb connector, logging in with IAM: each node has tokens for its own endpoint. `iam` here
+ * is for all nodes that have none of their own.
+ *
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` from `add`, when an option is wrong or contradicts IAM; every code from
+ * `getConnection` and what `of` gives, once a node's `acquireTimeout` has passed
+ */
+export function createPoolCluster({ iam, ...options }: PoolClusterConfig = {}): PoolCluster {
+  const cluster = mariadb.createPoolCluster(options);
+  const shared = rdsIamOf(iam);
+  const ended = new AbortController();
+  const { add, getConnection, end } = cluster;
+  return Object.assign(cluster, {
+    add(...node: [string, PoolConfig]) {
+      const checked = check(node.pop() as PoolConfig, shared);
+      const config = checked.iam ? withIamStream(checked, { ended: ended.signal }) : checked.config;
+      add.call(cluster, ...(node as unknown as [string]), config as mariadb.PoolConfig);
+    },
+    // What `of` gives asks here, too.
+    getConnection: (...args: Parameters<typeof getConnection>) =>
+      reasoned(() => getConnection.apply(cluster, args)),
+    end() {
+      ended.abort();
+      return end.call(cluster);
+    },
+  });
+}
+
+/**
+ * `importFile` of the mariadb connector, logging in with IAM.
+ *
+ * @throws RdsIamError of every code
+ */
+export async function importFile({ file, ...options }: ImportFileConfig): Promise<void> {
+  const checked = check(options);
+  if (!checked.iam) return mariadb.importFile({ ...(checked.config as mariadb.ConnectionConfig), file });
+  return reasoned(() => mariadb.importFile({ ...withIamStream(checked), file }));
+}
+
+async function reasoned<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw reasonOf(error);
+  }
+}
