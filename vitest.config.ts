@@ -146,7 +146,11 @@ export default defineConfig({
         test: {
           name: 'mysql2-oldest',
           globalSetup: [mysqlSetup],
-          include: [...inProcess('mysql2'), 'packages/mysql2/test/compression.test.ts'],
+          include: [
+            ...inProcess('mysql2'),
+            'packages/mysql2/test/compression.test.ts',
+            'packages/mysql2/test/mariadb/*.test.ts',
+          ],
         },
       },
       {

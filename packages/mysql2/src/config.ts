@@ -1,13 +1,14 @@
+import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
 import {
   checkDriverTls,
   checkEndpoint,
   configError,
   type DriverTls,
   type Endpoint,
-  type RdsIam,
-  type RdsIamOptions,
+  quotable,
   rdsIamOf,
-} from '@rds-iam/core';
+  refusePassword,
+} from '@rds-iam/core/adapter';
 
 /** The names of the options that hold a password. */
 export type Secret = 'password' | 'password1' | 'password2' | 'password3' | 'passwordSha1';
@@ -70,17 +71,18 @@ const REPLACED: Readonly<Record<string, string>> = {
 
 function refuseWhatIamReplaces(config: Readonly<Record<string, unknown>>): void {
   for (const [name, why] of Object.entries(REPLACED)) {
-    if (config[name]) throw configError(`"${name}" ${why}`);
+    if (config[name]) throw configError(name, why);
   }
   const plugins: unknown = config['authPlugins'];
   if (typeof plugins === 'object' && plugins !== null && 'mysql_clear_password' in plugins) {
     throw configError(
-      '"authPlugins.mysql_clear_password" would answer the server in place of the IAM login: remove it',
+      'authPlugins.mysql_clear_password',
+      'would answer the server in place of the IAM login: remove it',
     );
   }
   const stream: unknown = config['stream'];
   if (stream !== undefined && typeof stream !== 'function') {
-    throw configError('"stream" must be a function that gives a stream: one that is given as it is serves one attempt');
+    throw configError('stream', 'must be a function that returns a stream: a stream itself serves one attempt only');
   }
 }
 
@@ -91,7 +93,7 @@ function refuseWhatIamReplaces(config: Readonly<Record<string, unknown>>): void 
 function checkSsl(ssl: unknown): DriverTls {
   if (ssl === undefined || ssl === 'Amazon RDS' || ssl === 'true' || ssl === '1') return undefined;
   if (typeof ssl === 'string') {
-    throw configError('"ssl" must be true or an object of TLS options, got a text: remove it to trust the RDS roots');
+    throw configError('ssl', 'must be true or an object of TLS options, got a text: remove it to trust the RDS roots');
   }
   if (typeof ssl !== 'object' || ssl === null) {
     checkDriverTls(ssl);
@@ -100,7 +102,8 @@ function checkSsl(ssl: unknown): DriverTls {
   const { verifyIdentity, ...options } = ssl as { readonly verifyIdentity?: unknown };
   if (verifyIdentity !== undefined && verifyIdentity !== true) {
     throw configError(
-      '"ssl.verifyIdentity" is off, but an IAM token may only go to a verified server: remove it, and connect by the name in the certificate',
+      'ssl.verifyIdentity',
+      'is off, but an IAM token may only go to a verified server: remove it, and connect by the name in the certificate',
     );
   }
   checkDriverTls(options);
@@ -128,12 +131,8 @@ export function checkConnectionUrl(url: string): void {
   checkSsl(withoutPasswords(fromUri(url))['ssl']);
 }
 
-/** Frameworks hand on `null` or '' where they were given no password; any other is refused. */
 function withoutPasswords(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const given = PASSWORDS.find((name) => config[name]);
-  if (given !== undefined) {
-    throw configError(`"${given}" is given beside IAM: remove it, or set "iam.enabled" to false to log in with it`);
-  }
+  for (const name of PASSWORDS) refusePassword(name, config[name]);
   return Object.fromEntries(Object.entries(config).filter(([name]) => !PASSWORDS.includes(name as Secret)));
 }
 
@@ -144,10 +143,13 @@ function fromUri(uri: unknown): Record<string, unknown> {
     url = new URL(uri as string);
   } catch {
     // Not with the cause: it repeats the URI, and any password in it.
-    throw configError('the connection URI cannot be read: give it as mysql://app@HOST:3306/db');
+    throw configError(undefined, 'the connection URI cannot be read: give it as mysql://app@HOST:3306/db');
   }
   if (url.password) {
-    throw configError('the connection URI has a password in it, beside IAM: remove it, or set "iam.enabled" to false');
+    throw configError(
+      undefined,
+      'the connection URI has a password in it, beside IAM: remove it, or set "iam.enabled" to false',
+    );
   }
   const fields: Record<string, unknown> = {
     host: decodeURIComponent(url.hostname.replace(/^\[(.*)\]$/, '$1')) || undefined,
@@ -166,7 +168,10 @@ function fromUri(uri: unknown): Record<string, unknown> {
 function isTlsParameter(name: string, value: string, where = ''): boolean {
   const rule = TLS_PARAMETERS.find(([pattern]) => pattern.test(name));
   if (rule && !rule[1].test(value)) {
-    throw configError(`"${name}=${word(value)}"${where} takes away what IAM authentication needs: remove it`);
+    throw configError(
+      undefined,
+      `"${name}=${quotable(value)}"${where} weakens the TLS that IAM authentication needs: remove it`,
+    );
   }
   return rule !== undefined;
 }
@@ -188,9 +193,4 @@ function parsed(value: string): unknown {
 
 function defined<T extends object>(fields: T): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
-}
-
-/** A value of a URI, cut down to what can be no secret. */
-function word(value: string): string {
-  return /^[\w-]{0,20}$/.test(value) ? value : '…';
 }

@@ -7,6 +7,7 @@ export {
   type RdsIamErrorCode,
   type RdsIamOptions,
 } from '@rds-iam/core';
+export type { Pool } from 'mariadb';
 export { checkConnectionUrl } from './config.js';
 export {
   type ConnectionConfig,
@@ -15,9 +16,8 @@ export {
   createPoolCluster,
   type ImportFileConfig,
   importFile,
-  type PoolClusterConfig,
   type PoolCluster,
+  type PoolClusterConfig,
   type PoolConfig,
 } from './mariadb/create.js';
 export { mariadbDriver } from './mariadb/driver.js';
-export type { Pool } from 'mariadb';

@@ -6,8 +6,8 @@ import { createCertificateAuthority } from '@rds-iam/emulator';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import * as callbacks from '../src/index.js';
 import * as connector from '../src/mariadb.js';
-import { PacketReader } from '../src/wire/packets.js';
 import { createPool } from '../src/promise.js';
+import { PacketReader } from '../src/wire/packets.js';
 import { CREDENTIALS, REGION, type Stack, startStack } from './stack.js';
 
 const CLIENT_COMPRESS = 0x20;
@@ -92,7 +92,7 @@ async function startRelay(offersCompression = () => true): Promise<Relay> {
     async [Symbol.asyncDispose]() {
       try {
         // Older versions of mysql2 say goodbye some time after the end, and complain if nobody is there.
-        await vi.waitFor(() => expect(sockets.size, 'no connection outlives its test').toBe(0));
+        await vi.waitFor(() => expect(sockets.size, 'no connection outlives its test').toBe(0), { timeout: 10_000 });
       } finally {
         for (const socket of sockets) socket.destroy();
         server.close();

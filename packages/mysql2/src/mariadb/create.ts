@@ -1,4 +1,5 @@
-import { type RdsIam, type RdsIamOptions, rdsIamOf, type WithIam } from '@rds-iam/core';
+import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
+import { rdsIamOf, type WithIam } from '@rds-iam/core/adapter';
 import * as mariadb from 'mariadb';
 import { IamPool } from './pool.js';
 import { check, reasonOf, withIamStream } from './stream.js';
@@ -65,8 +66,7 @@ export function createPoolCluster({ iam, ...options }: PoolClusterConfig = {}): 
       add.call(cluster, ...(node as unknown as [string]), config as mariadb.PoolConfig);
     },
     // What `of` gives asks here, too.
-    getConnection: (...args: Parameters<typeof getConnection>) =>
-      reasoned(() => getConnection.apply(cluster, args)),
+    getConnection: (...args: Parameters<typeof getConnection>) => reasoned(() => getConnection.apply(cluster, args)),
     end() {
       ended.abort();
       return end.call(cluster);

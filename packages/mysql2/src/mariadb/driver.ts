@@ -1,4 +1,5 @@
 import type { RdsIam } from '@rds-iam/core';
+import { withIam } from '@rds-iam/core/adapter';
 import * as mariadb from 'mariadb';
 import { createConnection, createPool, createPoolCluster, importFile } from './create.js';
 
@@ -7,14 +8,12 @@ import { createConnection, createPool, createPoolCluster, importFile } from './c
  * option: it then gives its own configuration to them as to the connector's.
  */
 export function mariadbDriver(iam: RdsIam): typeof mariadb {
-  const withIam = (options: string | object) =>
-    typeof options === 'string' ? { uri: options, iam } : { ...options, iam };
   const driver = {
     ...mariadb,
-    createConnection: (options: string | object) => createConnection(withIam(options)),
-    createPool: (options: string | object) => createPool(withIam(options)),
-    createPoolCluster: (options: object) => createPoolCluster({ ...options, iam }),
-    importFile: (options: mariadb.ImportFileConfig) => importFile({ ...options, iam } as never),
+    createConnection: (options: string | object) => createConnection(withIam(options, iam, 'uri')),
+    createPool: (options: string | object) => createPool(withIam(options, iam, 'uri')),
+    createPoolCluster: (options: object) => createPoolCluster(withIam(options, iam, 'uri')),
+    importFile: (options: mariadb.ImportFileConfig) => importFile(withIam(options, iam, 'uri')),
   };
   return driver as unknown as typeof mariadb;
 }

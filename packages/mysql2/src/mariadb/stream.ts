@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { Duplex } from 'node:stream';
-import { configError, isRdsIamError, type RdsIamError, type RdsIamOptions, type RdsIam } from '@rds-iam/core';
+import { isRdsIamError, type RdsIam, type RdsIamError, type RdsIamOptions } from '@rds-iam/core';
+import { configError } from '@rds-iam/core/adapter';
 import * as mariadb from 'mariadb';
 import { type Checked, checkConfig, type Given } from '../config.js';
 import { IamStream } from '../wire/iam-stream.js';
@@ -48,7 +49,7 @@ function asConnectorTakesIt(config: string | mariadb.PoolConfig): string | maria
   if (uri === undefined) return config;
   const [name] = Object.keys(fields);
   if (name === undefined) return uri;
-  throw configError(`"uri" and "${name}" exclude each other without IAM: give the options of the connector as fields`);
+  throw configError('uri', `excludes "${name}" without IAM: give all options of the connector as fields`);
 }
 
 /**

@@ -1,4 +1,5 @@
-import { type RdsIam, type RdsIamOptions, rdsIamOf } from '@rds-iam/core';
+import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
+import { rdsIamOf } from '@rds-iam/core/adapter';
 import * as mysql2 from 'mysql2';
 import { checkConfig, type Given } from '../config.js';
 import { Failures } from './failures.js';

@@ -1,4 +1,5 @@
 import type { RdsIam } from '@rds-iam/core';
+import { withIam } from '@rds-iam/core/adapter';
 import * as mysql2 from 'mysql2';
 import { createConnectionSharing, createPool, createPoolCluster } from './create.js';
 import type { Answers } from './hook.js';
@@ -13,16 +14,9 @@ export function mysql2Driver(iam: RdsIam): typeof mysql2 {
   const answers: Answers = new Map();
   const driver = {
     ...mysql2,
-    createConnection: (options: Options) => createConnectionSharing(withIam(options, iam), answers),
-    createPool: (options: Options) => createPool(withIam(options, iam)),
-    createPoolCluster: (options: object) => createPoolCluster(withIam(options, iam)),
+    createConnection: (options: Options) => createConnectionSharing(withIam(options, iam, 'uri'), answers),
+    createPool: (options: Options) => createPool(withIam(options, iam, 'uri')),
+    createPoolCluster: (options: object) => createPoolCluster(withIam(options, iam, 'uri')),
   };
   return driver as unknown as typeof mysql2;
-}
-
-function withIam(options: Options, iam: RdsIam): object {
-  if (typeof options === 'string') return { uri: options, iam };
-  // Frameworks hide a password from enumeration, and so from a copy: it is to be refused, not to be forgotten.
-  const { password } = options as { readonly password?: unknown };
-  return { ...options, ...(password !== undefined && { password }), iam };
 }

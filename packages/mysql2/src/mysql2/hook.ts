@@ -3,9 +3,9 @@ import type { Duplex } from 'node:stream';
 import { isRdsIamError } from '@rds-iam/core';
 import * as mysql2 from 'mysql2';
 import type { Checked } from '../config.js';
-import type { Failures } from './failures.js';
 import { IamStream } from '../wire/iam-stream.js';
 import type { Driver } from '../wire/login.js';
+import type { Failures } from './failures.js';
 
 /** What mysql2 hands to its `stream` option, once for each connection. */
 interface StreamArgument {

@@ -1,5 +1,6 @@
 // Apart from the checks, which the mariadb connector's users have without mysql2 and its types.
-import type { RdsIam, RdsIamOptions, WithIam } from '@rds-iam/core';
+import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
+import type { WithIam } from '@rds-iam/core/adapter';
 import type * as mysql2 from 'mysql2';
 import type { Secret } from '../config.js';
 
