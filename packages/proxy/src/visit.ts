@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
-import type { Login, RdsIam } from '@rds-iam/core';
+import type { RdsIam } from '@rds-iam/core';
 import { mysql, postgres } from '@rds-iam/core/adapter';
 import { ConnectionEnded, isConnectionEnded } from '@rds-iam/wire';
 import { Client } from './client.js';
@@ -26,8 +26,6 @@ export interface Shared {
   /** Aborted when nobody is let in any more. */
   readonly draining: AbortSignal;
   tell(event: ProxyEvent): void;
-  /** A login to the server begins. */
-  tokenUsed(endpoint: string, username: string, token: string): void;
 }
 
 type Details<Type> = Type extends unknown
@@ -44,7 +42,7 @@ export class Visit {
   readonly #startedAt: number;
   readonly #gone = new AbortController();
   readonly #countdown: Countdown;
-  #said: { readonly username: string; readonly database: string | undefined } | undefined;
+  #asked: { readonly username: string; readonly database: string | undefined } | undefined;
   /** Whether it waits for a login to the server. */
   #isWaiting = false;
   /** Whether its login is settled, one way or the other. */
@@ -111,9 +109,6 @@ export class Visit {
       password,
       tls,
       requiresTls: options.requiresTls,
-      says: (username, database) => {
-        this.#said = { username, database };
-      },
       checkAsked: (username, database) => this.#checkAsked(username, database),
       connect: async (username, open, once = false) => {
         // A request to cancel stands, also if nobody waits for its end.
@@ -121,12 +116,8 @@ export class Visit {
         this.#isWaiting = !once;
         this.#countdown.stop();
         try {
-          const begin = (login: Login) => {
-            this.#shared.tokenUsed(`${hostname}:${port}`, username, login.token);
-            return open(login);
-          };
           const stopRetrying = once ? AbortSignal.abort() : draining;
-          return await iam.connect({ hostname, port, username }, begin, {
+          return await iam.connect({ hostname, port, username }, open, {
             engine: ENGINES[engine],
             signal,
             stopRetrying,
@@ -143,6 +134,7 @@ export class Visit {
   }
 
   #checkAsked(username: string, database: string | undefined): void {
+    this.#asked = { username, database };
     const { options, strangers, guests } = this.#shared;
     const target = this.#target;
     if (!options.anyUser) {
@@ -177,7 +169,7 @@ export class Visit {
   #begin({ server, username, database }: Session): void {
     this.#isSettled = true;
     this.#countdown.stop();
-    this.#said = { username, database };
+    this.#asked = { username, database };
     const { clock } = this.#shared;
     const { raw } = this.#client;
     const beganAt = clock.monotonicNow();
@@ -206,7 +198,7 @@ export class Visit {
     this.#shared.tell({
       atMs: this.#shared.clock.now(),
       ...{ hostname, port, client: this.#address },
-      ...{ username: this.#said?.username, database: this.#said?.database },
+      ...{ username: this.#asked?.username, database: this.#asked?.database },
       ...details,
     } as ProxyEvent);
   }
