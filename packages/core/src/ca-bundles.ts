@@ -89,7 +89,8 @@ export function readBundle(text: string, now: number): RdsRoot[] {
   return lasting;
 }
 
-function readRoot(pem: string): RdsRoot {
+/** @throws RdsIamError `ERR_RDS_IAM_CONFIG` where it is no authority of Amazon RDS */
+export function readRoot(pem: string): RdsRoot {
   const certificate = readCertificate(pem);
   const subject = certificate.subject.split('\n');
   const name = subject.find((part) => part.startsWith('CN='))?.slice(3) ?? '';

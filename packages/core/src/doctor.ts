@@ -6,4 +6,4 @@ export { type Classification, classify } from './classify.js';
 export { Credentials, defaultCredentials } from './credentials.js';
 export { NOTABLE_SKEW_MS } from './diagnosis.js';
 export { redact } from './redaction.js';
-export { regionsWithRoots } from './roots.js';
+export { packagedRoots, regionsWithRoots } from './roots.js';

@@ -1,6 +1,6 @@
 // The roots that a server is verified with where the options give no "ca".
 import { extraCaCertificates } from './builtins.js';
-import { certificatesIn, toPem } from './ca-bundles.js';
+import { certificatesIn, type RdsRoot, readRoot, toPem } from './ca-bundles.js';
 import { isRdsProxy, isRegion, parseRdsHostname } from './endpoint.js';
 import { configError } from './errors.js';
 
@@ -66,6 +66,12 @@ export async function trustedRoots(
 export async function regionsWithRoots(): Promise<string[]> {
   const { RDS_ROOTS } = await import('./root-certificates.js');
   return Object.keys(RDS_ROOTS).filter(isRegion).sort();
+}
+
+/** The roots of Amazon RDS that this package brings. */
+export async function packagedRoots(): Promise<RdsRoot[]> {
+  const { RDS_ROOTS } = await import('./root-certificates.js');
+  return Object.values(RDS_ROOTS).flat().map(toPem).map(readRoot);
 }
 
 /** The roots that a server is verified with by default, in PEM. @param request - without it, those of all servers */

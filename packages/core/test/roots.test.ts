@@ -7,7 +7,7 @@ import { certificatesIn, readBundle, toPem } from '../src/ca-bundles.js';
 import type { RdsIamOptions } from '../src/options.js';
 import { createRdsIamWith } from '../src/rds-iam.js';
 import { AMAZON_ROOTS, RDS_ROOTS } from '../src/root-certificates.js';
-import { type RootsRequest, regionsWithRoots, rootsKey, trustedRoots } from '../src/roots.js';
+import { packagedRoots, type RootsRequest, regionsWithRoots, rootsKey, trustedRoots } from '../src/roots.js';
 
 const HALF_A_YEAR_MS = 183 * 24 * 3_600_000;
 const rds = Object.values(RDS_ROOTS).flat();
@@ -33,9 +33,12 @@ describe('the roots that come with the package', () => {
     expect(endingBefore(Date.parse('2037-12-01') + HALF_A_YEAR_MS)).toContain('Amazon Root CA 1');
   });
 
-  test('are authorities of Amazon RDS, each under its own region, which has one for each kind of key', () => {
+  test('are authorities of Amazon RDS, each under its own region, which has one for each kind of key', async () => {
+    const packaged = await packagedRoots();
+    expect(packaged).toHaveLength(rds.length);
     for (const [region, certificates] of Object.entries(RDS_ROOTS)) {
       const read = readBundle(certificates.map(toPem).join(''), Date.now());
+      expect(packaged).toEqual(expect.arrayContaining(read));
       expect(read.map(({ name }) => name)).toEqual(
         ['ECC384', 'RSA2048', 'RSA4096'].map((key) => `Amazon RDS ${region} Root CA ${key} G1`),
       );
