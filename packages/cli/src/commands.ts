@@ -34,6 +34,7 @@ export function addCommands(program: Command, line: CommandLine): void {
   addDoctor(program, line);
   addPolicy(program, line);
   addSql(program, line);
+  addCa(program, line);
   addSwitch(program, line, true);
   addSwitch(program, line, false);
   addEmulate(program, line);
@@ -224,6 +225,33 @@ function addSql(program: Command, line: CommandLine): void {
         throw new UsageError('the engine is missing: give --engine postgres or mysql, or a URL');
       if (username === undefined) throw new UsageError('--username is missing: give the database user to be made');
       line.done(sql({ engine, username, database, access: flags.grant, schema: flags.schema }, flags));
+    });
+}
+
+interface CaFlags extends JsonFlag {
+  readonly region?: string;
+  readonly all?: boolean;
+  readonly output?: string;
+}
+
+function addCa(program: Command, line: CommandLine): void {
+  add(
+    program,
+    'ca',
+    [
+      "Downloads AWS's current certificate authorities of RDS, for --ca, NODE_EXTRA_CA_CERTS or another client.",
+      'Checks that they are that and have not expired, and says what the roots that rds-iam brings lack of them.',
+    ].join('\n\n'),
+    '$ rds-iam ca --region il-central-1 --output rds-ca.pem',
+  )
+    .option('--region <name>', 'the region of the database; AWS_REGION if left out')
+    .addOption(new Option('--all', 'of all regions, with GovCloud and China').conflicts('region'))
+    .option('--output <file>', 'where to write them; stdout if left out')
+    .option('--json', 'what they are, as one line of JSON')
+    .action(async (flags: CaFlags) => {
+      nothingBehind(line);
+      const { ca } = await import('./ca.js');
+      line.done(await ca(flags, process.env));
     });
 }
 

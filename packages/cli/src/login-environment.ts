@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { rdsRoots } from '@rds-iam/core';
+import { parseRdsHostname, rdsRoots } from '@rds-iam/core';
 import { UsageError } from './exit-code.js';
 import { loginUrl } from './login-url.js';
 import { rootFor } from './root-certificate.js';
@@ -38,7 +38,13 @@ export async function loginEnvironment(
       "prisma migrate and prisma db are for PostgreSQL here: Prisma's own engine cannot send a token to MySQL, see the README of @rds-iam/prisma",
     );
   }
-  const certificates = settings.ca === undefined ? await rdsRoots() : [readCa(settings.ca)];
+  const certificates =
+    settings.ca === undefined
+      ? await rdsRoots({
+          hostname: signed.hostname,
+          region: settings.region ?? parseRdsHostname(signed.hostname)?.region,
+        })
+      : [readCa(settings.ca)];
   const folder = mkdtempSync(join(tmpdir(), 'rds-iam-'));
   try {
     const ca = write(folder, 'ca.pem', certificates.join('\n'));

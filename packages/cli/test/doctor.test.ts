@@ -224,9 +224,9 @@ describe('the network and TLS', () => {
     const seen = await world.examine({ ca: undefined });
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'wrong-ca' });
     expect(seen.report.cause?.fix).toEqual([
-      { shell: 'curl -fsSO https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem' },
+      { shell: 'rds-iam ca --region eu-west-1 --output rds-ca.pem' },
       {
-        shell: `rds-iam doctor --engine postgres --hostname ${HOST} --port ${world.emulator.port} --username app --database shop --ca eu-west-1-bundle.pem`,
+        shell: `rds-iam doctor --engine postgres --hostname ${HOST} --port ${world.emulator.port} --username app --database shop --ca rds-ca.pem`,
       },
     ]);
   });

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { KEYS, rdsIam, start } from './command-line.js';
 
 const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
-const COMMANDS = ['token', 'exec', 'doctor', 'policy', 'sql', 'enable', 'disable', 'emulate', 'proxy'];
+const COMMANDS = ['token', 'exec', 'doctor', 'policy', 'sql', 'ca', 'enable', 'disable', 'emulate', 'proxy'];
 
 /** The tool in as many modules as it has, which one file of it does not show. */
 const bin = fileURLToPath(new URL('../src/bin.ts', import.meta.url));

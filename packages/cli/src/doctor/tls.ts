@@ -72,10 +72,9 @@ function judgeNoHandshake(where: string, offered: boolean, error: unknown): Step
 
 function wrongCa({ ca, hostname, again }: TlsContext, chainError: string): Cause {
   const region = parseRdsHostname(hostname)?.region;
-  const bundle = `${region ?? 'global'}-bundle.pem`;
   const getBundle: readonly Fix[] = [
-    { shell: `curl -fsSO https://truststore.pki.rds.amazonaws.com/${region ?? 'global'}/${bundle}` },
-    { shell: `${again} --ca ${bundle}` },
+    { shell: `rds-iam ca ${region === undefined ? '--all' : `--region ${region}`} --output rds-ca.pem` },
+    { shell: `${again} --ca rds-ca.pem` },
   ];
   if (ca !== undefined) {
     const why = `the certificate is not of an authority in ${ca} (${chainError})`;

@@ -1,0 +1,109 @@
+// AWS's current certificate authorities of RDS, in a file.
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { isRdsIamError, rdsRoots } from '@rds-iam/core';
+import { bundleUrl, downloadBundle, PUBLIC_PARTITIONS, type RdsRoot, readBundle } from '@rds-iam/core/doctor';
+import { FailedError, UsageError } from './exit-code.js';
+import { regionOf } from './settings.js';
+import { print, tell, write } from './terminal.js';
+
+export interface CaRequest {
+  readonly region?: string | undefined;
+  readonly all?: boolean | undefined;
+  /** The path of a file; else stdout. */
+  readonly output?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+export async function ca(
+  { region: given, all = false, output, json = false }: CaRequest,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<number> {
+  const named = given ?? (environment['AWS_REGION'] || undefined);
+  if (!all && named === undefined) throw new UsageError('the region is missing: give --region, or --all');
+  const region = all || named === undefined ? undefined : regionOf('--region', named);
+  if (region !== undefined && bundleUrl(region) === undefined) {
+    throw new UsageError(
+      `AWS has no bundle of ${region} in public: get it from the user guide of that partition, and give the file as --ca`,
+    );
+  }
+  const now = Date.now();
+  const authorities: RdsRoot[] = [];
+  for (const of of region === undefined ? PUBLIC_PARTITIONS : [region]) {
+    tell(`downloading ${bundleUrl(of)}`);
+    authorities.push(...(await rootsIn(of, environment['RDS_IAM_CA_MIRROR'], now)));
+  }
+  if (region !== undefined && !authorities.some((authority) => authority.region === region)) {
+    throw new FailedError(`what was downloaded has no authority of ${region}. Nothing was written`);
+  }
+  const difference = differenceTo(await rdsRoots(), authorities, region);
+  const pem = authorities.map((authority) => authority.pem).join('');
+  if (output !== undefined) writeWhole(output, pem);
+  if (json) {
+    const listed = authorities.map(({ name, expiration, pem: of }) => ({
+      name,
+      expiration,
+      sha256: new X509Certificate(of).fingerprint256.replaceAll(':', '').toLowerCase(),
+    }));
+    print(JSON.stringify({ region, authorities: listed, ...difference, ...(output ? { output } : { pem }) }));
+  } else if (output === undefined) {
+    for (const line of describe(authorities, difference)) tell(line);
+    write(pem);
+  } else {
+    print([`${output} holds:`, ...describe(authorities, difference)].join('\n'));
+  }
+  return 0;
+}
+
+async function rootsIn(of: string, mirror: string | undefined, now: number): Promise<RdsRoot[]> {
+  try {
+    return readBundle(await downloadBundle(of, mirror || undefined), now);
+  } catch (error) {
+    // To core it is wrong configuration, as nobody downloads at a login.
+    if (isRdsIamError(error)) throw new FailedError(`${error.message}. Nothing was written`, { cause: error });
+    throw error;
+  }
+}
+
+export interface Difference {
+  /** Names of those that were downloaded and the package does not bring. */
+  readonly added: readonly string[];
+  /** Names of those that the package brings, for this region or for all, and that were not downloaded. */
+  readonly missing: readonly string[];
+}
+
+/** Pure. @param roots - those that the package brings, in PEM, with Amazon's public ones and the operator's own */
+export function differenceTo(
+  roots: readonly string[],
+  authorities: readonly Pick<RdsRoot, 'name' | 'pem'>[],
+  region: string | undefined,
+): Difference {
+  const brought = roots
+    .map((pem) => ({ pem, name: /^CN=(.+)$/m.exec(new X509Certificate(pem).subject)?.[1] ?? '' }))
+    .filter(({ name }) => name.startsWith(`Amazon RDS ${region ?? ''}`));
+  const namesNotIn = (some: readonly Pick<RdsRoot, 'name' | 'pem'>[], others: readonly { readonly pem: string }[]) =>
+    some.filter(({ pem }) => !others.some((other) => other.pem === pem)).map(({ name }) => name);
+  return { added: namesNotIn(authorities, brought), missing: namesNotIn(brought, authorities) };
+}
+
+function describe(authorities: readonly RdsRoot[], { added, missing }: Difference): string[] {
+  return [
+    ...authorities.map(({ name, expiration }) => `${name}, until ${expiration.toISOString().slice(0, 10)}`),
+    added.length === 0
+      ? 'the roots that rds-iam brings have all of these'
+      : `not among the roots that rds-iam brings: ${added.join(', ')}. Give the file as --ca, or in NODE_EXTRA_CA_CERTS`,
+    ...(missing.length > 0 ? [`among the roots that rds-iam brings, and not here: ${missing.join(', ')}`] : []),
+  ];
+}
+
+/** All of it or nothing: who reads the file at this moment finds the old one. */
+function writeWhole(path: string, text: string): void {
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    writeFileSync(temporary, text);
+    renameSync(temporary, path);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw new FailedError(`--output cannot be written: ${(cause as Error).message}`, { cause });
+  }
+}
