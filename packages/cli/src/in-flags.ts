@@ -1,19 +1,33 @@
-/** What @rds-iam/core calls its options, and what a user of the command line calls them. */
-const WORDS: readonly (readonly [core: RegExp, ours: string])[] = [
-  [/so set "region" or AWS_REGION/, 'so give --region or set AWS_REGION'],
-  [/or give "credentials"/, 'or give --profile'],
-  [/set the clock or give "clockOffsetMs"/, 'set the clock'],
-  [/"socketFolder" is/, '--socket is'],
-  [/give "socketFolder"/, 'give --socket'],
-  [/set "trustLocalUsers" to true/, 'add --trust-local-users'],
-  [/^"password" is false/, '--no-password'],
-  [/^"address" is (.*) takes "tls"$/, '--address is $1 takes --tls-cert and --tls-key'],
-  [/^"(password|address)" /, '--$1 '],
-  [/^"passwordMethod" /, '--password-method '],
-  [/^"(hostname|port|username|profile)" (is|has|must)/, '--$1 $2'],
-];
+import { isRdsIamError } from '@rds-iam/core';
 
-/** The message of an error, with the flag where core names the option. */
-export function inFlags(message: string): string {
-  return WORDS.reduce((text, [core, ours]) => text.replace(core, ours), message);
+/** What @rds-iam/core calls its options, and what a user of the command line calls them. */
+const FLAGS: Readonly<Record<string, string>> = {
+  hostname: '--hostname',
+  port: '--port',
+  username: '--username',
+  region: '--region',
+  profile: '--profile',
+  ca: '--ca',
+  dial: '--dial',
+};
+
+/** The message of an error: of one of core's, with the flag in place of the option. */
+export function inFlags(error: unknown): string {
+  if (!isRdsIamError(error)) return error instanceof Error ? error.message : String(error);
+  switch (error.code) {
+    case 'ERR_RDS_IAM_CONFIG': {
+      const flag = FLAGS[error.option ?? ''];
+      return flag === undefined ? error.message : `${flag} ${error.problem}`;
+    }
+    case 'ERR_RDS_IAM_REGION':
+      return 'there is no AWS region, and the host name does not tell it: give --region or set AWS_REGION';
+    case 'ERR_RDS_IAM_CREDENTIALS':
+      if (error.kind === 'credentials-expired') {
+        return "the AWS credentials have expired, and their source has no newer ones: renew them (for SSO: aws sso login), and look at this machine's clock";
+      }
+      if (!(error.cause instanceof Error)) return error.message;
+      return `no AWS credentials: ${error.cause.name}: ${error.cause.message}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give --profile`;
+    default:
+      return error.message;
+  }
 }

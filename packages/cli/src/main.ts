@@ -1,7 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addCommands, EXIT_CODES } from './commands.js';
 import { codeOf, EXIT, exitCodeOf, UsageError } from './exit-code.js';
-import { inFlags } from './in-flags.js';
 import { tell, tellJsonError, write, writeTalk } from './terminal.js';
 import { VERSION } from './version.js';
 
@@ -29,7 +28,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has said what is wrong.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    const message = inFlags(error instanceof Error ? error.message : String(error));
+    const { inFlags } = await import('./in-flags.js');
+    const message = inFlags(error);
     if (json) tellJsonError(codeOf(error), message);
     else tell(message, 'error');
     return exitCodeOf(error);

@@ -89,9 +89,10 @@ test.skipIf(!has('psql'))('psql, with the line that is printed, and why it is no
 });
 
 test('--json: the connections are one line, and each event is one', async () => {
-  const running = proxy([url, ...flags(), '--json']);
+  const running = proxy([url, ...flags(), '--json', '--http-port', '0']);
   const [line] = await running.said(/^\{"connections".*$/m);
-  const { connections } = JSON.parse(line);
+  const { connections, http } = JSON.parse(line);
+  expect((await fetch(new URL('/readiness', http))).status).toBe(200);
   expect(connections).toEqual([
     {
       ...{ engine: 'postgres', host: '127.0.0.1', port: expect.any(Number), username: stack.username },

@@ -16,7 +16,6 @@ import { unnamed } from './engines/unnamed.js';
 import { isRdsIamError, type RdsIamError } from './errors.js';
 import { type FailureKind, isLoginFailure } from './failure.js';
 import { redact } from './redaction.js';
-import { isShortage } from './shortage.js';
 
 /** What a failed attempt to log in means, as far as the error alone tells. */
 export interface Classification extends Meaning {
@@ -36,6 +35,7 @@ const BY_KIND: Readonly<Record<FailureKind, Meaning>> = {
   'name-not-found': { code: 'ERR_RDS_IAM_UNREACHABLE', retry: 'few-times', kind: 'name-not-found' },
   'connection-lost': CONNECTION_LOST,
   'protocol-violated': { code: 'ERR_RDS_IAM_LOGIN', retry: 'never', kind: 'protocol-violated' },
+  'credentials-expired': { code: 'ERR_RDS_IAM_CREDENTIALS', retry: 'never', kind: 'credentials-expired' },
   'timed-out': { ...TRANSIENT, kind: 'timed-out' },
 };
 
@@ -58,10 +58,7 @@ export function classify(error: unknown, engine: Engine = unnamed): Classificati
 }
 
 function meaningOf(error: unknown, shape: ErrorShape, engine: Engine): Meaning {
-  if (isRdsIamError(error)) {
-    return { code: error.code, retry: retryOf(error), ...(error.kind && { kind: error.kind }) };
-  }
-  if (isShortage(error)) return TRANSIENT;
+  if (isRdsIamError(error)) return { code: error.code, retry: retryOf(error) };
   if (isLoginFailure(error)) return BY_KIND[error.kind];
   return engine.classify(shape) ?? ofTheSystem(shape) ?? { code: 'ERR_RDS_IAM_LOGIN', retry: 'never' };
 }
@@ -74,7 +71,7 @@ function ofTheSystem({ code, message }: ErrorShape): Meaning | undefined {
 }
 
 function retryOf({ code, kind, cause }: RdsIamError): Meaning['retry'] {
-  if (kind === 'timed-out' || isShortage(cause)) return 'until-deadline';
+  if (kind === 'timed-out') return 'until-deadline';
   return code === 'ERR_RDS_IAM_ENDPOINT' && cause !== undefined ? 'few-times' : 'never';
 }
 

@@ -107,6 +107,7 @@ export class Credentials {
     return new RdsIamError(
       'ERR_RDS_IAM_CREDENTIALS',
       `the AWS credentials expired at ${identity.expiration?.toISOString()}, or will before a login could finish, and asking for new ones brought none that last: renew them (for SSO: aws sso login). This machine's clock says ${new Date(this.#now()).toISOString()}; if that is wrong, set the clock or give "clockOffsetMs"`,
+      { details: { kind: 'credentials-expired' } },
     );
   }
 }
@@ -160,13 +161,7 @@ export function defaultCredentials(
         ...(region !== undefined && { clientConfig: { region } }),
       });
     });
-    try {
-      return await (await chain)(properties);
-    } catch (error) {
-      // It can have failed to load, for want of file descriptors.
-      chain = undefined;
-      throw error;
-    }
+    return (await chain)(properties);
   };
 }
 

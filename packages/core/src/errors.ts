@@ -1,5 +1,4 @@
 import type { FailureKind } from './failure.js';
-import type { Phase } from './login.js';
 import { redact, withoutSecrets } from './redaction.js';
 
 /**
@@ -34,8 +33,6 @@ export interface RdsIamErrorDetails {
   readonly attempts?: number;
   /** From the call to the error, in milliseconds. */
   readonly elapsedMs?: number;
-  /** What the attempt that failed had come to. */
-  readonly phase?: Phase;
 }
 
 interface ErrorOf<Code extends string> extends Error {

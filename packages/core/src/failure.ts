@@ -14,6 +14,7 @@
  * | `name-not-found` | the DNS does not know the host name |
  * | `connection-lost` | the connection was closed before the login was over |
  * | `protocol-violated` | what answers does not speak the protocol of the database |
+ * | `credentials-expired` | the AWS credentials have expired, and their source has no newer ones |
  * | `timed-out` | an attempt, or all of them together, took longer than allowed |
  */
 export type FailureKind =
@@ -28,6 +29,7 @@ export type FailureKind =
   | 'name-not-found'
   | 'connection-lost'
   | 'protocol-violated'
+  | 'credentials-expired'
   | 'timed-out';
 
 const MESSAGES: Readonly<Partial<Record<FailureKind, string>>> = {

@@ -1,4 +1,3 @@
-import type { Clock } from '../src/clock.js';
 import type { Effects } from '../src/rds-iam.js';
 
 /** A world whose clock only moves when a test says so. */
@@ -10,8 +9,10 @@ export class World {
   #seed = 1;
   #timers: { at: number; callback: () => void }[] = [];
 
-  readonly clock: Clock = {
+  readonly effects: Partial<Effects> = {
     now: () => this.time,
+    monotonicNow: () => this.time,
+    random: () => this.chance,
     after: (delayMs, callback) => {
       const timer = { at: this.time + delayMs, callback };
       this.#timers.push(timer);
@@ -19,12 +20,6 @@ export class World {
         this.#timers = this.#timers.filter((other) => other !== timer);
       };
     },
-  };
-
-  readonly effects: Partial<Effects> = {
-    timeOfDay: () => this.time,
-    clock: this.clock,
-    random: () => this.chance,
     sign: async ({ hostname, port, username, credentials }) => {
       this.signed.push({ hostname, accessKeyId: credentials.accessKeyId, at: this.time });
       return tokenSignedAt(this.time, `${hostname}:${port}`, username, `${this.signed.length}`);

@@ -40,6 +40,8 @@ export interface Door {
   readonly tls: SecureContext | undefined;
   /** Whether a client has to want TLS. */
   readonly requiresTls: boolean;
+  /** Takes down whom the client says it is, for the log. */
+  says(username: string, database: string | undefined): void;
   /**
    * To be asked once the client has proved that it knows the password: others learn nothing.
    *

@@ -59,6 +59,12 @@ export interface ProxyOptions {
   readonly maxUnauthenticated?: number;
   /** How long a client may take for its part of a login, in milliseconds (1 to 600_000). @defaultValue 10_000 */
   readonly authenticationTimeoutMs?: number;
+  /**
+   * A port for HTTP: `/startup`, `/liveness` and `/readiness` for an orchestrator, `/metrics` for Prometheus, and `/`, a page
+   * that shows live what happens. It tells who logs in where, and no secret. Its address is loopback unless another is given.
+   * @defaultValue none
+   */
+  readonly http?: { readonly port: number; readonly address?: string };
   /** Is told what becomes of each client: the proxy's log. What it throws is an uncaught exception. */
   readonly onEvent?: (event: ProxyEvent) => void;
 }
@@ -73,6 +79,8 @@ export interface CheckedOptions extends ProxyOptions {
   /** Whether a password has to be made up. */
   readonly makesPassword: boolean;
   readonly requiresTls: boolean;
+  /** Of new connections per second, where the options of IAM say it, or the engine has one. */
+  readonly knownLimit: number | undefined;
   readonly maxConnections: number;
   readonly maxUnauthenticated: number;
   readonly authenticationTimeoutMs: number;
@@ -89,7 +97,7 @@ const NAMES: Readonly<Record<keyof ProxyOptions, true>> = {
     maxUnauthenticated: true,
     authenticationTimeoutMs: true,
   },
-  onEvent: true,
+  ...{ http: true, onEvent: true },
 };
 
 /** Checks every option in words that its author can act on, and fills in the defaults. */
@@ -126,11 +134,13 @@ export function checkOptions(options: ProxyOptions): CheckedOptions {
     const missing = tls === undefined ? '"tls"' : 'a password';
     throw configError(`"address" is ${address}, which others on the network can reach: that takes ${missing}`);
   }
+  if (options.http !== undefined) whole('http.port', options.http?.port, 0, 65_535);
   return {
     ...options,
     listenAt: atPort ? { address, port: port ?? 0 } : { folder: resolve(socketFolder), port },
     makesPassword: password === undefined && atPort,
     requiresTls: isExposed,
+    knownLimit: knownLimit(options),
     maxConnections:
       options.maxConnections === undefined
         ? Number.POSITIVE_INFINITY
@@ -139,6 +149,14 @@ export function checkOptions(options: ProxyOptions): CheckedOptions {
     authenticationTimeoutMs: whole('authenticationTimeoutMs', options.authenticationTimeoutMs ?? 10_000, 1, 600_000),
   };
 }
+
+function knownLimit({ iam, targets }: ProxyOptions): number | undefined {
+  const given = iam !== undefined && 'maxConnectionsPerSecond' in iam ? iam.maxConnectionsPerSecond : undefined;
+  return given ?? (targets.every(({ engine }) => engine === 'mysql') ? MYSQL_CONNECTIONS_PER_SECOND : undefined);
+}
+
+/** What core keeps to for MySQL and MariaDB, where it is told of nothing else. */
+const MYSQL_CONNECTIONS_PER_SECOND = 200;
 
 function checkTarget(target: ProxyTarget): void {
   if (target.engine !== 'postgres' && target.engine !== 'mysql') {

@@ -5,6 +5,8 @@ import { configError, rdsIamOf } from '@rds-iam/core';
 import { type Clock, systemClock } from './clock.js';
 import type { Engine } from './engine.js';
 import type { ProxyEvent } from './event.js';
+import { type Http, startHttp } from './http/http.js';
+import type { HttpAddress } from './http/server.js';
 import { type Listening, listen } from './listen.js';
 import { checkOptions, type ProxyOptions, type ProxyTarget } from './options.js';
 import { makePassword } from './password.js';
@@ -31,6 +33,8 @@ export interface ProxyStats {
 export interface RdsIamProxy extends AsyncDisposable {
   /** In the order of the targets. */
   readonly listeners: readonly ProxyListener[];
+  /** Where its HTTP port is, if it has one. */
+  readonly http: HttpAddress | undefined;
   /** What clients have to give as their password; `undefined` for none. */
   readonly password: string | undefined;
   /** The counts as they are at this moment: a copy that does not change. */
@@ -58,6 +62,8 @@ export async function startProxyWith(clock: Clock, options: ProxyOptions): Promi
   const counts = { logins: 0 };
   const refused = Object.fromEntries(REFUSAL_REASONS.map((reason) => [reason, 0])) as Record<RefusalReason, number>;
   const sockets = new Set<Socket>();
+  let isStarted = false;
+  let http: Http | undefined;
   const shared: Shared = {
     options: checked,
     clock,
@@ -67,9 +73,11 @@ export async function startProxyWith(clock: Clock, options: ProxyOptions): Promi
     strangers: new Set(),
     guests: new Set(),
     draining: draining.signal,
+    tokenUsed: (endpoint, username, token) => http?.tokenUsed(endpoint, username, token),
     tell(event: ProxyEvent) {
       if (event.type === 'login') counts.logins += 1;
       if (event.type === 'refusal') refused[event.reason] += 1;
+      http?.take(event);
       if (checked.onEvent) process.nextTick(checked.onEvent, event);
     },
   };
@@ -78,6 +86,16 @@ export async function startProxyWith(clock: Clock, options: ProxyOptions): Promi
   const listeners: ProxyListener[] = [];
   const stopListening = () => servers.map((server) => new Promise((resolve) => server.close(resolve)));
   try {
+    if (checked.http) {
+      const at = { address: checked.http.address ?? '127.0.0.1', port: checked.http.port };
+      http = await startHttp(clock, at, checked.knownLimit, () => ({
+        connected: sockets.size,
+        admitted: shared.guests.size,
+        isStarted,
+        isDraining: draining.signal.aborted,
+        isFull: shared.guests.size >= checked.maxConnections,
+      }));
+    }
     for (const [ofAll, target] of checked.targets.entries()) {
       const engine = createEngine(target, shared);
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -92,12 +110,13 @@ export async function startProxyWith(clock: Clock, options: ProxyOptions): Promi
       // Too many open files, say, is one connection's trouble and not the process's.
       server.on('error', () => {});
     }
+    isStarted = true;
   } catch (error) {
-    await Promise.all(stopListening());
+    await Promise.all([...stopListening(), http?.close()]);
     throw error;
   }
 
-  let drained: Promise<void> | undefined;
+  let [drained, closed]: (Promise<void> | undefined)[] = [];
   const drain = async (signal?: AbortSignal) => {
     draining.abort();
     for (const visit of [...shared.strangers, ...shared.guests]) visit.drain();
@@ -108,9 +127,12 @@ export async function startProxyWith(clock: Clock, options: ProxyOptions): Promi
     const ended = drain();
     for (const socket of sockets) socket.destroy();
     await ended;
+    closed ??= http?.close();
+    await closed;
   };
   return {
     listeners,
+    http: http?.address,
     password: shared.password,
     get stats() {
       return { connected: sockets.size, admitted: shared.guests.size, ...counts, refused: { ...refused } };

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
-import type { RdsIam } from '@rds-iam/core';
+import type { Login, RdsIam } from '@rds-iam/core';
 import { mysql, postgres } from '@rds-iam/core/adapter';
 import { ConnectionEnded, isConnectionEnded } from '@rds-iam/wire';
 import { Client } from './client.js';
@@ -26,6 +26,8 @@ export interface Shared {
   /** Aborted when nobody is let in any more. */
   readonly draining: AbortSignal;
   tell(event: ProxyEvent): void;
+  /** A login to the server begins. */
+  tokenUsed(endpoint: string, username: string, token: string): void;
 }
 
 type Details<Type> = Type extends unknown
@@ -42,7 +44,7 @@ export class Visit {
   readonly #startedAt: number;
   readonly #gone = new AbortController();
   readonly #countdown: Countdown;
-  #asked: { readonly username: string; readonly database: string | undefined } | undefined;
+  #said: { readonly username: string; readonly database: string | undefined } | undefined;
   /** Whether it waits for a login to the server. */
   #isWaiting = false;
   /** Whether its login is settled, one way or the other. */
@@ -109,6 +111,9 @@ export class Visit {
       password,
       tls,
       requiresTls: options.requiresTls,
+      says: (username, database) => {
+        this.#said = { username, database };
+      },
       checkAsked: (username, database) => this.#checkAsked(username, database),
       connect: async (username, open, once = false) => {
         // A request to cancel stands, also if nobody waits for its end.
@@ -116,8 +121,12 @@ export class Visit {
         this.#isWaiting = !once;
         this.#countdown.stop();
         try {
+          const begin = (login: Login) => {
+            this.#shared.tokenUsed(`${hostname}:${port}`, username, login.token);
+            return open(login);
+          };
           const stopRetrying = once ? AbortSignal.abort() : draining;
-          return await iam.connect({ hostname, port, username }, open, {
+          return await iam.connect({ hostname, port, username }, begin, {
             engine: ENGINES[engine],
             signal,
             stopRetrying,
@@ -134,7 +143,6 @@ export class Visit {
   }
 
   #checkAsked(username: string, database: string | undefined): void {
-    this.#asked = { username, database };
     const { options, strangers, guests } = this.#shared;
     const target = this.#target;
     if (!options.anyUser) {
@@ -169,7 +177,7 @@ export class Visit {
   #begin({ server, username, database }: Session): void {
     this.#isSettled = true;
     this.#countdown.stop();
-    this.#asked = { username, database };
+    this.#said = { username, database };
     const { clock } = this.#shared;
     const { raw } = this.#client;
     const beganAt = clock.monotonicNow();
@@ -198,7 +206,7 @@ export class Visit {
     this.#shared.tell({
       atMs: this.#shared.clock.now(),
       ...{ hostname, port, client: this.#address },
-      ...{ username: this.#asked?.username, database: this.#asked?.database },
+      ...{ username: this.#said?.username, database: this.#said?.database },
       ...details,
     } as ProxyEvent);
   }

@@ -1,6 +1,7 @@
 // Whether there are AWS credentials, where they come from and until when; and whose they are.
 
 import type { AwsCredentialIdentity } from '@rds-iam/core';
+import { isRdsIamError } from '@rds-iam/core';
 import { Credentials, defaultCredentials, redact } from '@rds-iam/core/doctor';
 import { shellWord } from '../shell-word.js';
 import { type Asked, type AwsCaller, askAws, clientSettings } from './aws-calls.js';
@@ -61,9 +62,10 @@ export function judgeCredentials(seen: CredentialsSeen, profile: string | undefi
     return failed('credentials', error.message, [{ diagnosis: 'no-credentials', why, fix: renew(profile) }]);
   }
   const cause = error instanceof Error ? error.cause : undefined;
-  // Only where credentials came and were too old, the error is core's own, with nothing behind it.
   const said = cause instanceof Error ? `${cause.name}: ${cause.message}` : messageOf(error);
-  const expired = cause === undefined || /expired|ExpiredToken/i.test(said);
+  // Core's own word, or the AWS SDK's.
+  const isCore = isRdsIamError(error) && error.kind === 'credentials-expired';
+  const expired = isCore || (cause instanceof Error && /expired|ExpiredToken/i.test(said));
   if (expired) {
     const why = 'the credentials are expired, and their source has no newer ones';
     return failed('credentials', firstSentence(said), [{ diagnosis: 'expired-credentials', why, fix: renew(profile) }]);

@@ -1,4 +1,4 @@
-import { checkEndpoint, createRdsIam, rdsRoots } from '@rds-iam/core';
+import { checkEndpoint, createRdsIam, isRdsIamError, rdsRoots } from '@rds-iam/core';
 import { awsClockSkewMs } from '@rds-iam/core/doctor';
 import type { Database } from '../database.js';
 import { UsageError } from '../exit-code.js';
@@ -223,7 +223,7 @@ async function lookAtLog(
   const { name, database } = rds;
   if (!caller || !login) return notChecked('log', 'no login was tried');
   if ('server' in login) return notChecked('log', 'the login works: there is no refusal to look for');
-  if (login.failure.kind === 'stored-password-wanted')
+  if (isRdsIamError(login.error) && login.error.kind === 'stored-password-wanted')
     return notChecked('log', 'no token was sent, so that there is no refusal of one');
   if (database?.kind === 'proxy' || name?.kind.startsWith('proxy')) {
     return notChecked('log', 'a proxy does not write this log');

@@ -1,8 +1,11 @@
 // What is to be said of a login: of one that failed, why.
+import { isRdsIamError, type RdsIamErrorCode } from '@rds-iam/core';
+import { type FailureKind, mysql, postgres } from '@rds-iam/core/adapter';
+import { redact } from '@rds-iam/core/doctor';
 import type { Engine } from '../settings.js';
 import { statements } from '../sql.js';
 import { type Cause, type Causes, type Diagnosis, type Fix, failed, orElse, passed, type Step } from './step.js';
-import type { LoginFailure, LoginSeen } from './try-login.js';
+import type { LoginSeen } from './try-login.js';
 
 export interface LoginContext {
   readonly engine: Engine;
@@ -26,16 +29,38 @@ export function judgeLogin(seen: LoginSeen, context: LoginContext): Step {
       `"${username}" logs in${to} with a token, within ${Math.max(1, Math.round(seen.tookMs))} ms`,
     );
   }
-  const { evidence } = seen.failure;
-  return failed('login', evidence, causesOf(seen.failure, context));
+  const failure = failureOf(seen.error);
+  return failed('login', failure.said, causesOf(failure, context));
 }
 
-function causesOf(failure: LoginFailure, context: LoginContext): Causes {
-  const { code, kind } = failure;
+interface Failure {
+  readonly code: RdsIamErrorCode | undefined;
+  readonly kind: FailureKind | undefined;
+  /** What the server, the driver or the system said. */
+  readonly said: string;
+  /** Its code: a SQLSTATE, or a driver's word for an error of its server. */
+  readonly saidCode: string;
+}
+
+function failureOf(error: unknown): Failure {
+  const { code, kind } = isRdsIamError(error) ? error : {};
+  const cause = (error instanceof Error && error.cause) || error;
+  const { message = String(cause), code: given } = cause as { readonly message?: string; readonly code?: unknown };
+  const saidCode = typeof given === 'string' ? given : '';
+  const [first = ''] = message.split('\n', 1);
+  const said =
+    kind === 'stored-password-wanted'
+      ? 'the server asks for a stored password'
+      : redact(saidCode && first ? `${first} (${saidCode})` : first || saidCode);
+  return { code, kind, said, saidCode };
+}
+
+function causesOf(failure: Failure, context: LoginContext): Causes {
+  const { code = '', kind = '' } = failure;
   if (kind === 'stored-password-wanted' || kind === 'not-an-iam-user') return noIamAccount(context);
   if (kind === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') return tokenRefused(context);
   if (code === 'ERR_RDS_IAM_THROTTLED') return [throttled('the server refuses logins for there being too many')];
-  return [OTHERS[kind ?? ''] ?? OTHERS[code] ?? outsideIam(failure, context)];
+  return [OTHERS[kind] ?? OTHERS[code] ?? outsideIam(failure, context)];
 }
 
 /** What earlier steps found, of these diagnoses and in their order. */
@@ -47,10 +72,7 @@ function found(steps: readonly Step[], diagnoses: readonly Diagnosis[]): Cause[]
 function noIamAccount({ steps, engine, username, database, enableIam }: LoginContext): Causes {
   const made = statements({ engine, username, schema: 'public', ...(database !== undefined && { database }) });
   const create = made.map((each) => ({ sql: `${each};` }));
-  const why =
-    engine === 'postgres'
-      ? `"${username}" is not a member of rds_iam, or there is no such user`
-      : `"${username}" is not identified with AWSAuthenticationPlugin, or there is no such user`;
+  const why = `"${username}" ${{ postgres, mysql }[engine].account.isNone}, or there is no such user`;
   const onlyGrant: Fix[] =
     engine === 'postgres' ? [{ do: 'if the user exists, only' }, { sql: `${made[1]};` }, { do: 'else' }] : [];
   const account: Cause = { diagnosis: 'missing-grant', why, fix: [...onlyGrant, ...create] };
@@ -132,16 +154,16 @@ const OTHERS: Readonly<Record<string, Cause>> = {
   },
 };
 
-/** The servers' words for a database that is not there, or not for this user: the token was good. */
-const NO_DATABASE = /\(3D000\)|ER_BAD_DB_ERROR/;
-const NO_RIGHT = /permission denied for database|\(42501\)|ER_DBACCESS_DENIED_ERROR/;
+/** The servers' codes for a database that is not there, or not for this user: the token was good. */
+const NO_DATABASE: readonly string[] = ['3D000', 'ER_BAD_DB_ERROR'];
+const NO_RIGHT: readonly string[] = ['42501', 'ER_DBACCESS_DENIED_ERROR'];
 
-function outsideIam({ evidence }: LoginFailure, { engine, username, database }: LoginContext): Cause {
-  if (NO_DATABASE.test(evidence)) {
+function outsideIam({ saidCode }: Failure, { engine, username, database }: LoginContext): Cause {
+  if (NO_DATABASE.includes(saidCode)) {
     const why = `the token was accepted, but there is no database "${database ?? 'postgres'}"`;
     return { diagnosis: 'no-such-database', why, fix: [{ do: 'give the name of one that exists as --database' }] };
   }
-  if (NO_RIGHT.test(evidence)) {
+  if (NO_RIGHT.includes(saidCode)) {
     const made = statements({
       engine,
       username,

@@ -1,5 +1,6 @@
 // What the server itself says, once logged in: its version, the TLS in use, and the account.
 
+import { postgres } from '@rds-iam/core/adapter';
 import { type DatabaseEngine, iamAvailability } from '@rds-iam/core/doctor';
 import type { Engine } from '../settings.js';
 import { regionFlag } from '../shell-word.js';
@@ -218,7 +219,7 @@ function judgePostgresAccount({ username: sessionUser, hasRdsIam }: PostgresAcco
   const user = sessionUser ?? username;
   if (hasRdsIam === undefined) return notChecked('account', 'the server did not show the roles');
   if (hasRdsIam) return passed('account', `"${user}" is a member of rds_iam`);
-  const seen = hasRdsIam === null ? 'the server has no role rds_iam' : `"${user}" is not a member of rds_iam`;
+  const seen = hasRdsIam === null ? 'the server has no role rds_iam' : `"${user}" ${postgres.account.isNone}`;
   return warned('account', seen, [
     {
       diagnosis: 'missing-grant',

@@ -1,7 +1,5 @@
 // A real login, as an application's, with the packages of the drivers.
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { RdsIam } from '@rds-iam/core';
-import { type Classification, classify } from '@rds-iam/core/doctor';
 import type { Engine } from '../settings.js';
 import { askServer, type ServerSeen } from './server.js';
 
@@ -15,28 +13,16 @@ export interface LoginRequest {
   readonly timeoutMs: number;
 }
 
-export type LoginSeen =
-  | { readonly server: ServerSeen; readonly tookMs: number }
-  | { readonly error: unknown; readonly failure: LoginFailure };
-
-export type LoginFailure = Classification;
+export type LoginSeen = { readonly server: ServerSeen; readonly tookMs: number } | { readonly error: unknown };
 
 /** Logs in once, and asks the server about itself. Never rejects. */
 export async function tryLogin(request: LoginRequest): Promise<LoginSeen> {
   const startedAt = performance.now();
-  // The final error is for people; what the attempt itself ended with tells more to a program.
-  let attempt: unknown;
-  const listen = (event: unknown) => {
-    attempt = (event as { readonly error: unknown }).error;
-  };
-  subscribe('rds-iam:connection:attempt-failed', listen);
+  const tookMs = () => performance.now() - startedAt;
   try {
-    const tookMs = () => performance.now() - startedAt;
     return request.engine === 'postgres' ? await onPostgres(request, tookMs) : await onMysql(request, tookMs);
   } catch (error) {
-    return { error, failure: classify(attempt ?? error) };
-  } finally {
-    unsubscribe('rds-iam:connection:attempt-failed', listen);
+    return { error };
   }
 }
 

@@ -13,6 +13,8 @@ export const SETTINGS = {
   'tls-key': ['file', 'its key (PEM)'],
   'any-user': ['', 'lets clients name other users and databases than the URL does'],
   'max-connections': ['number', 'how many clients may be logged in'],
+  'http-port': ['number', 'checks, metrics for Prometheus, and a page that shows live what happens'],
+  'http-address': ['ip', 'of that port, 127.0.0.1 if left out; it shows who logs in where, and no secret'],
   'max-sigterm-delay': ['seconds', 'how long open connections may go on after SIGTERM; 30 if left out'],
   region: ['name', 'if neither the host name nor the environment tells it'],
   profile: ['name', 'of the shared AWS configuration'],

@@ -76,6 +76,10 @@ export function readProxySettings(
         if (!/^[1-9]\d{0,6}$/.test(value)) throw new UsageError(`${name} must be a whole number from 1 to 1000000`);
         return Number(value);
       }),
+      http: httpOf(
+        number('http-port', (name, value) => portOf(name, value, 0)),
+        text('http-address'),
+      ),
       tls: tls[0] !== undefined && tls[1] !== undefined ? { cert: tls[0], key: tls[1] } : undefined,
     }),
   };
@@ -96,6 +100,12 @@ function targetOf(settings: Settings): ProxyTarget {
   const login = loginTarget(settings);
   if (engine === undefined) throw new UsageError('the engine is not known: give a URL, as postgresql://… or mysql://…');
   return { engine, ...login, ...(database !== undefined && { database }) };
+}
+
+function httpOf(port: number | undefined, address: string | undefined): ProxyOptions['http'] {
+  if (port === undefined && address !== undefined)
+    throw new UsageError('--http-address is of --http-port: give it, too');
+  return port === undefined ? undefined : { port, ...(address !== undefined && { address }) };
 }
 
 function ownPassword(

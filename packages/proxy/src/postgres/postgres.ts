@@ -47,6 +47,7 @@ class PostgresLogin implements ClientLogin {
     const { startup } = wish;
     const username = startup.parameters.get('user') ?? '';
     if (username === '') throw new ProtocolError('layout', 'no user in the startup packet');
+    this.#door.says(username, startup.parameters.get('database'));
     await this.#authenticate(this.#client, username);
     return this.#logIn(startup, username);
   }

@@ -1,0 +1,66 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { RdsIamEvents } from '@rds-iam/core';
+import type { Clock } from '../clock.js';
+import type { ProxyEvent } from '../event.js';
+import { createMetrics } from './metrics.js';
+import { Monitor, signedAtMs } from './monitor.js';
+import { type Answer, type HttpAddress, type LivePage, serveLivePage } from './server.js';
+
+/** What the HTTP port has to know of the proxy at the moment that it is asked. */
+export interface Now {
+  readonly connected: number;
+  readonly admitted: number;
+  readonly isStarted: boolean;
+  readonly isDraining: boolean;
+  readonly isFull: boolean;
+}
+
+/** The HTTP port of a proxy: checks, metrics, and a page that shows what happens. */
+export interface Http {
+  readonly address: HttpAddress;
+  take(event: ProxyEvent): void;
+  tokenUsed(endpoint: string, username: string, token: string): void;
+  close(): Promise<void>;
+}
+
+const SLOWED = 'rds-iam:admission:slowed' satisfies keyof RdsIamEvents;
+
+/** @param limit - of new connections per second, where one is known before the server has shown it */
+export async function startHttp(
+  clock: Clock,
+  at: HttpAddress,
+  limit: number | undefined,
+  now: () => Now,
+): Promise<Http> {
+  const monitor = new Monitor(clock, limit);
+  const metrics = createMetrics(now);
+  const status = () => {
+    const { isStarted, isDraining, isFull } = now();
+    return isDraining ? 'draining' : isFull ? 'full' : isStarted ? 'ready' : 'starting';
+  };
+  const check = (isGood: boolean): Answer => ({ isGood, type: 'text/plain', body: `${status()}\n` });
+  const page: LivePage = await serveLivePage(
+    at,
+    () => monitor.state({ status: status(), connected: now().connected }),
+    {
+      '/startup': () => check(now().isStarted),
+      '/liveness': () => check(true),
+      '/readiness': () => check(status() === 'ready'),
+      '/metrics': metrics.scrape,
+    },
+  );
+  const slowed = (event: unknown) => monitor.limitFound((event as RdsIamEvents[typeof SLOWED]).connectionsPerSecond);
+  subscribe(SLOWED, slowed);
+  return {
+    address: { address: page.address, port: page.port },
+    take(event) {
+      monitor.take(event);
+      metrics.take(event);
+    },
+    tokenUsed: (endpoint, username, token) => monitor.tokenUsed(endpoint, username, signedAtMs(token)),
+    async close() {
+      unsubscribe(SLOWED, slowed);
+      await page.close();
+    },
+  };
+}

@@ -1,0 +1,75 @@
+/** What a live page shows at one moment: numbers, a chart by the second, and tables. Nothing in it is secret. */
+export interface LiveState {
+  readonly title: string;
+  /** In a word: `ready`, `draining`. */
+  readonly status: string;
+  readonly tiles: readonly { readonly name: string; readonly value: string }[];
+  readonly chart: {
+    readonly caption: string;
+    /** The last minute, oldest first. */
+    readonly seconds: readonly { readonly good: number; readonly bad: number }[];
+    /** Per second, where there is one. */
+    readonly limit: number | undefined;
+  };
+  readonly tables: readonly LiveTable[];
+}
+
+/** A table of a live page. */
+export interface LiveTable {
+  readonly caption: string;
+  readonly columns: readonly string[];
+  /** A cell is a text, or a share of a whole (0 to 1) with its text, which is drawn as a bar. */
+  readonly rows: readonly (readonly (string | { readonly share: number; readonly text: string })[])[];
+  /** What stands in place of rows that are not there. */
+  readonly none: string;
+}
+
+const SECONDS = 60;
+
+/** Counts what succeeds and what does not, by the second, for the last minute. */
+export class LastMinute {
+  readonly #now: () => number;
+  readonly #good = new Array<number>(SECONDS).fill(0);
+  readonly #bad = new Array<number>(SECONDS).fill(0);
+  #second: number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#second = Math.floor(now() / 1_000);
+  }
+
+  count(outcome: 'good' | 'bad'): void {
+    this.#forward();
+    const counts = outcome === 'good' ? this.#good : this.#bad;
+    const at = this.#second % SECONDS;
+    counts[at] = (counts[at] ?? 0) + 1;
+  }
+
+  /** Oldest first. */
+  get seconds(): LiveState['chart']['seconds'] {
+    this.#forward();
+    return Array.from({ length: SECONDS }, (_, index) => {
+      const at = (this.#second + 1 + index) % SECONDS;
+      return { good: this.#good[at] ?? 0, bad: this.#bad[at] ?? 0 };
+    });
+  }
+
+  #forward(): void {
+    const second = Math.floor(this.#now() / 1_000);
+    for (let next = Math.max(this.#second + 1, second - SECONDS + 1); next <= second; next++) {
+      this.#good[next % SECONDS] = 0;
+      this.#bad[next % SECONDS] = 0;
+    }
+    this.#second = Math.max(this.#second, second);
+  }
+}
+
+/** A length of time, as a person reads it. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
