@@ -50,7 +50,7 @@ const commandLineSetup = './packages/cli/test/vitest-bundle.ts';
 const mysqlTests = [
   'packages/{mysql2,typeorm,knex,sequelize,redis,cli}/test/**/*.test.ts',
   'packages/emulator/test/mysql/**/*.test.ts',
-  'test/recipes/test/**/*.test.ts',
+  'test/{recipes,mikro-orm-7}/test/**/*.test.ts',
   'test/faults/test/**/*.test.ts',
 ];
 

@@ -83,6 +83,16 @@ export function addingIamNodes<Cluster extends { add(group: string, connectionUr
   return Object.assign(cluster, { add: addIamNode });
 }
 
+/**
+ * mysql2's own options with an IAM login behind its `stream` option: for what makes its own connection or pool of mysql2, and
+ * takes options only. Whoever has the choice uses {@link createPool} and {@link createConnection}.
+ *
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; every code from connecting
+ */
+export function withRdsIam(options: PoolOptions): mysql2.PoolOptions {
+  return driverOptions<mysql2.PoolOptions>(options as Given<mysql2.PoolOptions>);
+}
+
 function driverOptions<Config extends mysql2.ConnectionOptions>(
   given: Given<Config>,
   failures = new Failures(),

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { isRdsIamError } from '@rds-iam/core';
+import { configError, isRdsIamError } from '@rds-iam/core';
 import * as mysql2 from 'mysql2';
 import type { Checked } from '../config.js';
 import { IamStream } from '../wire/iam-stream.js';
@@ -20,6 +20,7 @@ interface StreamArgument {
     readonly clientFlags: unknown;
     readonly charsetNumber: unknown;
     readonly connectAttributes: unknown;
+    readonly multipleStatements: unknown;
     readonly compress: unknown;
   };
 }
@@ -78,7 +79,11 @@ export function withIamStream<Config extends mysql2.ConnectionOptions>(
         }),
       speak(over, failed) {
         // It runs no statement: room for 16,000 of them is most of what a connection of mysql2's costs.
-        const current = { user: username, ...(database !== undefined && { database }), compress };
+        // Of what is in an answer, a framework may have added to our options.
+        const current = {
+          ...{ user: username, ...(database !== undefined && { database }), compress },
+          ...{ multipleStatements: config.multipleStatements, charset: undefined, charsetNumber, connectAttributes },
+        } as object as mysql2.ConnectionOptions;
         mysql2
           .createConnection({ ...options, ...current, maxPreparedStatements: 1, stream: () => over })
           .on('error', failed);
@@ -119,6 +124,7 @@ const answerChangeUser: mysql2.AuthPlugin = ({ connection, command }) => {
   const { user } = command as unknown as { readonly user: string };
   return async () => {
     try {
+      if (!(stream instanceof IamStream)) throw streamIsMissing();
       return Buffer.from(`${await stream.tokenFor(user)}\0`);
     } catch (error) {
       // mysql2 would put a code of its own in place of ours.
@@ -127,3 +133,9 @@ const answerChangeUser: mysql2.AuthPlugin = ({ connection, command }) => {
     }
   };
 };
+
+function streamIsMissing(): Error {
+  return configError(
+    'the "stream" that withRdsIam() gives to mysql2 is missing, and the IAM login with it: give the options on as they are',
+  );
+}

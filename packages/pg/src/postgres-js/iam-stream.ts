@@ -75,9 +75,11 @@ export class IamStream extends DialedStream {
   }
 
   #join({ socket, said }: Opened): void {
-    if (!this.destroyed) this.push(said);
     this.follow(socket);
+    if (this.destroyed) return;
     this.passWrites();
+    // What the driver is told here it may answer at once.
+    this.push(said);
     socket.resume();
   }
 
