@@ -49,7 +49,7 @@ const mysqlSetup = './test/servers/src/vitest-mysql.ts';
 const commandLineSetup = './packages/cli/test/vitest-bundle.ts';
 const mysqlTests = [
   'packages/{mysql2,typeorm,knex,sequelize,redis,cli}/test/**/*.test.ts',
-  'packages/emulator/test/mysql/**/*.test.ts',
+  'packages/{emulator,proxy}/test/mysql/**/*.test.ts',
   'test/{recipes,mikro-orm-7}/test/**/*.test.ts',
   'test/faults/test/**/*.test.ts',
 ];

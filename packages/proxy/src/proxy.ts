@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
-import { configError, rdsIamOf } from '@rds-iam/core';
+import { rdsIamOf } from '@rds-iam/core';
 import { type Clock, systemClock } from './clock.js';
 import type { Engine } from './engine.js';
 import type { ProxyEvent } from './event.js';
 import { type Http, startHttp } from './http/http.js';
 import type { HttpAddress } from './http/server.js';
 import { type Listening, listen } from './listen.js';
+import { createMysql } from './mysql/mysql.js';
 import { checkOptions, type ProxyOptions, type ProxyTarget } from './options.js';
 import { makePassword } from './password.js';
 import { createPostgres } from './postgres/postgres.js';
@@ -145,5 +146,5 @@ export async function startProxyWith(clock: Clock, options: ProxyOptions): Promi
 
 function createEngine(target: ProxyTarget, shared: Shared): Engine {
   if (target.engine === 'postgres') return createPostgres(shared.password, shared.options.passwordMethod);
-  throw configError('"engine" of a target must be postgres: the proxy does not speak the protocol of MySQL');
+  return createMysql();
 }

@@ -1,5 +1,6 @@
 export { ByteQueue } from './byte-queue.js';
 export { ByteReader } from './byte-reader.js';
+export { closeTogether } from './close-together.js';
 export {
   ConnectionEnded,
   isConnectionEnded,

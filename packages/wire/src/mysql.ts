@@ -1,7 +1,7 @@
-export { Capability, MariadbCapability } from './mysql/capability.js';
+export { Capability, MARIADB_CAPABILITIES_OF_SESSIONS, MariadbCapability } from './mysql/capability.js';
 export { type ChangeUser, decodeChangeUser, encodeChangeUser } from './mysql/change-user.js';
 export { Channel, type ChannelEnd } from './mysql/channel.js';
-export { Command, CommandTracker, type Scan } from './mysql/command.js';
+export { Command, CommandTracker, type Holds, type Scan } from './mysql/command.js';
 export { nulTerminated } from './mysql/cursor.js';
 export { decodeGreeting, encodeGreeting, type Greeting, SCRAMBLE_BYTES } from './mysql/greeting.js';
 export {
@@ -33,3 +33,4 @@ export {
   Sha2,
 } from './mysql/reply.js';
 export { cachingSha2Password, encryptPassword, nativePassword } from './mysql/scrambles.js';
+export { findAnswer, joinUntilHeld, settle } from './mysql/session.js';

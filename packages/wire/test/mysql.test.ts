@@ -309,17 +309,17 @@ describe('following the commands of a client', () => {
   const query = encodePacket(0, Buffer.concat([Buffer.from([Command.query]), Buffer.from('select 1')]));
   const change = encodePacket(0, Buffer.from([Command.changeUser, 0x61, 0, 0, 0]));
   const whole = (sent: Buffer, cutAt: readonly number[]) => {
-    const tracker = new CommandTracker();
+    const tracker = new CommandTracker((start) => start[0] === Command.changeUser);
     let held = Buffer.alloc(0);
     let forwarded = 0;
     for (const piece of pieces(sent, cutAt)) {
       const bytes = Buffer.concat([held, piece]);
-      const { forward, changesUser } = tracker.scan(bytes);
+      const { forward, holds } = tracker.scan(bytes);
       forwarded += forward;
-      if (changesUser) return { forwarded, changesUser };
+      if (holds) return { forwarded, holds };
       held = bytes.subarray(forward);
     }
-    return { forwarded, changesUser: false };
+    return { forwarded, holds: false };
   };
 
   test('the change of user is found behind any others, however they are cut', () => {
@@ -327,10 +327,23 @@ describe('following the commands of a client', () => {
       fc.property(fc.array(bytes(), { maxLength: 5 }), cuts, (statements, cutAt) => {
         const queries = statements.map((text) => encodePacket(0, Buffer.concat([Buffer.from([Command.query]), text])));
         const before = Buffer.concat(queries);
-        expect(whole(Buffer.concat([before, change]), cutAt)).toEqual({ forwarded: before.length, changesUser: true });
+        expect(whole(Buffer.concat([before, change]), cutAt)).toEqual({ forwarded: before.length, holds: true });
       }),
       { numRuns: RUNS },
     );
+  });
+
+  test('who has to see more of a command gets to see it', () => {
+    const seen: number[] = [];
+    const tracker = new CommandTracker((start, length) => {
+      seen.push(start.length);
+      return start.length < length ? undefined : true;
+    });
+    for (let end = 0; end < query.length; end += 1) {
+      expect(tracker.scan(query.subarray(0, end))).toEqual({ forward: 0, holds: false });
+    }
+    expect(tracker.scan(query)).toEqual({ forward: 0, holds: true });
+    expect(seen).toEqual(Array.from({ length: query.length - 4 }, (_, index) => index + 1));
   });
 
   test('not in a file, of whatever length, but behind it', () => {
@@ -339,7 +352,7 @@ describe('following the commands of a client', () => {
         const file = Array.from({ length: packets }, (_, index) => encodePacket(index + 2, Buffer.from([0x11, 0x11])));
         const end = encodePacket(packets + 2, Buffer.alloc(0));
         const before = Buffer.concat([query, ...file, end]);
-        expect(whole(Buffer.concat([before, change]), cutAt)).toEqual({ forwarded: before.length, changesUser: true });
+        expect(whole(Buffer.concat([before, change]), cutAt)).toEqual({ forwarded: before.length, holds: true });
       }),
       { numRuns: Math.min(RUNS, 100) },
     );
@@ -347,7 +360,7 @@ describe('following the commands of a client', () => {
 
   test('a file without a byte', () => {
     const before = Buffer.concat([query, encodePacket(2, Buffer.alloc(0))]);
-    expect(whole(Buffer.concat([before, change]), [])).toEqual({ forwarded: before.length, changesUser: true });
+    expect(whole(Buffer.concat([before, change]), [])).toEqual({ forwarded: before.length, holds: true });
   });
 
   test.each([
@@ -358,7 +371,7 @@ describe('following the commands of a client', () => {
     const rest = encodePacket(first + 1, Buffer.from([Command.changeUser]));
     const end = first === 0 ? Buffer.alloc(0) : encodePacket(first + 2, Buffer.alloc(0));
     const before = Buffer.concat([query, encodePacket(first, long), rest, end]);
-    expect(whole(Buffer.concat([before, change]), [])).toEqual({ forwarded: before.length, changesUser: true });
+    expect(whole(Buffer.concat([before, change]), [])).toEqual({ forwarded: before.length, holds: true });
   });
 });
 

@@ -3,13 +3,17 @@ import { ByteReader, ConnectionEnded, type ProtocolError } from '@rds-iam/wire';
 import {
   type ChangeUser,
   Channel,
+  Command,
   decodeChangeUser,
   encodeAuthSwitch,
   encodeChangeUser,
   type Greeting,
   type HandshakeResponse,
+  type Holds,
+  joinUntilHeld,
   Plugin,
   Reply,
+  settle,
 } from '@rds-iam/wire/mysql';
 import { admit } from '../admission.js';
 import type { Connection } from '../connection.js';
@@ -33,8 +37,9 @@ import {
   type Who,
 } from './refusals.js';
 import { relay } from './relay.js';
-import { joinUntilChangeUser, settle } from './session.js';
 import { Upstream } from './upstream.js';
+
+const changesUser: Holds = (start) => start[0] === Command.changeUser;
 
 /** A plugin that no account has, so that the upstream names the one that it wants. */
 const ANY_PLUGIN = 'rds_iam_emulator';
@@ -155,7 +160,7 @@ export class MysqlLogin implements Login {
     reader.release();
     upstream.reader.release();
     this.#channel.write(answer);
-    joinUntilChangeUser(stream, upstream.stream, () => {
+    joinUntilHeld(stream, upstream.stream, changesUser, () => {
       this.#joined = false;
       void attempt(this.#connection.raw, this.#shared, this, () => this.#changeUser(response, greeting));
     });
@@ -168,7 +173,8 @@ export class MysqlLogin implements Login {
     this.#upstream.resume();
     this.#channel = new Channel(connection);
     const payload = await this.#channel.read(MAX_LOGIN_PACKET_BYTES);
-    await settle(connection.stream, this.#upstream.end);
+    const { stream, reader } = this.#upstream.end;
+    await settle(connection.stream, stream, reader);
     const change = decodeChangeUser(payload);
     this.username = change.username;
     if (this.#hasIam(change.username)) {

@@ -1,5 +1,5 @@
-import { Capability, type Greeting } from '@rds-iam/wire/mysql';
-import { CARRIED_BY_MARIADB, NOT_CARRIED } from './carried.js';
+import { Capability, type Greeting, MARIADB_CAPABILITIES_OF_SESSIONS } from '@rds-iam/wire/mysql';
+import { NOT_CARRIED } from './carried.js';
 
 /** What we say of ourselves: all that the upstream says, but for the capabilities. */
 export function offer(greeting: Greeting, tls: boolean): Greeting {
@@ -7,6 +7,6 @@ export function offer(greeting: Greeting, tls: boolean): Greeting {
   return {
     ...greeting,
     capabilities: (carried | (tls ? Capability.ssl : 0)) >>> 0,
-    mariadbCapabilities: greeting.mariadbCapabilities & CARRIED_BY_MARIADB,
+    mariadbCapabilities: greeting.mariadbCapabilities & MARIADB_CAPABILITIES_OF_SESSIONS,
   };
 }

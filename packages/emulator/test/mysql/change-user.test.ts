@@ -1,8 +1,7 @@
 import type { MariadbServer } from '@rds-iam/test-servers';
-import { type ChangeUser, encodeChangeUser, encodePacket } from '@rds-iam/wire/mysql';
+import { type ChangeUser, encodeChangeUser, encodePacket, findAnswer } from '@rds-iam/wire/mysql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LoginEvent } from '../../src/index.js';
-import { findAnswer } from '../../src/mysql/session.js';
 import { failure, until } from '../harness.js';
 import {
   CHARACTER_SET,

@@ -1,6 +1,6 @@
-import { Capability, decodeGreeting, encodeGreeting } from '@rds-iam/wire/mysql';
+import { Capability, decodeGreeting, encodeGreeting, MARIADB_CAPABILITIES_OF_SESSIONS } from '@rds-iam/wire/mysql';
 import { expect, test } from 'vitest';
-import { CARRIED_BY_MARIADB, NOT_CARRIED } from '../../src/mysql/carried.js';
+import { NOT_CARRIED } from '../../src/mysql/carried.js';
 import { offer } from '../../src/mysql/offer.js';
 
 test.each([0xffffffff, 0xfffffffe])('of capabilities %d a client is offered what is carried', (capabilities) => {
@@ -16,10 +16,14 @@ test.each([0xffffffff, 0xfffffffe])('of capabilities %d a client is offered what
   };
   for (const tls of [false, true]) {
     const offered = offer(greeting, tls);
-    expect(offered).toEqual({ ...greeting, capabilities: expect.any(Number), mariadbCapabilities: CARRIED_BY_MARIADB });
+    expect(offered).toEqual({
+      ...greeting,
+      capabilities: expect.any(Number),
+      mariadbCapabilities: MARIADB_CAPABILITIES_OF_SESSIONS,
+    });
     expect(offered.capabilities & NOT_CARRIED).toBe(0);
     expect((offered.capabilities & Capability.ssl) !== 0).toBe(tls);
-    const own = capabilities & Capability.mysql ? 0 : CARRIED_BY_MARIADB;
+    const own = capabilities & Capability.mysql ? 0 : MARIADB_CAPABILITIES_OF_SESSIONS;
     expect(decodeGreeting(encodeGreeting(offered))).toEqual({ ...offered, mariadbCapabilities: own });
   }
 });

@@ -25,3 +25,11 @@ export const MariadbCapability = {
   cacheMetadata: 1 << 4,
   bulkUnitResults: 1 << 5,
 } as const;
+
+/** Those that only change what goes over a session. A COM_MULTI could hide a command that is not to pass. */
+export const MARIADB_CAPABILITIES_OF_SESSIONS: number =
+  MariadbCapability.progress |
+  MariadbCapability.bulkOperations |
+  MariadbCapability.extendedMetadata |
+  MariadbCapability.cacheMetadata |
+  MariadbCapability.bulkUnitResults;

@@ -1,58 +1,67 @@
-// A client and the upstream joined, until the client wants to be another user.
+// A client and its server joined, after the login.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { ConnectionEnded } from '@rds-iam/wire';
-import { Command, CommandTracker, encodePacket, Reply } from '@rds-iam/wire/mysql';
-import { closeTogether } from '../join.js';
-import type { End } from './upstream.js';
+import type { ByteReader } from '../byte-reader.js';
+import { closeTogether } from '../close-together.js';
+import { ConnectionEnded } from '../protocol-error.js';
+import { Command, CommandTracker, type Holds } from './command.js';
+import { encodePacket } from './packet.js';
+import { Reply } from './reply.js';
 
 /**
- * Joins two sockets, as `join` does, until the client sends a COM_CHANGE_USER. That is left in its stream, and from then
- * on nothing passes.
+ * Makes one connection of two, each as fast as the slower side takes it, until the client sends a command that is to be held.
+ * That is left in the client's stream, and from then on nothing passes.
+ *
+ * Both need 'error' handlers of their own, and to allow half-open connections.
  */
-export function joinUntilChangeUser(client: Socket, upstream: Socket, changesUser: () => void): void {
-  const tracker = new CommandTracker();
+export function joinUntilHeld(client: Socket, server: Socket, holds: Holds, onHeld: () => void): void {
+  const tracker = new CommandTracker(holds);
   let held: Buffer = Buffer.alloc(0);
-  const separate = closeTogether(client, upstream);
+  const separate = closeTogether(client, server);
   const resume = () => client.resume();
-  const onEnd = () => upstream.end(held);
+  const onEnd = () => server.end(held);
   const onData = (chunk: Buffer) => {
     const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
     const scan = tracker.scan(bytes);
     held = bytes.subarray(scan.forward);
-    const room = scan.forward === 0 || upstream.write(bytes.subarray(0, scan.forward));
-    if (!scan.changesUser) {
+    const room = scan.forward === 0 || server.write(bytes.subarray(0, scan.forward));
+    if (!scan.holds) {
       if (room) return;
       client.pause();
-      upstream.once('drain', resume);
+      server.once('drain', resume);
       return;
     }
     separate();
-    upstream.off('drain', resume).unpipe(client);
+    server.off('drain', resume).unpipe(client);
     client.off('data', onData).off('end', onEnd).pause();
     client.unshift(held);
-    changesUser();
+    onHeld();
   };
   client.on('data', onData).on('end', onEnd).resume();
   if (client.readableEnded) onEnd();
-  upstream.pipe(client);
+  server.pipe(client);
 }
 
 // The longest answer to the question below: a user's name, a host's and ours, in any language.
 const MAX_ANSWER_BYTES = 2048;
 
 /**
- * Passes on all that the upstream still has to say to commands that the client has sent before. Where that ends only the
- * upstream knows, so it is asked for something that nobody else asks it: to use a database with a name made up for it.
- * The change of user that follows resets all that an error could have touched.
+ * Passes on all that the server still has to say to commands that the client has sent before. Where that ends only the
+ * server knows, so it is asked for something that nobody else asks it: to use a database with a name made up for it. The
+ * change of user that follows resets all that an error could have touched.
  * @throws ConnectionEnded
  */
-export async function settle(client: Socket, upstream: End, name = randomBytes(16).toString('hex')): Promise<void> {
-  upstream.stream.write(encodePacket(0, Buffer.concat([Buffer.from([Command.initDb]), Buffer.from(name)])));
+export async function settle(
+  client: Socket,
+  server: Socket,
+  reader: ByteReader,
+  name = randomBytes(16).toString('hex'),
+): Promise<void> {
+  server.write(encodePacket(0, Buffer.concat([Buffer.from([Command.initDb]), Buffer.from(name)])));
   let held: Buffer = Buffer.alloc(0);
   for (;;) {
-    held = Buffer.concat([held, await upstream.reader.readSome()]);
+    held = Buffer.concat([held, await reader.readSome()]);
     const answerAt = findAnswer(held, name);
     await write(client, held.subarray(0, answerAt ?? Math.max(0, held.length - MAX_ANSWER_BYTES)));
     if (answerAt !== undefined) return;

@@ -1,0 +1,241 @@
+import type { TLSSocket } from 'node:tls';
+import { LoginFailure } from '@rds-iam/core/adapter';
+import { type LoggedIn, logIn } from '@rds-iam/mysql2/login';
+import { ByteReader, ProtocolError } from '@rds-iam/wire';
+import {
+  Capability,
+  Channel,
+  Command,
+  decodeCapabilities,
+  decodeHandshakeResponse,
+  encodeGreeting,
+  encodeHandshakeResponse,
+  type Greeting,
+  type HandshakeResponse,
+  joinUntilHeld,
+  Plugin,
+  SSL_REQUEST_BYTES,
+} from '@rds-iam/wire/mysql';
+import type { Client } from '../client.js';
+import type { ClientLogin, Door, Engine, Session } from '../engine.js';
+import { join } from '../join.js';
+import { Refusal, refusalFor } from '../refusal.js';
+import { authenticate } from './authentication.js';
+import { changeUser } from './change-user.js';
+import { errorPacket, ServerError } from './errors.js';
+import { offer, ServerGreeting } from './greeting.js';
+import { isKill, withServerId } from './kill.js';
+import { ThreadIds } from './thread-ids.js';
+
+/** More than a user's name, a proof and the 64 kB that MySQL keeps of attributes can come to. */
+const MAX_LOGIN_BYTES = 131_072;
+/** Capabilities that the login alone is about: client and server need not have the same. */
+const OF_LOGIN =
+  Capability.ssl |
+  Capability.connectWithDb |
+  Capability.secureConnection |
+  Capability.pluginAuth |
+  Capability.pluginAuthLenenc |
+  Capability.connectAttrs;
+const COMPRESSION = Capability.compress | Capability.zstdCompression;
+
+/** What the clients of a target share. */
+interface Shared {
+  readonly greeting: ServerGreeting;
+  readonly threadIds: ThreadIds;
+}
+
+export function createMysql(): Engine {
+  const shared: Shared = { greeting: new ServerGreeting(), threadIds: new ThreadIds() };
+  return { startLogin: (client, door) => new MysqlLogin(client, door, shared) };
+}
+
+class MysqlLogin implements ClientLogin {
+  readonly #client: Client;
+  readonly #door: Door;
+  readonly #shared: Shared;
+  #channel: Channel;
+
+  constructor(client: Client, door: Door, shared: Shared) {
+    this.#client = client;
+    this.#door = door;
+    this.#shared = shared;
+    // The stream changes to TLS under it.
+    this.#channel = new Channel({
+      get stream() {
+        return client.stream;
+      },
+      reader: client,
+    });
+  }
+
+  async run(): Promise<Session> {
+    const door = this.#door;
+    const { greeting, threadIds } = this.#shared;
+    const id = threadIds.make();
+    const offered = offer(await greeting.get(() => this.#askForGreeting()), id, door.tls !== undefined);
+    const response = await this.#greet(offered);
+    await authenticate(this.#channel, offered, response, door.password);
+    const { username } = response;
+    const asked = response.database?.length ? response.database.toString('utf8') : undefined;
+    door.checkAsked(username, asked);
+    const database = asked ?? door.target.database;
+
+    const {
+      socket,
+      ok,
+      greeting: said,
+      identity,
+      resumed,
+    } = await this.#logIn(username, (server) => responseFor(response, server, database));
+    threadIds.set(id, said.connectionId);
+    socket.once('close', () => threadIds.delete(id));
+    this.#client.release();
+    this.#channel.write(ok);
+    this.#join({ socket, identity, resumed }, offered, response);
+    return { server: socket, username, database };
+  }
+
+  refuse(refusal: Refusal): void {
+    this.#client.end(this.#channel.frame(errorPacket(refusal)));
+  }
+
+  /** What the server says of itself, by a login as the user that the port is for. */
+  async #askForGreeting(): Promise<Greeting> {
+    const { socket, greeting } = await this.#logIn(this.#door.target.username, (server) =>
+      responseFor(NOBODY, server, undefined),
+    );
+    new Channel({ stream: socket, reader: new ByteReader(socket) }).write(Buffer.from([Command.quit]));
+    socket.on('error', () => {}).end();
+    socket.resume();
+    return greeting;
+  }
+
+  #logIn(
+    username: string,
+    answer: (server: Greeting) => Omit<HandshakeResponse, 'username'>,
+  ): Promise<LoggedIn & { readonly identity: string }> {
+    const door = this.#door;
+    return door.connect(username, async (login) => {
+      const loggedIn = await logIn(login, {
+        dial: () => door.dial(login),
+        answerTo: (server) => {
+          this.#shared.greeting.set(server);
+          return encodeHandshakeResponse({ ...answer(server), username });
+        },
+        errorOf: (refusal) => new ServerError(refusal),
+      });
+      return { ...loggedIn, identity: login.identity };
+    });
+  }
+
+  /** Greets the client, and reads its answer. @throws Refusal, ProtocolError, ConnectionEnded */
+  async #greet(offered: Greeting): Promise<HandshakeResponse> {
+    const { tls, requiresTls } = this.#door;
+    this.#channel.write(encodeGreeting(offered));
+    let payload = await this.#channel.read(MAX_LOGIN_BYTES);
+    if (decodeCapabilities(payload) & Capability.ssl) {
+      if (!tls || payload.length !== SSL_REQUEST_BYTES) throw new ProtocolError('layout', 'a request for TLS');
+      // What has come already is taken for TLS: nothing in clear can slip in.
+      await this.#client.startTls(tls);
+      payload = await this.#channel.read(MAX_LOGIN_BYTES);
+    } else if (requiresTls) {
+      throw new Refusal('plaintext', 'rds-iam proxy: this port takes TLS only', {
+        hint: 'Connect with --ssl-mode=VERIFY_IDENTITY, or --ssl-verify-server-cert.',
+      });
+    }
+    return decodeHandshakeResponse(payload, offered);
+  }
+
+  /** The session: every byte passes, but for commands that are about who is who. */
+  #join(server: Server, offered: Greeting, response: HandshakeResponse): void {
+    const client = this.#client.stream;
+    const { capabilities } = response;
+    // Compressed, no command can be told from another: a change of user is the server's to refuse.
+    if (capabilities & COMPRESSION) {
+      join(client, server.socket);
+      return;
+    }
+    const holds = (start: Buffer, length: number) =>
+      start[0] === Command.changeUser || isKill(start, length, capabilities);
+    joinUntilHeld(client, server.socket, holds, () => {
+      void this.#serveHeld(server, offered, response);
+    });
+  }
+
+  async #serveHeld(server: Server, offered: Greeting, response: HandshakeResponse): Promise<void> {
+    const { stream } = this.#client;
+    const reader = new ByteReader(stream);
+    this.#channel = new Channel({ stream, reader });
+    try {
+      const command = await this.#channel.read(MAX_LOGIN_BYTES);
+      if (command[0] === Command.changeUser) {
+        const change = { command, offered, response, channel: this.#channel, client: stream, ...server };
+        this.#channel.write(await changeUser(change, this.#door));
+      } else {
+        const translated = withServerId(command, response.capabilities, this.#shared.threadIds);
+        new Channel({ stream: server.socket, reader }).write(translated);
+      }
+      reader.release();
+      this.#join(server, offered, response);
+    } catch (error) {
+      reader.release();
+      server.socket.destroy();
+      if (stream.destroyed) return;
+      // As in MySQL, a change of user that is refused ends the connection.
+      stream.end(this.#channel.frame(errorPacket(refusalFor(error, this.#door.target))));
+      stream.resume();
+    }
+  }
+}
+
+/** The server's end of a session, and to whom it leads. */
+interface Server {
+  readonly socket: TLSSocket;
+  readonly identity: string;
+  readonly resumed: Buffer | undefined;
+}
+
+/** Who asks for nothing but the greeting. */
+const NOBODY: HandshakeResponse = {
+  capabilities: (Capability.mysql | Capability.protocol41) >>> 0,
+  mariadbCapabilities: 0,
+  maxPacketBytes: 1 << 24,
+  characterSet: 45,
+  username: '',
+  authentication: Buffer.alloc(0),
+  database: undefined,
+  plugin: Plugin.nativePassword,
+  attributes: undefined,
+  zstdLevel: undefined,
+};
+
+/** What the server is answered for a client. @throws LoginFailure if it lacks a capability that the client was told of */
+function responseFor(
+  response: HandshakeResponse,
+  server: Greeting,
+  database: string | undefined,
+): Omit<HandshakeResponse, 'username'> {
+  const ofSession = response.capabilities & ~OF_LOGIN;
+  // That flag tells MySQL's clients from MariaDB's: servers of both take both.
+  const lacking =
+    (ofSession & ~Capability.mysql & ~server.capabilities) |
+    (response.mariadbCapabilities & ~server.mariadbCapabilities);
+  if (lacking !== 0) {
+    throw new LoginFailure('protocol-violated', 'the server can do less than it said before: connect again');
+  }
+  const ofLogin =
+    Capability.secureConnection |
+    Capability.pluginAuth |
+    (server.capabilities & Capability.pluginAuthLenenc) |
+    (database === undefined ? 0 : Capability.connectWithDb) |
+    (response.attributes === undefined ? 0 : server.capabilities & Capability.connectAttrs);
+  return {
+    ...response,
+    capabilities: (ofSession | ofLogin) >>> 0,
+    authentication: Buffer.alloc(0),
+    database: database === undefined ? undefined : Buffer.from(database),
+    // With an answer by its own plugin, which is empty, the server would not ask for the token.
+    plugin: Plugin.nativePassword,
+  };
+}

@@ -1,0 +1,72 @@
+import type { Stack } from '@rds-iam/conformance';
+import mysql, { type Connection, type ConnectionOptions, type RowDataPacket } from 'mysql2/promise';
+import { onTestFinished } from 'vitest';
+import { type ProxyEvent, type ProxyOptions, type RdsIamProxy, startProxy } from '../../src/index.js';
+
+/** A proxy before a stack, for the rest of a test. */
+export interface Site {
+  readonly proxy: RdsIamProxy;
+  readonly events: ProxyEvent[];
+  /** What a driver would be configured with. */
+  readonly config: {
+    readonly host?: string;
+    readonly port?: number;
+    readonly socketPath?: string;
+    readonly user: string;
+    readonly database: string;
+    readonly password?: string;
+  };
+}
+
+export async function startSite(stack: Stack, options: Partial<ProxyOptions> = {}): Promise<Site> {
+  const { host: hostname, port: serverPort, user: username, database, iam } = stack.config;
+  const events: ProxyEvent[] = [];
+  const proxy = await startProxy({
+    targets: [{ engine: 'mysql', hostname, port: serverPort, username, database }],
+    iam,
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
+  onTestFinished(() => proxy.close());
+  const at = proxy.listeners[0]?.listening;
+  if (at === undefined) throw new Error('there is no listener');
+  const where = 'port' in at ? { host: at.address, port: at.port } : { socketPath: at.path };
+  const password = proxy.password === undefined ? {} : { password: proxy.password };
+  return { proxy, events, config: { ...where, user: username, database, ...password } };
+}
+
+/** Logs in, for the rest of a test. */
+export async function logIn(config: ConnectionOptions): Promise<Connection> {
+  const connection = await mysql.createConnection(config);
+  connection.on('error', () => {});
+  onTestFinished(() => connection.destroy());
+  return connection;
+}
+
+export async function rows(connection: Connection, sql: string, values: unknown[] = []): Promise<RowDataPacket[]> {
+  const [result] = await connection.query<RowDataPacket[]>(sql, values);
+  return result;
+}
+
+/** Logs in, asks one question, and ends. */
+export async function ask(config: ConnectionOptions, sql = 'select current_user() as name'): Promise<RowDataPacket[]> {
+  const connection = await mysql.createConnection(config);
+  connection.on('error', () => {});
+  try {
+    return await rows(connection, sql);
+  } finally {
+    await connection.end();
+  }
+}
+
+/** What a login ends with. */
+export async function failure(
+  config: ConnectionOptions,
+): Promise<Error & { readonly errno?: number; readonly sqlState?: string }> {
+  try {
+    await ask(config);
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('the login worked');
+}
