@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cachedToken } from './cached-token.js';
 import { coldStart } from './cold-start.js';
 import { commandLine } from './command-line.js';
+import { connectOverhead } from './connect-overhead.js';
 import { type Figure, isMet } from './figure.js';
 import { firstCalls } from './first-calls.js';
 import { frameworks } from './frameworks.js';
@@ -18,6 +19,7 @@ const RESULTS = new URL('../results/', import.meta.url);
 const figures: Figure[] = [];
 const MEASURES = [
   cachedToken,
+  connectOverhead,
   firstCalls,
   physicalConnections,
   coldStart,

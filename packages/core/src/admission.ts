@@ -3,13 +3,15 @@ import { publish } from './diagnostics.js';
 import { RdsIamError } from './errors.js';
 import { timedOut } from './failure.js';
 import type { ConnectionLimiter } from './limiter.js';
-import { afterOpening, afterRefusal, type Pace, rateAt, UNHURRIED, waitMs } from './pace.js';
+import { afterOpening, afterRefusal, type Pace, rateAt, UNPACED, waitMs } from './pace.js';
 import { SharedBudget } from './shared-budget.js';
 
 /** How many logins may be under way before the server has answered the first; each that succeeds makes room for one more. */
-const LOGINS_AT_FIRST = 10;
-/** In this time the server was asked lately: how many it admitted is what it admits. */
-const LATELY_MS = 1_000;
+const INITIAL_CONCURRENCY = 10;
+/** How many logins were admitted in this time is what the server admits. */
+const WINDOW_MS = 1_000;
+/** After so long without a login, what was learned of the server's limit says nothing any more. */
+const QUIET_MS = 60_000;
 
 export interface AdmissionOptions {
   readonly hostname: string;
@@ -21,19 +23,19 @@ export interface AdmissionOptions {
   readonly limiter?: ConnectionLimiter | undefined;
 }
 
-/** Leave to open one physical connection. Exactly one of its methods is to be called, once, when that has ended. */
-export interface Leave {
+/** May open one physical connection. Exactly one of its methods is to be called, once, when that has ended. */
+export interface Permit {
   succeeded(): void;
   /** The server refused it because there are too many. */
   refused(): void;
-  /** It broke off, which can be a way of refusing. */
-  brokenOff(error: unknown): void;
+  /** The connection was dropped, which can be a way of refusing. */
+  dropped(error: unknown): void;
   failed(): void;
 }
 
 interface Waiter {
-  readonly place: number;
-  readonly proceed: (leave: Leave) => void;
+  readonly ticket: number;
+  readonly proceed: (permit: Permit) => void;
 }
 
 /**
@@ -47,15 +49,16 @@ export class Admission {
   readonly #clock: Clock;
   readonly #options: AdmissionOptions;
   readonly #budget: SharedBudget | undefined;
-  readonly #waiting: Waiter[] = [];
-  #places = 0;
+  readonly #queue: Waiter[] = [];
+  #tickets = 0;
   #underWay = 0;
-  #mostUnderWay = LOGINS_AT_FIRST;
+  #maxConcurrency = INITIAL_CONCURRENCY;
+  #lastUsedMs = 0;
   #admittedAtMs: number[] = [];
-  #pace: Pace = UNHURRIED;
-  #callOff: (() => void) | undefined;
-  /** What the latest login that broke off ended with, until one succeeds. */
-  #brokenOff: { readonly error: unknown } | undefined;
+  #pace: Pace = UNPACED;
+  #cancelWake: (() => void) | undefined;
+  /** What the latest login ended with that was dropped, until one succeeds. */
+  #drop: { readonly error: unknown } | undefined;
 
   constructor(clock: Clock, options: AdmissionOptions) {
     this.#clock = clock;
@@ -64,71 +67,91 @@ export class Admission {
     this.#budget = limiter && new SharedBudget(clock, limiter, { hostname, port }, perSecond, () => this.#admit());
   }
 
-  /** The place of one that wants a connection; it keeps it for all its attempts, before those that came later. */
-  takePlace(): number {
-    return this.#places++;
+  /** A ticket for the queue: with it, all attempts of one connection come before those of connections that came later. */
+  takeTicket(): number {
+    return this.#tickets++;
   }
 
   /**
-   * Waits for leave.
+   * A permit: at once where there is one, else when its turn comes.
    *
-   * @throws RdsIamError `ERR_RDS_IAM_ADMISSION` when too many wait, or `withinMs` is over
+   * @throws RdsIamError `ERR_RDS_IAM_ADMISSION` when the queue is full, or `withinMs` is over
    * @throws LoginFailure `timed-out`, or what others ended with, when it is over because of an outage
    * @throws the reason of the signal when it is aborted
    */
-  leave(place: number, withinMs: number, signals: readonly (AbortSignal | undefined)[]): Promise<Leave> {
-    if (this.#waiting.length >= this.#options.maxWaiting) {
-      return Promise.reject(this.#notAdmitted(`${this.#waiting.length} are waiting already, as many as may`));
+  permit(ticket: number, withinMs: number, signals: readonly (AbortSignal | undefined)[]): Permit | Promise<Permit> {
+    const stopped = signals.find((signal) => signal?.aborted);
+    if (stopped) return Promise.reject(stopped.reason);
+    const permit = this.#queue.length === 0 ? this.#next(1) : undefined;
+    if (permit) return permit;
+    const { maxWaiting } = this.#options;
+    if (this.#queue.length >= maxWaiting) {
+      if (maxWaiting === 0) this.#sleep();
+      return Promise.reject(this.#notAdmitted(`the queue is full (limit ${maxWaiting})`));
     }
+    return this.#wait(ticket, withinMs, signals);
+  }
+
+  #wait(ticket: number, withinMs: number, signals: readonly (AbortSignal | undefined)[]): Promise<Permit> {
     return new Promise((resolve, reject) => {
       const end = () => {
-        callOff();
+        cancel();
         for (const signal of signals) signal?.removeEventListener('abort', stop);
       };
       const waiter: Waiter = {
-        place,
-        proceed: (leave) => {
+        ticket,
+        proceed: (permit) => {
           end();
-          resolve(leave);
+          resolve(permit);
         },
       };
       const giveUp = (reason: unknown) => {
         end();
-        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+        this.#queue.splice(this.#queue.indexOf(waiter), 1);
         this.#admit();
         reject(reason);
       };
       const stop = () => giveUp(signals.find((signal) => signal?.aborted)?.reason);
-      const callOff = this.#clock.after(withinMs, () => giveUp(this.#outOfTime(withinMs)));
+      const cancel = this.#clock.after(withinMs, () => giveUp(this.#outOfTime(withinMs)));
       for (const signal of signals) signal?.addEventListener('abort', stop, { once: true });
-      this.#queue(waiter);
-      if (signals.some((signal) => signal?.aborted)) stop();
-      else this.#admit();
+      this.#queue.splice(this.#queue.findLastIndex((other) => other.ticket < ticket) + 1, 0, waiter);
+      this.#admit();
     });
   }
 
-  #queue(waiter: Waiter): void {
-    const later = this.#waiting.findLastIndex(({ place }) => place < waiter.place) + 1;
-    this.#waiting.splice(later, 0, waiter);
+  #admit(): void {
+    for (let [first] = this.#queue; first; [first] = this.#queue) {
+      const permit = this.#next(this.#queue.length);
+      if (!permit) return;
+      this.#queue.shift();
+      first.proceed(permit);
+    }
+    this.#sleep();
   }
 
-  #admit(): void {
-    this.#callOff?.();
-    this.#callOff = undefined;
-    while (this.#waiting.length > 0 && this.#underWay < this.#mostUnderWay) {
-      const sharedMs = this.#budget ? this.#budget.waitMs(this.#waiting.length) : 0;
-      if (sharedMs === undefined) return;
-      const now = this.#clock.now();
-      const delayMs = Math.max(sharedMs, waitMs(this.#pace, now));
-      if (delayMs > 0) {
-        this.#callOff = this.#clock.after(delayMs, () => this.#admit());
-        return;
-      }
-      this.#budget?.use();
-      this.#pace = afterOpening(this.#pace, this.#limit, now);
-      this.#underWay++;
-      this.#waiting.shift()?.proceed(this.#newLeave(now));
+  #sleep(): void {
+    this.#cancelWake?.();
+    this.#cancelWake = undefined;
+  }
+
+  /** The next permit if it can be had now; if not, the queue goes on when it can. */
+  #next(wanted: number): Permit | undefined {
+    this.#sleep();
+    const now = this.#clock.now();
+    if (this.#underWay === 0 && now - this.#lastUsedMs > QUIET_MS) this.#maxConcurrency = INITIAL_CONCURRENCY;
+    if (this.#underWay >= this.#maxConcurrency) return undefined;
+    const sharedMs = this.#budget ? this.#budget.waitMs(wanted) : 0;
+    if (sharedMs === undefined) return undefined;
+    const delayMs = Math.max(sharedMs, waitMs(this.#pace, now));
+    if (delayMs > 0) {
+      this.#cancelWake = this.#clock.after(delayMs, () => this.#admit());
+      return undefined;
     }
+    this.#budget?.use();
+    this.#pace = afterOpening(this.#pace, this.#limit, now);
+    this.#underWay++;
+    this.#lastUsedMs = now;
+    return this.#newPermit(now);
   }
 
   /** The limit that this process keeps to by itself. */
@@ -136,29 +159,30 @@ export class Admission {
     return this.#budget ? this.#budget.ownLimit : this.#options.perSecond;
   }
 
-  #newLeave(givenAtMs: number): Leave {
-    const end = (what?: () => void) => {
+  #newPermit(givenAtMs: number): Permit {
+    const end = (what?: (now: number) => void) => {
       this.#underWay--;
-      what?.();
-      this.#admit();
+      this.#lastUsedMs = this.#clock.now();
+      what?.(this.#lastUsedMs);
+      if (this.#queue.length > 0) this.#admit();
     };
     return {
       succeeded: () =>
-        end(() => {
-          this.#brokenOff = undefined;
-          this.#mostUnderWay++;
-          this.#admittedAtMs.push(this.#clock.now());
-          this.#forget();
+        end((now) => {
+          this.#drop = undefined;
+          this.#maxConcurrency++;
+          this.#admittedAtMs.push(now);
+          this.#inWindow(now);
         }),
-      refused: () => end(() => this.#slowDown(givenAtMs, this.#forget())),
-      brokenOff: (error) =>
-        end(() => {
-          this.#brokenOff = { error };
-          const admitted = this.#forget();
+      refused: () => end((now) => this.#slowDown(givenAtMs, this.#inWindow(now))),
+      dropped: (error) =>
+        end((now) => {
+          this.#drop = { error };
+          const admitted = this.#inWindow(now);
           // While hardly anybody wants in, it is the network.
-          if (admitted.length >= LOGINS_AT_FIRST) this.#slowDown(givenAtMs, admitted);
+          if (admitted.length >= INITIAL_CONCURRENCY) this.#slowDown(givenAtMs, admitted);
           // While nobody gets in, it is an outage, and whoever comes back should not be met by all at once.
-          else if (admitted.length === 0) this.#mostUnderWay = LOGINS_AT_FIRST;
+          else if (admitted.length === 0) this.#maxConcurrency = INITIAL_CONCURRENCY;
         }),
       failed: () => end(),
     };
@@ -180,17 +204,18 @@ export class Admission {
     }));
   }
 
-  #forget(): readonly number[] {
-    const since = this.#clock.now() - LATELY_MS;
-    this.#admittedAtMs = this.#admittedAtMs.filter((at) => at > since);
+  /** Those of the last second; older ones are dropped from the front, where they are. */
+  #inWindow(now: number): readonly number[] {
+    const first = this.#admittedAtMs.findIndex((at) => at > now - WINDOW_MS);
+    if (first !== 0) this.#admittedAtMs.splice(0, first < 0 ? this.#admittedAtMs.length : first);
     return this.#admittedAtMs;
   }
 
-  /** In an outage, what is wrong is what becomes of those that have leave, and not that others wait behind them. */
+  /** In an outage, what is wrong is what becomes of those that have a permit, and not that others wait behind them. */
   #outOfTime(withinMs: number): unknown {
-    if (this.#brokenOff) return this.#brokenOff.error;
-    if (this.#underWay >= this.#mostUnderWay) return timedOut(withinMs, undefined);
-    return this.#notAdmitted('its turn had not come in time');
+    if (this.#drop) return this.#drop.error;
+    if (this.#underWay >= this.#maxConcurrency) return timedOut(withinMs, undefined);
+    return this.#notAdmitted(`its turn did not come within ${Math.round(withinMs)} ms`);
   }
 
   #notAdmitted(why: string): RdsIamError {
@@ -198,7 +223,7 @@ export class Admission {
     const atRate = Number.isFinite(rate) ? `, at ${Math.round(rate)} a second` : '';
     return new RdsIamError(
       'ERR_RDS_IAM_ADMISSION',
-      `no leave to open a connection: ${why} (${this.#waiting.length} waiting, ${this.#underWay} logins under way${atRate}). Make the pools smaller, keep connections longer, raise "maxConnectionsPerSecond" if the instance admits more, or allow more time`,
+      `connection not admitted: ${why} (${this.#queue.length} waiting, ${this.#underWay} logins under way${atRate}). Make the pools smaller, keep connections longer, raise "maxConnectionsPerSecond" if the instance admits more, or allow more time`,
     );
   }
 }

@@ -1,139 +1,222 @@
-import { abortable } from './abortable.js';
-import { Admission, type Leave } from './admission.js';
+import type { Permit } from './admission.js';
+import type { ConnectContext } from './context.js';
 import { publish } from './diagnostics.js';
 import type { Endpoint } from './endpoint.js';
 import type { Engine } from './engines/engine.js';
-import { unnamed } from './engines/unnamed.js';
-import { configError, isRdsIamError, RdsIamError } from './errors.js';
-import { isLoginFailure, timedOut } from './failure.js';
-import type { ConnectContext, ConnectOptions, Login, Target } from './login.js';
+import { isRdsIamError, RdsIamError } from './errors.js';
+import { isLoginFailure, LoginFailure } from './failure.js';
+import { inTime } from './in-time.js';
+import type { Login, Phase } from './login.js';
+import type { PeerTls } from './peers.js';
+import type { Target } from './targets.js';
+import { type DriverTls, expectedIdentity, type PeerSession } from './tls.js';
+import type { AuthToken } from './tokens.js';
 
-/** One attempt to open a physical connection, and what is known of it so far. */
-export interface Attempt {
-  number: number;
-  startedAt: number;
-  /** Of all attempts. */
+interface Wanted {
+  readonly endpoint: Endpoint;
+  readonly ssl: DriverTls;
+}
+
+/** One physical connection that is wanted: the same for all attempts to open it. */
+export interface Request<T> extends Wanted {
+  readonly open: (login: Login) => Promise<T>;
+  readonly engine: Engine;
+  readonly signal: AbortSignal | undefined;
+  readonly stopRetrying: AbortSignal | undefined;
+  readonly discard: (late: T) => void;
+  /** Of all attempts, by the clock. */
   readonly deadline: number;
   readonly attemptTimeoutMs: number;
-  /** The place in the order of those that want a connection, which all attempts share. */
-  place?: number;
-  target?: Target | undefined;
-  token?: string | undefined;
-  leave?: Leave | undefined;
-  /** Whether the deadline of all attempts ended it, and not its own time. */
-  cutShort?: boolean;
+}
+
+/** How far an attempt came. */
+interface Progress {
+  /** What it waited for last. */
+  readonly phase: Phase;
+  /** Since it had its permit; before, since it began. */
+  readonly startedAt: number;
+  /** Its ticket for the queue, which the next attempt shows again. */
+  readonly ticket?: number;
+  readonly target?: Target;
+  readonly token?: string;
+  readonly session?: PeerSession;
+  readonly permit?: Permit;
+}
+
+export interface OpenedAttempt<T> extends Progress {
+  readonly connection: T;
+}
+
+export interface FailedAttempt extends Progress {
+  readonly error: unknown;
+  /** Whether the deadline of all attempts ended it, which says less of what is wrong than the attempt before. */
+  readonly cutShort: boolean;
+}
+
+export type Attempt<T> = OpenedAttempt<T> | FailedAttempt;
+
+/** What a login needs before it has a permit: those that had one would wait here, and then all go at once. */
+interface Prepared {
+  readonly target: Target;
+  readonly token: AuthToken;
+  readonly tls: PeerTls;
 }
 
 /**
- * Finds the endpoint, waits for leave, gets a token that is good then, and opens. The time of an attempt begins when it has
- * leave: to wait for that is no failure of the server's.
+ * Finds the endpoint, waits for a permit, gets a token that is good then, and opens. The time of an attempt begins with its
+ * permit: to wait for that is no failure of the server's. Never rejects.
+ *
+ * @param ticket - that of the attempt before
  */
 export async function attemptOnce<T>(
   context: ConnectContext,
-  endpoint: Endpoint,
-  open: (login: Login) => Promise<T>,
-  { signal, stopRetrying, ssl, engine = unnamed }: ConnectOptions,
-  attempt: Attempt,
-): Promise<T> {
-  attempt.target = undefined;
-  attempt.token = undefined;
-  attempt.leave = undefined;
-  attempt.cutShort = false;
-  const target = await inTime(context, attempt, signal, async (until) => {
-    const found = await abortable(context.target(endpoint), until);
-    attempt.target = found;
-    // All that may take its time comes before leave: those that had it would wait here, and then all go at once.
-    await abortable(Promise.all([context.token(found), context.tls(ssl, found)]), until);
-    return found;
-  });
-
-  const admission = admissionTo(context, target, engine);
-  attempt.place ??= admission.takePlace();
-  const stop = attempt.number > 1 ? [signal, stopRetrying] : [signal];
-  attempt.leave = await admission.leave(attempt.place, attempt.deadline - context.now(), stop);
-  const waitedMs = context.now() - attempt.startedAt;
-  attempt.startedAt = context.now();
-
-  return inTime(context, attempt, signal, async (until) => {
-    const { token } = await abortable(context.token(target), until);
-    attempt.token = token;
-    const tls = await abortable(context.tls(ssl, target), until);
-    const { hostname, port, username } = endpoint;
-    publish('rds-iam:connection:admitted', () => ({
-      hostname,
-      port,
-      username,
-      dialled: target.hostname,
-      attempt: attempt.number,
-      waitedMs,
-    }));
-    const identity = context.identity(target.hostname, ssl);
-    const session = context.session(tls, identity, port);
-    return open({ hostname: target.hostname, port, username, token, tls, identity, session, signal: until });
-  });
-}
-
-function admissionTo(context: ConnectContext, { hostname, port }: Target, engine: Engine): Admission {
-  const key = `${hostname}:${port}`;
-  const known = context.admissions.get(key);
-  if (known) return known;
-  const { limiter, maxWaitingConnections: maxWaiting, maxConnectionsPerSecond } = context.options;
-  const perSecond = maxConnectionsPerSecond ?? engine.connectionsPerSecond;
-  if (limiter && !Number.isFinite(perSecond)) {
-    throw configError('limiter', 'shares a limit that is not there: give "maxConnectionsPerSecond", too');
-  }
-  const admission = new Admission(context, { hostname, port, perSecond, maxWaiting, limiter });
-  context.admissions.set(key, admission);
-  return admission;
-}
-
-/** Whether an attempt ended for want of time: it says less of what is wrong than the one before it. */
-export function ranOutOfTime({ cutShort, target, leave }: Attempt, error: unknown): boolean {
-  const waitedForLeave = target !== undefined && leave === undefined;
-  return cutShort === true || (waitedForLeave && (isTimeout(error) || isNotAdmitted(error)));
-}
-
-function isTimeout(error: unknown): boolean {
-  return isLoginFailure(error) && error.kind === 'timed-out';
-}
-
-function isNotAdmitted(error: unknown): boolean {
-  return isRdsIamError(error) && error.code === 'ERR_RDS_IAM_ADMISSION';
-}
-
-/** Does a part of an attempt within its time and the deadline; the signal that the work gets is aborted when that is over. */
-async function inTime<T>(
-  { now, after }: ConnectContext,
-  attempt: Attempt,
-  outer: AbortSignal | undefined,
-  work: (until: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const control = new AbortController();
-  const startedAt = now();
-  const leftMs = attempt.deadline - startedAt;
-  let isOver = false;
-  const stop = () => control.abort(outer?.reason);
-  const callOff = after(Math.min(attempt.attemptTimeoutMs, leftMs), () => {
-    isOver = true;
-    attempt.cutShort = leftMs < attempt.attemptTimeoutMs;
-    control.abort();
-  });
-  if (outer?.aborted) stop();
-  else outer?.addEventListener('abort', stop, { once: true });
+  request: Request<T>,
+  number: number,
+  ticket: number | undefined,
+): Promise<Attempt<T>> {
+  const { clock } = context;
+  const { endpoint, signal, stopRetrying, deadline, engine } = request;
+  let progress: Progress = { phase: 'endpoint', startedAt: clock.now(), ...(ticket !== undefined && { ticket }) };
+  const reach = (further: Partial<Progress>) => {
+    progress = { ...progress, ...further };
+  };
   try {
-    return await work(control.signal);
+    signal?.throwIfAborted();
+    const preparing = prepare(context, request, reach);
+    const { target } =
+      preparing instanceof Promise
+        ? await limited(
+            context,
+            request,
+            () => progress,
+            () => preparing,
+          )
+        : preparing;
+
+    const admission = context.admissions.to(target, engine);
+    const ownTicket = ticket ?? admission.takeTicket();
+    reach({ phase: 'admission', ticket: ownTicket });
+    const askedAt = clock.now();
+    const asked = admission.permit(ownTicket, deadline - askedAt, number > 1 ? [signal, stopRetrying] : [signal]);
+    const permit = asked instanceof Promise ? await asked : asked;
+    const waitedMs = clock.now() - progress.startedAt;
+    reach({ permit, phase: 'dial', startedAt: clock.now() });
+
+    const connection = await limited(
+      context,
+      request,
+      () => progress,
+      async (until) => {
+        // Those of before the wait can have come to their end.
+        const now = prepareFor(target, context, request.ssl, reach);
+        const { token, tls } = now instanceof Promise ? await now : now;
+        const identity = expectedIdentity(target.hostname, request.ssl);
+        const session = tls.sessionWith(identity, target.port);
+        reach({ phase: 'dial', session });
+        publish('rds-iam:connection:admitted', () => ({
+          ...{ hostname: endpoint.hostname, port: endpoint.port, username: endpoint.username },
+          dialed: target.hostname,
+          attempt: number,
+          waitedMs,
+        }));
+        return request.open({
+          ...whereToDial(target),
+          username: target.username,
+          token: token.token,
+          tls: tls.options,
+          identity,
+          session,
+          signal: until,
+          reached: (phase) => reach({ phase }),
+        });
+      },
+      request.discard,
+    );
+    return { ...progress, connection };
   } catch (error) {
-    throw isOver ? timeoutError(now() - startedAt, attempt, error) : error;
-  } finally {
-    callOff();
-    outer?.removeEventListener('abort', stop);
+    return { ...progress, error, cutShort: clock.now() >= deadline && isForWantOfTime(error) };
   }
 }
 
-function timeoutError(afterMs: number, { target, token }: Attempt, cause: unknown): Error {
-  const timeout = timedOut(afterMs, cause);
-  if (!target || token !== undefined) return timeout;
-  // Signing takes no time: what was waited for is what to sign with.
-  const message = `no AWS credentials: their source did not answer within ${Math.round(afterMs)} ms`;
-  return new RdsIamError('ERR_RDS_IAM_CREDENTIALS', message, { cause: timeout, details: { kind: 'timed-out' } });
+/** The token is signed for the target and its certificate is checked; the connection can lead through another place. */
+function whereToDial({ hostname, port }: Target): { readonly hostname: string; readonly port: number } {
+  return { hostname, port };
+}
+
+/** At once where everything is known, as it is for all logins but the first. */
+function prepare(
+  context: ConnectContext,
+  { endpoint, ssl }: Wanted,
+  reach: (further: Partial<Progress>) => void,
+): Prepared | Promise<Prepared> {
+  const target = context.targets.of(endpoint);
+  if (target instanceof Promise) return target.then((found) => prepareFor(found, context, ssl, reach));
+  return prepareFor(target, context, ssl, reach);
+}
+
+function prepareFor(
+  target: Target,
+  { tokens, peers }: ConnectContext,
+  ssl: DriverTls,
+  reach: (further: Partial<Progress>) => void,
+): Prepared | Promise<Prepared> {
+  reach({ target, phase: 'credentials' });
+  const token = tokens.get(target);
+  const tls = peers.tls(ssl, target);
+  if (token instanceof Promise || tls instanceof Promise) {
+    return Promise.all([token, tls]).then(([signed, made]) => {
+      reach({ token: signed.token });
+      return { target, token: signed, tls: made };
+    });
+  }
+  reach({ token: token.token });
+  return { target, token, tls };
+}
+
+/** Does a part of an attempt within its time and the deadline. */
+function limited<T>(
+  { clock }: ConnectContext,
+  { endpoint, deadline, attemptTimeoutMs, signal }: Omit<Request<T>, 'discard' | 'open'>,
+  progress: () => Progress,
+  work: (until: AbortSignal) => Promise<T>,
+  discard?: (late: T) => void,
+): Promise<T> {
+  const withinMs = Math.min(attemptTimeoutMs, Math.max(0, deadline - clock.now()));
+  return inTime(
+    {
+      ...{ clock, withinMs, stop: signal, discard },
+      outOfTime: (cause) => timeoutIn(progress().phase, endpoint.hostname, withinMs, cause),
+    },
+    work,
+  );
+}
+
+/** Of each phase, what was waited for in it. */
+function timeoutIn(phase: Phase, hostname: string, withinMs: number, cause: unknown): Error {
+  const time = `within ${Math.round(withinMs)} ms`;
+  const failed = (what: string) => new LoginFailure('timed-out', `${what} ${time}`, { cause });
+  switch (phase) {
+    case 'endpoint':
+      return new RdsIamError(
+        'ERR_RDS_IAM_ENDPOINT',
+        `the DNS did not say ${time} where "${hostname}" leads: check the resolver of this machine, or, if the name needs no following, set "resolveCname" to false`,
+        { cause: failed('no answer of the DNS'), details: { kind: 'timed-out' } },
+      );
+    case 'credentials':
+      return new RdsIamError('ERR_RDS_IAM_CREDENTIALS', `no AWS credentials: their source did not answer ${time}`, {
+        cause: failed('no AWS credentials'),
+        details: { kind: 'timed-out' },
+      });
+    case 'tls':
+      return failed(`no TLS`);
+    case 'login':
+      return failed('no answer to the login');
+    default:
+      return failed('no connection');
+  }
+}
+
+function isForWantOfTime(error: unknown): boolean {
+  if (isRdsIamError(error)) return error.code === 'ERR_RDS_IAM_ADMISSION' || error.kind === 'timed-out';
+  return isLoginFailure(error) && error.kind === 'timed-out';
 }

@@ -16,6 +16,7 @@ import { unnamed } from './engines/unnamed.js';
 import { isRdsIamError, type RdsIamError } from './errors.js';
 import { type FailureKind, isLoginFailure } from './failure.js';
 import { redact } from './redaction.js';
+import { isShortage } from './shortage.js';
 
 /** What a failed attempt to log in means, as far as the error alone tells. */
 export interface Classification extends Meaning {
@@ -58,7 +59,10 @@ export function classify(error: unknown, engine: Engine = unnamed): Classificati
 }
 
 function meaningOf(error: unknown, shape: ErrorShape, engine: Engine): Meaning {
-  if (isRdsIamError(error)) return { code: error.code, retry: retryOf(error) };
+  if (isRdsIamError(error)) {
+    return { code: error.code, retry: retryOf(error), ...(error.kind && { kind: error.kind }) };
+  }
+  if (isShortage(error)) return TRANSIENT;
   if (isLoginFailure(error)) return BY_KIND[error.kind];
   return engine.classify(shape) ?? ofTheSystem(shape) ?? { code: 'ERR_RDS_IAM_LOGIN', retry: 'never' };
 }
@@ -71,7 +75,7 @@ function ofTheSystem({ code, message }: ErrorShape): Meaning | undefined {
 }
 
 function retryOf({ code, kind, cause }: RdsIamError): Meaning['retry'] {
-  if (kind === 'timed-out') return 'until-deadline';
+  if (kind === 'timed-out' || isShortage(cause)) return 'until-deadline';
   return code === 'ERR_RDS_IAM_ENDPOINT' && cause !== undefined ? 'few-times' : 'never';
 }
 

@@ -1,129 +1,132 @@
 import { setMaxListeners } from 'node:events';
-import { type Attempt, attemptOnce, ranOutOfTime } from './attempt.js';
+import { attemptOnce, type FailedAttempt, type Request } from './attempt.js';
 import { type Classification, classify } from './classify.js';
+import type { Clock } from './clock.js';
+import type { ConnectContext } from './context.js';
 import { diagnose } from './diagnosis.js';
 import { publish } from './diagnostics.js';
 import type { Endpoint } from './endpoint.js';
-import type { Engine } from './engines/engine.js';
 import { unnamed } from './engines/unnamed.js';
 import { errorAt, isRdsIamError, RdsIamError } from './errors.js';
 import { isLoginFailure } from './failure.js';
-import type { ConnectContext, ConnectOptions, Login } from './login.js';
+import type { ConnectOptions, Login } from './login.js';
 import { withoutSecrets } from './redaction.js';
 import { type Failure, inLightOfHistory, nextDelayMs } from './retry.js';
+
+/** The last failure that says something: what the final error tells of. */
+interface Told {
+  readonly failure: Failure;
+  readonly attempt: FailedAttempt;
+}
 
 /** The one way that every package opens a physical connection. */
 export async function connect<T>(
   context: ConnectContext,
   endpoint: Endpoint,
   open: (login: Login) => Promise<T>,
-  options: ConnectOptions = {},
+  options: ConnectOptions<T> = {},
 ): Promise<T> {
-  const { signal, stopRetrying, timeoutMs, atMostMs = Number.POSITIVE_INFINITY, engine = unnamed } = options;
-  const { now } = context;
+  const { clock } = context;
+  const { retryPolicy } = context.options;
+  const { signal, stopRetrying, ssl, timeoutMs, atMostMs = Number.POSITIVE_INFINITY, engine = unnamed } = options;
   // All connections of a pool listen to its end, and there is no other number that is right.
   if (stopRetrying) setMaxListeners(0, stopRetrying);
-  const about = { hostname: endpoint.hostname, port: endpoint.port, username: endpoint.username };
-  const policy = {
-    ...context.options.retryPolicy,
-    timeoutMs: Math.min(timeoutMs ?? context.options.retryPolicy.timeoutMs, atMostMs),
+  const policy = { ...retryPolicy, timeoutMs: Math.min(timeoutMs ?? retryPolicy.timeoutMs, atMostMs) };
+  const startedAt = clock.now();
+  const request: Request<T> = {
+    ...{ endpoint, open, engine, ssl, signal, stopRetrying },
+    discard: options.discard ?? closeLate,
+    deadline: startedAt + policy.timeoutMs,
+    attemptTimeoutMs: policy.attemptTimeoutMs,
   };
-  const startedAt = now();
-  const deadline = startedAt + policy.timeoutMs;
-  const attempt: Attempt = { number: 1, startedAt, deadline, attemptTimeoutMs: policy.attemptTimeoutMs };
-  /** What the final error tells of: the last failure that says something. */
-  let told: { readonly failure: Failure; readonly error: unknown } | undefined;
-  for (; ; attempt.number++) {
-    attempt.startedAt = now();
-    let error: unknown;
-    try {
-      const connection = await attemptOnce(context, endpoint, open, options, attempt);
-      for (const at of [endpoint, attempt.target]) if (at) context.rememberLogin(at);
-      attempt.leave?.succeeded();
+  const about = { hostname: endpoint.hostname, port: endpoint.port, username: endpoint.username };
+  const isStopped = () => signal?.aborted || stopRetrying?.aborted;
+  let told: Told | undefined;
+  let ticket: number | undefined;
+
+  for (let number = 1; ; number++) {
+    const attempt = await attemptOnce(context, request, number, ticket);
+    ticket = attempt.ticket;
+    if (!('error' in attempt)) {
+      for (const at of [endpoint, attempt.target]) if (at) context.history.loggedIn(at);
+      attempt.permit?.succeeded();
       publish('rds-iam:connection:opened', () => ({
         ...about,
-        attempts: attempt.number,
-        durationMs: now() - startedAt,
+        attempts: number,
+        durationMs: clock.now() - startedAt,
       }));
-      return connection;
-    } catch (caught) {
-      error = caught;
+      return attempt.connection;
     }
 
-    const failure = {
-      ...judge(context, endpoint, engine, attempt, error),
-      attempts: attempt.number,
-      elapsedMs: now() - startedAt,
-    };
-    if (!told || !ranOutOfTime(attempt, error)) told = { failure, error };
-    const stopped = () => signal?.aborted || stopRetrying?.aborted;
-    const delayMs = stopped() ? undefined : nextDelayMs(failure, policy, context.random());
+    const elapsedMs = clock.now() - startedAt;
+    const failure: Failure = { ...judge(context, request, attempt), attempts: number, elapsedMs };
+    if (!told || !attempt.cutShort) told = { failure, attempt };
+    const delayMs = isStopped() ? undefined : nextDelayMs(failure, policy, context.random());
     publish('rds-iam:connection:attempt-failed', () => ({
       ...about,
-      attempt: attempt.number,
-      durationMs: now() - attempt.startedAt,
+      attempt: number,
+      durationMs: clock.now() - attempt.startedAt,
       code: failure.code,
-      error: withoutSecrets(error),
+      error: withoutSecrets(attempt.error),
       ...(delayMs !== undefined && { retryInMs: delayMs }),
     }));
     if (delayMs !== undefined) {
-      await pause(context, delayMs, [signal, stopRetrying]);
-      if (!stopped()) continue;
+      await pause(clock, delayMs, [signal, stopRetrying]);
+      if (!isStopped()) continue;
     }
-    const { attempts, elapsedMs } = failure;
-    const final = await giveUp(
-      context,
-      endpoint,
-      engine,
-      attempt,
-      { ...told.failure, attempts, elapsedMs },
-      told.error,
-      options,
-    );
-    publish('rds-iam:connection:gave-up', () => ({ ...about, attempts, durationMs: now() - startedAt, error: final }));
+    if (failure.kind === 'token-refused' && attempt.target) {
+      context.history.wasRefusedSince(attempt.target, startedAt);
+    }
+    const final = await giveUp(context, request, {
+      ...told,
+      failure: { ...told.failure, attempts: number, elapsedMs },
+    });
+    publish('rds-iam:connection:gave-up', () => ({
+      ...about,
+      attempts: number,
+      durationMs: clock.now() - startedAt,
+      error: final,
+    }));
     throw final;
   }
 }
 
-/** What an attempt's failure means, the end of the token that the server refused, and of the attempt's leave. */
-function judge(
-  context: ConnectContext,
-  endpoint: Endpoint,
-  engine: Engine,
-  { target, token, leave }: Attempt,
-  error: unknown,
+/** What a failed attempt means; and the end of all that it was made with and that may be to blame. */
+function judge<T>(
+  { tokens, credentials, history }: ConnectContext,
+  { endpoint, engine }: Request<T>,
+  { error, target, token, session, permit }: FailedAttempt,
 ): Classification {
   const classification = classify(error, engine);
   const isRefusal = target !== undefined && classification.kind === 'token-refused';
-  if (isRefusal && token !== undefined) context.dropToken(target, token);
-  const judged = inLightOfHistory(classification, context.loggedInBefore(isRefusal ? target : endpoint));
-  if (judged.code === 'ERR_RDS_IAM_THROTTLED') leave?.refused();
-  else if (judged.code === 'ERR_RDS_IAM_UNREACHABLE') leave?.brokenOff(error);
-  else leave?.failed();
+  if (isRefusal && token !== undefined && tokens.drop(target, token)) credentials.doubt();
+  session?.forget();
+  const judged = inLightOfHistory(classification, history.hasLoggedIn(isRefusal ? target : endpoint));
+  if (judged.code === 'ERR_RDS_IAM_THROTTLED') permit?.refused();
+  else if (judged.code === 'ERR_RDS_IAM_UNREACHABLE') permit?.dropped(error);
+  else permit?.failed();
   return judged;
 }
 
-async function giveUp(
-  context: ConnectContext,
-  endpoint: Endpoint,
-  engine: Engine,
-  { target }: Attempt,
-  failure: Failure,
-  error: unknown,
-  { signal, ssl }: ConnectOptions,
+async function giveUp<T>(
+  { clock, clockSkew, peers, options }: ConnectContext,
+  { endpoint, engine, ssl, signal, deadline }: Request<T>,
+  { failure, attempt: { error, target, phase } }: Told,
 ): Promise<RdsIamError> {
   const { attempts, elapsedMs, evidence } = failure;
   if (signal?.aborted) {
     const aborted = new RdsIamError('ERR_RDS_IAM_ABORTED', `connecting was stopped: ${evidence}`, { cause: error });
-    return errorAt(endpoint, aborted, { attempts, elapsedMs });
+    return errorAt(endpoint, aborted, { attempts, elapsedMs, phase });
   }
   // An error of our own already says what is wrong.
-  if (isRdsIamError(error)) return errorAt(endpoint, error, { attempts, elapsedMs });
-  const clockSkewMs = target && failure.kind === 'token-refused' ? await context.clockSkewMs(target) : undefined;
-  const { clockOffsetMs } = context.options;
-  const dialled = target?.hostname ?? endpoint.hostname;
-  const trusted = target && failure.code === 'ERR_RDS_IAM_TLS' ? await context.trusted(ssl, target) : undefined;
-  return diagnose(failure, { endpoint, engine, dialled, trusted, clockSkewMs, clockOffsetMs }, driverErrorOf(error));
+  if (isRdsIamError(error)) return errorAt(endpoint, error, { attempts, elapsedMs, phase });
+  const isRefused = failure.kind === 'token-refused';
+  const clockSkewMs = isRefused ? await clockSkew.within(deadline - clock.now(), target?.region) : undefined;
+  const dialed = target?.hostname ?? endpoint.hostname;
+  const { clockOffsetMs } = options;
+  const trusted = target && failure.code === 'ERR_RDS_IAM_TLS' ? await peers.trusted(ssl, target) : undefined;
+  const circumstances = { endpoint, engine, phase, dialed, trusted, clockSkewMs, clockOffsetMs };
+  return diagnose(failure, circumstances, driverErrorOf(error));
 }
 
 /** Where an adapter had a name for what went wrong, `cause` is the error of its driver or of the server all the same. */
@@ -132,19 +135,23 @@ function driverErrorOf(error: unknown): unknown {
   return hasOne ? error.cause : error;
 }
 
+/** Closes what a driver opened when nobody waits for it any more, by the methods that drivers have for it. */
+function closeLate(late: unknown): void {
+  const { destroy, end, close } = (late ?? {}) as Partial<Record<'destroy' | 'end' | 'close', () => unknown>>;
+  const way = [destroy, end, close].find((method) => typeof method === 'function');
+  // What it then says is for nobody.
+  new Promise((resolve) => resolve(way?.call(late))).catch(() => {});
+}
+
 /** Waits, or until one of the signals is aborted, whichever comes first. */
-function pause(
-  { after }: ConnectContext,
-  delayMs: number,
-  signals: readonly (AbortSignal | undefined)[],
-): Promise<void> {
+function pause(clock: Clock, delayMs: number, signals: readonly (AbortSignal | undefined)[]): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
-      callOff();
+      cancel();
       for (const signal of signals) signal?.removeEventListener('abort', done);
       resolve();
     };
-    const callOff = after(delayMs, done);
+    const cancel = clock.after(delayMs, done);
     for (const signal of signals) signal?.addEventListener('abort', done, { once: true });
   });
 }

@@ -161,7 +161,13 @@ export function defaultCredentials(
         ...(region !== undefined && { clientConfig: { region } }),
       });
     });
-    return (await chain)(properties);
+    try {
+      return await (await chain)(properties);
+    } catch (error) {
+      // It can have failed to load, for want of file descriptors.
+      chain = undefined;
+      throw error;
+    }
   };
 }
 

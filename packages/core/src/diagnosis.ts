@@ -2,6 +2,7 @@ import { type Endpoint, parseRdsHostname } from './endpoint.js';
 import type { Engine, IamAccount } from './engines/engine.js';
 import { RdsIamError, type RdsIamErrorCode } from './errors.js';
 import type { FailureKind } from './failure.js';
+import type { Phase } from './login.js';
 import type { Failure } from './retry.js';
 
 /** More than this, and tokens are too old or not yet valid where they arrive. */
@@ -11,7 +12,8 @@ export interface Circumstances {
   readonly endpoint: Endpoint;
   readonly engine: Engine;
   /** The host name that the token was signed for, where it differs from the endpoint's. */
-  readonly dialled: string;
+  readonly dialed: string;
+  readonly phase: Phase;
   /** Whose certificates were trusted, where the server's was not. */
   readonly trusted?: string | undefined;
   /** AWS's clock minus ours, in milliseconds, where it could be learned. */
@@ -23,7 +25,7 @@ export interface Circumstances {
 /** The error to give up with: what happened, to which endpoint and user, what was tried, the likely causes and fixes. */
 export function diagnose(failure: Failure, circumstances: Circumstances, cause: unknown): RdsIamError {
   const { hostname, port, username } = circumstances.endpoint;
-  const where = circumstances.dialled === hostname ? hostname : `${hostname} (${circumstances.dialled})`;
+  const where = circumstances.dialed === hostname ? hostname : `${hostname} (${circumstances.dialed})`;
   const tried =
     failure.attempts === 1 ? '' : ` after ${failure.attempts} attempts in ${Math.round(failure.elapsedMs)} ms`;
   const lines = [
@@ -34,7 +36,7 @@ export function diagnose(failure: Failure, circumstances: Circumstances, cause: 
     cause,
     details: {
       kind: failure.kind,
-      ...{ hostname, port, username },
+      ...{ hostname, port, username, phase: circumstances.phase },
       attempts: failure.attempts,
       elapsedMs: failure.elapsedMs,
     },
@@ -51,7 +53,7 @@ const WHAT: Readonly<Record<RdsIamErrorCode, string>> = {
   ERR_RDS_IAM_UNREACHABLE: 'could not reach',
   ERR_RDS_IAM_REFUSED: 'login refused by',
   ERR_RDS_IAM_THROTTLED: 'login throttled by',
-  ERR_RDS_IAM_ADMISSION: 'no leave to connect to',
+  ERR_RDS_IAM_ADMISSION: 'not admitted to',
   ERR_RDS_IAM_TOO_MANY_CONNECTIONS: 'no connection left at',
   ERR_RDS_IAM_LOGIN: 'login ended by',
   ERR_RDS_IAM_ABORTED: 'stopped connecting to',
@@ -80,6 +82,12 @@ const byKind = ({ isNone, make }: IamAccount): Causes<FailureKind> => {
   };
 };
 
+/** Where the network leads to a server that then does not go on. */
+const SLOW_SERVER = [
+  'the server is starting, overloaded, or throttles IAM authentication: open fewer connections, or allow more time',
+  'a proxy or tunnel in between takes connections while its other end does not answer',
+];
+
 const byCode = ({ has }: IamAccount): Causes<RdsIamErrorCode> => ({
   ERR_RDS_IAM_TLS: [
     'the certificate is made out to another name: connect by the RDS endpoint or by a CNAME to it, not by an address',
@@ -101,22 +109,25 @@ function likelyCauses({ code, kind }: Failure, circumstances: Circumstances): re
   if (kind === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') {
     return [...skew, ...refusalCauses(circumstances, account)];
   }
+  if (kind === 'timed-out' && (circumstances.phase === 'tls' || circumstances.phase === 'login')) {
+    return [...skew, ...SLOW_SERVER];
+  }
   const untrusted = code === 'ERR_RDS_IAM_TLS' && kind === undefined ? untrustedCause(circumstances) : [];
   return [...skew, ...untrusted, ...((kind && byKind(account)[kind]) ?? byCode(account)[code] ?? [])];
 }
 
-function untrustedCause({ dialled, trusted }: Circumstances): readonly string[] {
+function untrustedCause({ dialed, trusted }: Circumstances): readonly string[] {
   if (trusted === undefined) return [];
-  const region = parseRdsHostname(dialled)?.region;
+  const region = parseRdsHostname(dialed)?.region;
   const fix = region
     ? `if it is a newer one of RDS, get it with \`npx rds-iam ca --region ${region}\` and give that in "ca" or NODE_EXTRA_CA_CERTS`
     : 'give its own in "ca" or NODE_EXTRA_CA_CERTS';
   return [`the certificate is of no authority that is trusted, which are ${trusted}: ${fix}`];
 }
 
-function refusalCauses({ endpoint, dialled }: Circumstances, { make }: IamAccount): readonly string[] {
-  const rds = parseRdsHostname(dialled);
-  const notRds = `the token is signed for "${dialled}", which is not an RDS endpoint: RDS accepts only tokens for its own names`;
+function refusalCauses({ endpoint, dialed }: Circumstances, { make }: IamAccount): readonly string[] {
+  const rds = parseRdsHostname(dialed);
+  const notRds = `the token is signed for "${dialed}", which is not an RDS endpoint: RDS accepts only tokens for its own names`;
   const arn = `arn:${rds?.partition ?? 'aws'}:rds-db:${rds?.region ?? 'REGION'}:ACCOUNT:dbuser:RESOURCE-ID/${endpoint.username}`;
   return [
     ...(rds ? [] : [notRds]),

@@ -23,11 +23,11 @@ export interface RdsIamEvents {
   /** A background renewal failed; the current token is still served. */
   'rds-iam:token:renewal-failed': LoginEvent & { readonly error: unknown };
   /**
-   * An attempt to open a physical connection begins, after `waitedMs` for leave. `dialled` is the RDS endpoint that the host
+   * An attempt to open a physical connection begins, after `waitedMs` for its permit. `dialed` is the RDS endpoint that the host
    * name stands for.
    */
   'rds-iam:connection:admitted': LoginEvent & {
-    readonly dialled: string;
+    readonly dialed: string;
     readonly attempt: number;
     readonly waitedMs: number;
   };

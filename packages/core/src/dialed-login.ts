@@ -1,10 +1,11 @@
+import type { Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { abortable } from './abortable.js';
 import { connectTls, isIP, once } from './builtins.js';
 import type { Login } from './login.js';
 
-// One login for a driver that leaves dialling, TLS and the login to us, and is given the stream that comes of it.
+// One login for a driver that leaves dialing, TLS and the login to us, and is given the stream that comes of it.
 
 /** A TLS socket over one that is connected, and the session that it was told to resume. */
 export interface StartedTls {
@@ -26,7 +27,7 @@ export async function dialedLogin<T>(
   dial: () => Duplex | Promise<Duplex>,
   open: (raw: Duplex, startTls: (alpn?: string) => Promise<StartedTls>) => Promise<T>,
 ): Promise<T> {
-  const { signal } = login;
+  const { signal, reached } = login;
   const raw = await inTime(dial, signal);
   let socket = raw;
   const close = () => {
@@ -34,14 +35,19 @@ export async function dialedLogin<T>(
     raw.destroy();
   };
   raw.on('error', () => {});
+  if ((raw as Partial<Socket>).connecting) raw.once('connect', () => reached('login'));
+  else reached('login');
   signal.addEventListener('abort', close, { once: true });
   try {
     signal.throwIfAborted();
-    return await open(raw, async (alpn) => {
+    const opening = open(raw, async (alpn) => {
+      reached('tls');
       const started = await handshake(raw, login, alpn);
+      reached('login');
       socket = started.socket;
       return started;
     });
+    return await abortable(opening, signal);
   } catch (error) {
     close();
     // That we closed the socket ourselves is not what went wrong.

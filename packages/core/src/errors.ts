@@ -1,4 +1,5 @@
 import type { FailureKind } from './failure.js';
+import type { Phase } from './login.js';
 import { redact, withoutSecrets } from './redaction.js';
 
 /**
@@ -33,6 +34,8 @@ export interface RdsIamErrorDetails {
   readonly attempts?: number;
   /** From the call to the error, in milliseconds. */
   readonly elapsedMs?: number;
+  /** What the attempt that failed had come to. */
+  readonly phase?: Phase;
 }
 
 interface ErrorOf<Code extends string> extends Error {

@@ -1,11 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
-import type { Admission } from './admission.js';
-import type { Clock } from './clock.js';
-import type { Endpoint } from './endpoint.js';
 import type { Engine } from './engines/engine.js';
-import type { CheckedOptions } from './options.js';
 import type { DriverTls, PeerSession } from './tls.js';
-import type { AuthToken } from './tokens.js';
 
 /** All that a driver needs to open one physical connection. */
 export interface Login {
@@ -23,10 +18,15 @@ export interface Login {
   readonly session: PeerSession;
   /** Aborted when this attempt has to end; `open` then closes what it opened and rejects. */
   readonly signal: AbortSignal;
+  /** Says what is waited for now, so that a time-out can name it; it begins with `dial`. */
+  readonly reached: (phase: 'dial' | 'tls' | 'login') => void;
 }
 
+/** What an attempt to open a physical connection waits for, in this order. */
+export type Phase = 'endpoint' | 'credentials' | 'admission' | 'dial' | 'tls' | 'login';
+
 /** What an adapter knows of the one connection that it opens. */
-export interface ConnectOptions {
+export interface ConnectOptions<T = unknown> {
   /** What is behind the endpoint: `postgres` or `mysql` of `@rds-iam/core/adapter`, or one of your own. */
   readonly engine?: Engine;
   /** Ends everything at once. */
@@ -39,31 +39,9 @@ export interface ConnectOptions {
   readonly timeoutMs?: number;
   /** How long the framework above waits, in milliseconds: no deadline over all attempts is longer. */
   readonly atMostMs?: number;
-}
-
-/** Where the token is for and whom the certificate must name. */
-export interface Target extends Endpoint {
-  readonly region: string | undefined;
-}
-
-/** What connecting needs of an {@link RdsIam}, and of the world. */
-export interface ConnectContext extends Clock {
-  readonly options: Pick<
-    CheckedOptions,
-    'retryPolicy' | 'maxConnectionsPerSecond' | 'maxWaitingConnections' | 'limiter' | 'clockOffsetMs'
-  >;
-  /** By host name and port. */
-  readonly admissions: Map<string, Admission>;
-  random(): number;
-  target(endpoint: Endpoint): Promise<Target>;
-  token(target: Target): Promise<AuthToken>;
-  tls(ssl: DriverTls, target: Target): Promise<ConnectionOptions>;
-  /** Whose certificates are trusted, in words. */
-  trusted(ssl: DriverTls, target: Target): Promise<string>;
-  identity(hostname: string, ssl: DriverTls): string;
-  session(tls: ConnectionOptions, identity: string, port: number): PeerSession;
-  dropToken(target: Target, token: string): void;
-  loggedInBefore(endpoint: Endpoint): boolean;
-  rememberLogin(endpoint: Endpoint): void;
-  clockSkewMs(target: Target): Promise<number | undefined>;
+  /**
+   * Closes a connection that `open` brings too late, when nobody waits for it any more.
+   * @defaultValue calls its method `destroy`, else `end`, else `close`
+   */
+  readonly discard?: (late: T) => void;
 }

@@ -36,7 +36,7 @@ export interface Pace {
   readonly atOnce: number;
 }
 
-export const UNHURRIED: Pace = {
+export const UNPACED: Pace = {
   slowedTo: Number.POSITIVE_INFINITY,
   slowedAtMs: 0,
   dueMs: Number.NEGATIVE_INFINITY,

@@ -67,7 +67,7 @@ export class SharedBudget {
     const answered = (answer: () => void) => {
       if (!isWaitedFor) return;
       isWaitedFor = false;
-      callOff();
+      cancel();
       this.#isAsking = false;
       answer();
       this.#onAnswer();
@@ -75,8 +75,8 @@ export class SharedBudget {
     const failed = (error: unknown) => answered(() => this.#leaveAlone(error));
     const late = () => failed(new Error(`no answer within ${this.#limiter.timeoutMs} ms`));
     // A process that was busy, as at a cold start, has timers run before it reads an answer that has been there for long.
-    let callOff = this.#clock.after(this.#limiter.timeoutMs, () => {
-      callOff = this.#clock.after(0, late);
+    let cancel = this.#clock.after(this.#limiter.timeoutMs, () => {
+      cancel = this.#clock.after(0, late);
     });
     const reserve = async () => this.#limiter.reserve({ ...this.#instance, connectionsPerSecond, count });
     reserve().then((delayMs) => {

@@ -11,13 +11,13 @@ const STALLED_AFTER_MS = 30_000;
 /** Runs one thing at a time however many ask for it, and never lets a result that comes late replace a newer one. */
 export class SingleFlight<T> {
   readonly #now: () => number;
-  readonly #keep: (value: T) => void;
+  readonly #keep: ((value: T) => void) | undefined;
   #flight: Flight<T> | undefined;
   #started = 0;
   #kept = 0;
 
   /** @param keep - called with each result that is newer than all kept before */
-  constructor(now: () => number, keep: (value: T) => void) {
+  constructor(now: () => number, keep?: (value: T) => void) {
     this.#now = now;
     this.#keep = keep;
   }
@@ -43,7 +43,7 @@ export class SingleFlight<T> {
       const value = await start();
       if (number > this.#kept) {
         this.#kept = number;
-        this.#keep(value);
+        this.#keep?.(value);
       }
       return value;
     } finally {

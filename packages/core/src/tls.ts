@@ -1,6 +1,8 @@
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { checkServerIdentity, createSecureContext, isIP } from './builtins.js';
-import { configError, kindOf, RdsIamError } from './errors.js';
+import { configError, kindOf } from './errors.js';
+import { LoginFailure } from './failure.js';
+import { isShortage } from './shortage.js';
 
 /** CA certificates in PEM, as `node:tls` takes them: one or several, each text holding one or several. */
 export type CaCertificates = string | Buffer | readonly (string | Buffer)[];
@@ -81,6 +83,7 @@ export function tlsOptions(ssl: DriverTls, ca: CaCertificates): ConnectionOption
         createSecureContext({ ...given, key: given.key, ca: given.ca ?? [...[ca].flat()], minVersion }),
     };
   } catch (cause) {
+    if (isShortage(cause)) throw cause;
     throw configError(undefined, 'the TLS options cannot be used: see the cause', cause);
   }
 }
@@ -125,7 +128,11 @@ export class PeerSession {
  */
 export function assertVerifiedPeer(socket: object, identity: string, resumed?: Buffer): asserts socket is TLSSocket {
   const fail = (what: string, cause?: unknown): never => {
-    throw new RdsIamError('ERR_RDS_IAM_TLS', `the token for ${identity} was not sent: ${what}`, cause ? { cause } : {});
+    throw new LoginFailure(
+      'peer-not-verified',
+      `the token for ${identity} was not sent: ${what}`,
+      cause ? { cause } : {},
+    );
   };
   const tls = socket as Partial<TLSSocket>;
   if (tls.encrypted !== true || !tls.getPeerCertificate || !tls.getCipher || !tls.getProtocol) {

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { BoundedMap, keyOf } from './bounded-map.js';
 import { publish } from './diagnostics.js';
 import type { Endpoint } from './endpoint.js';
 import { RdsIamError } from './errors.js';
@@ -31,8 +32,8 @@ export interface TokenClock {
 const SHORTEST_HANDED_OUT_MS = 1_000;
 const RENEWAL_BACKOFF_MS = 1_000;
 const LONGEST_RENEWAL_BACKOFF_MS = 30_000;
-/** How many endpoints come in before those are forgotten whose tokens have expired. */
-const PRUNE_EVERY = 1_024;
+/** How many endpoints and users have tokens. */
+const MAX_ENTRIES = 4_096;
 
 class Token implements AuthToken {
   readonly token: string;
@@ -81,7 +82,7 @@ export class Tokens {
   readonly #sign: SignToken;
   readonly #clock: TokenClock;
   readonly #refreshBeforeExpiryMs: number;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new BoundedMap<Entry>(MAX_ENTRIES);
 
   constructor(sign: SignToken, clock: TokenClock, refreshBeforeExpiryMs: number) {
     this.#sign = sign;
@@ -126,7 +127,6 @@ export class Tokens {
       renewNotBefore: 0,
     };
     this.#entries.set(key, entry);
-    if (this.#entries.size % PRUNE_EVERY === 0) this.#prune();
     return entry;
   }
 
@@ -172,13 +172,6 @@ export class Tokens {
     const longest = Math.min(LONGEST_RENEWAL_BACKOFF_MS, RENEWAL_BACKOFF_MS * 2 ** entry.renewalFailures++);
     entry.renewNotBefore = this.#clock.now() + longest * (0.5 + this.#clock.random() / 2);
   }
-
-  #prune(): void {
-    const now = this.#clock.now();
-    for (const [key, { token, signing }] of this.#entries) {
-      if (!signing.running && !token?.isUsable(now)) this.#entries.delete(key);
-    }
-  }
 }
 
 /** When a token ends by its own account, in milliseconds since the epoch: `X-Amz-Date` plus `X-Amz-Expires`. */
@@ -200,10 +193,6 @@ export function effectiveExpiry(token: string, credentialsExpiration: Date | und
 /** A token that lives shorter than twice the window is renewed at half its life, so that it is ever used in peace. */
 export function renewalTime(expiresAt: number, signedAt: number, refreshBeforeExpiryMs: number): number {
   return expiresAt - Math.min(refreshBeforeExpiryMs, Math.max(0, expiresAt - signedAt) / 2);
-}
-
-function keyOf({ hostname, port, username }: Endpoint): string {
-  return `${hostname}\n${port}\n${username}`;
 }
 
 function plain({ hostname, port, username }: Endpoint): Endpoint {

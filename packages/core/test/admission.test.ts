@@ -52,7 +52,7 @@ class Server {
   /** Between 1 and 4 ms each way, never twice the same, and longer for the first logins of all. */
   #travel(): Promise<void> {
     const delayMs = 1 + 3 * this.world.dice() + (this.attempts <= 10 ? this.coldMs : 0);
-    return new Promise((resolve) => this.world.effects.after?.(delayMs, resolve));
+    return new Promise((resolve) => this.world.clock.after(delayMs, resolve));
   }
 }
 
@@ -105,9 +105,10 @@ describe('ten times as many connections at once as the server admits in a second
 
   test('nor does it take longer where timers are late', async () => {
     const world = new World();
-    const { after } = world.effects;
-    const late: typeof after = (delayMs, callback) => after?.(delayMs + 15 * world.dice(), callback) ?? (() => {});
-    const iam = createRdsIamWith({ ...world.effects, after: late }, { credentials, maxConnectionsPerSecond: 200 });
+    const { now, after } = world.clock;
+    const late: typeof after = (delayMs, callback) => after(delayMs + 15 * world.dice(), callback);
+    const clock = { now, after: late };
+    const iam = createRdsIamWith({ ...world.effects, clock }, { credentials, maxConnectionsPerSecond: 200 });
     const server = new Server(world, 200);
     const startedAt = world.time;
     await world.runTimersUntil(Promise.all(times(2_000, () => iam.connect(endpoint, server.logIn))));
@@ -118,7 +119,7 @@ describe('ten times as many connections at once as the server admits in a second
   test('where the token takes long to come, those that have leave for a connection do not all go at once with it', async () => {
     const world = new World();
     const slowly = () =>
-      new Promise<typeof credentials>((resolve) => world.effects.after?.(700, () => resolve(credentials)));
+      new Promise<typeof credentials>((resolve) => world.clock.after(700, () => resolve(credentials)));
     const iam = createRdsIamWith(world.effects, { credentials: slowly, maxConnectionsPerSecond: 20 });
     const server = new Server(world, 20);
     await world.runTimersUntil(Promise.all(times(40, () => iam.connect(endpoint, server.logIn))));
@@ -172,14 +173,14 @@ describe('the known limit', () => {
     await world.runTimersUntil(Promise.all(times(300, () => iam.connect(endpoint, server.logIn))));
     expect(server.attempts).toBeLessThanOrEqual(1.5 * 300);
     server.admits = 1_000;
-    await world.runTimersUntil(new Promise<void>((resolve) => world.effects.after?.(61_000, resolve)));
+    await world.runTimersUntil(new Promise<void>((resolve) => world.clock.after(61_000, resolve)));
     const startedAt = world.time;
     await world.runTimersUntil(Promise.all(times(300, () => iam.connect(endpoint, server.logIn))));
     expect(world.time - startedAt).toBeLessThan(3_300);
   });
 });
 
-describe('waiting for leave', () => {
+describe('waiting for a permit', () => {
   test('is first come first served, also for those that try again', async () => {
     const { world, iam, server } = setUp({ maxConnectionsPerSecond: 10 }, 10_000);
     const order: number[] = [];
@@ -211,7 +212,7 @@ describe('waiting for leave', () => {
     expect(reasons.length).toBeGreaterThan(2);
     expect(reasons[0]).toMatchObject({
       code: 'ERR_RDS_IAM_ADMISSION',
-      message: expect.stringMatching(/its turn had not come.*\d waiting.*at 1 a second.*maxConnectionsPerSecond/s),
+      message: expect.stringMatching(/its turn did not come.*\d waiting.*at 1 a second.*maxConnectionsPerSecond/s),
     });
     expect(world.pendingTimers).toBe(0);
   });
@@ -222,7 +223,7 @@ describe('waiting for leave', () => {
     await settle();
     expect(await failureOf(iam.connect(endpoint, server.logIn))).toMatchObject({
       code: 'ERR_RDS_IAM_ADMISSION',
-      message: expect.stringContaining('2 are waiting already'),
+      message: expect.stringContaining('the queue is full (limit 2)'),
     });
     await world.runTimersUntil(Promise.all(waiting));
   });
@@ -261,7 +262,7 @@ test('an outage is not taken for a limit: when it is over, all get in at once', 
     return server.logIn();
   };
   const all = times(200, () => iam.connect(endpoint, logIn));
-  world.effects.after?.(3_000, () => {
+  world.clock.after(3_000, () => {
     isDown = false;
   });
   const startedAt = world.time;
@@ -293,7 +294,7 @@ test('a clock that stands still, or is set back, holds nobody up', async () => {
   const server = new Server(world, 10_000);
   let hours = 0;
   const iam = createRdsIamWith(
-    { ...world.effects, now: () => Date.parse('2026-01-01') - hours * 3_600_000 },
+    { ...world.effects, timeOfDay: () => Date.parse('2026-01-01') - hours * 3_600_000 },
     { credentials, maxConnectionsPerSecond: 10 },
   );
   const connect = () => iam.connect(endpoint, server.logIn);
@@ -387,5 +388,20 @@ describe('a limiter that processes share', () => {
       code: 'ERR_RDS_IAM_CONFIG',
       message: expect.stringContaining('maxConnectionsPerSecond'),
     });
+  });
+});
+
+describe('"maxWaitingConnections": 0', () => {
+  test('lets in who need not wait, and refuses who would have to', async () => {
+    const { world, iam, server } = setUp({ maxWaitingConnections: 0 }, 10_000);
+    const codes = times(12, () =>
+      iam.connect(endpoint, server.logIn).then(
+        () => 'in',
+        (error: RdsIamError) => error.code,
+      ),
+    );
+    const seen = await world.runTimersUntil(Promise.all(codes));
+    expect(seen.filter((code) => code === 'in')).toHaveLength(10);
+    expect(seen.filter((code) => code === 'ERR_RDS_IAM_ADMISSION')).toHaveLength(2);
   });
 });

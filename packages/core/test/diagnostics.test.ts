@@ -9,7 +9,7 @@ setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 test('who subscribes just after a garbage collection misses nothing', async () => {
-  const event = { hostname: 'db', port: 5432, username: 'app', dialled: 'db', attempt: 1, waitedMs: 0 };
+  const event = { hostname: 'db', port: 5432, username: 'app', dialed: 'db', attempt: 1, waitedMs: 0 };
   publish('rds-iam:connection:admitted', () => event);
   await nextTurn();
 

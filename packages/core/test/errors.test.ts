@@ -67,6 +67,26 @@ describe('an error', () => {
   });
 });
 
+describe("a driver's error that has a secret in it", () => {
+  test('is replaced by one of its own class, with all that is no secret', () => {
+    class DriverError extends Error {
+      readonly errno = 1045;
+      readonly sqlState = '28000';
+      readonly at = new Date(0);
+    }
+    const error = new DriverError(`cannot use ${SECRET_KEY} here`);
+    const shown = withoutSecrets(error) as DriverError;
+    expect(shown).toBeInstanceOf(DriverError);
+    expect(shown).toMatchObject({
+      message: 'cannot use [redacted] here',
+      errno: 1045,
+      sqlState: '28000',
+      at: new Date(0),
+    });
+    expect(inspect(shown, { showHidden: true })).not.toContain(SECRET_KEY);
+  });
+});
+
 describe('redaction', () => {
   test.each([
     ['a token', token],
@@ -85,6 +105,8 @@ describe('redaction', () => {
   test.each([
     'PAM authentication failed for user "app" (28000)',
     'connect ECONNREFUSED 127.0.0.1:5432',
+    'ENOENT: no such file or directory, open /srv/releases/Build20261128/shop/current',
+    'Error: no\n    at connect (/srv/releases-2026/Build20261128/shop/current/libraries1/pool.js:10:5)',
     'arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-ABCDEFGHIJKL01234/app',
     "Hostname/IP does not match certificate's altnames: Host: db.abc123.eu-west-1.rds.amazonaws.com.",
   ])('leaves %j as it is', (text) => {

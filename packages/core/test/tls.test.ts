@@ -97,7 +97,7 @@ describe('the last gate before a token is sent', () => {
   }
 
   const refusal = (message: RegExp) =>
-    expect.objectContaining({ code: 'ERR_RDS_IAM_TLS', message: expect.stringMatching(message) });
+    expect.objectContaining({ kind: 'peer-not-verified', message: expect.stringMatching(message) });
 
   test('opens for a verified peer of the right name', async () => {
     const socket = await secured({ ca: authority.ca, servername: 'localhost' });

@@ -1,3 +1,4 @@
+import type { Clock } from '../src/clock.js';
 import type { Effects } from '../src/rds-iam.js';
 
 /** A world whose clock only moves when a test says so. */
@@ -9,10 +10,8 @@ export class World {
   #seed = 1;
   #timers: { at: number; callback: () => void }[] = [];
 
-  readonly effects: Partial<Effects> = {
+  readonly clock: Clock = {
     now: () => this.time,
-    monotonicNow: () => this.time,
-    random: () => this.chance,
     after: (delayMs, callback) => {
       const timer = { at: this.time + delayMs, callback };
       this.#timers.push(timer);
@@ -20,6 +19,12 @@ export class World {
         this.#timers = this.#timers.filter((other) => other !== timer);
       };
     },
+  };
+
+  readonly effects: Partial<Effects> = {
+    timeOfDay: () => this.time,
+    clock: this.clock,
+    random: () => this.chance,
     sign: async ({ hostname, port, username, credentials }) => {
       this.signed.push({ hostname, accessKeyId: credentials.accessKeyId, at: this.time });
       return tokenSignedAt(this.time, `${hostname}:${port}`, username, `${this.signed.length}`);

@@ -85,7 +85,14 @@ export class IamConnection extends PgConnection {
   override emit(event: string, ...args: unknown[]): boolean {
     if (this.#isOpen) return super.emit(event, ...args);
     switch (event) {
+      case 'connect':
+        this.#attempt?.login.reached('login');
+        return super.emit(event, ...args);
+      case 'sslconnect':
+        this.#attempt?.login.reached('tls');
+        return super.emit(event, ...args);
       case 'authenticationCleartextPassword':
+        this.#attempt?.login.reached('login');
         this.#sendToken();
         return true;
       case 'authenticationMD5Password':

@@ -1,0 +1,40 @@
+import type { Clock } from './clock.js';
+import { SingleFlight } from './single-flight.js';
+
+/** Long enough for a healthy network; a login that is given up on should not wait for a blocked one. */
+const LONGEST_WAIT_MS = 1_000;
+/** How long an answer is used again, also that there was none. */
+const FRESH_MS = 60_000;
+
+/** AWS's clock minus ours: asked once for all whose logins were refused, and never past their deadline. */
+export class ClockSkew {
+  readonly #clock: Clock;
+  readonly #ask: (region: string) => Promise<number | undefined>;
+  readonly #flight: SingleFlight<number | undefined>;
+  #known: { readonly skewMs: number | undefined; readonly at: number } | undefined;
+
+  constructor(clock: Clock, ask: (region: string) => Promise<number | undefined>) {
+    this.#clock = clock;
+    this.#ask = ask;
+    this.#flight = new SingleFlight(
+      () => clock.now(),
+      (skewMs) => {
+        this.#known = { skewMs, at: clock.now() };
+      },
+    );
+  }
+
+  /** In milliseconds; undefined where AWS does not answer in that time. Never rejects. */
+  async within(timeMs: number, region: string | undefined): Promise<number | undefined> {
+    if (this.#known && this.#clock.now() - this.#known.at < FRESH_MS) return this.#known.skewMs;
+    if (region === undefined || timeMs <= 0) return undefined;
+    const answer = this.#flight.run(() => this.#ask(region).catch(() => undefined));
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(Math.min(timeMs, LONGEST_WAIT_MS), () => resolve(undefined));
+      answer.then((skewMs) => {
+        cancel();
+        resolve(skewMs);
+      });
+    });
+  }
+}

@@ -1,0 +1,32 @@
+import { BoundedMap, keyOf } from './bounded-map.js';
+import type { Clock } from './clock.js';
+import type { Endpoint } from './endpoint.js';
+
+/** A login that is older says nothing of a refusal now: the grant can be gone, or the policy. */
+const LOGIN_COUNTS_FOR_MS = 3_600_000;
+
+/** What became of earlier logins, each remembered for a time. */
+export class History {
+  readonly #clock: Clock;
+  readonly #loggedInAtMs = new BoundedMap<number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  loggedIn(endpoint: Endpoint): void {
+    this.#loggedInAtMs.set(keyOf(endpoint), this.#clock.now());
+  }
+
+  /** Whether this user logged in there lately, so that a refusal will pass. */
+  hasLoggedIn(endpoint: Endpoint): boolean {
+    const at = this.#loggedInAtMs.get(keyOf(endpoint));
+    return at !== undefined && this.#clock.now() - at < LOGIN_COUNTS_FOR_MS;
+  }
+
+  /** The user was refused for all the time that there was, since `sinceMs`: only a login after that still counts. */
+  wasRefusedSince(endpoint: Endpoint, sinceMs: number): void {
+    const key = keyOf(endpoint);
+    if ((this.#loggedInAtMs.get(key) ?? sinceMs) < sinceMs) this.#loggedInAtMs.delete(key);
+  }
+}
