@@ -11,6 +11,8 @@ export interface CommandLine {
   readonly behind: readonly string[] | undefined;
   /** Whether there is a `--json`. */
   readonly json: boolean;
+  /** As it was when the tool was started, for the programs that it starts. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Takes the exit code of the process. */
   done(exitCode: number): void;
 }
@@ -118,6 +120,7 @@ function addExec(program: Command, line: CommandLine): void {
       line.done(
         await exec(await settings(url, flags, engine), {
           command,
+          environment: line.environment,
           urlVariable: flags.urlEnv,
           urlReader: urlReader ?? (flags.prisma ? 'prisma-engine' : 'drivers'),
         }),

@@ -29,26 +29,31 @@ class CannotRunError extends CliError {
 export interface ExecRequest {
   /** A program and its arguments. */
   readonly command: readonly string[];
+  /** What the command gets beside its login. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** The variable that gets the URL. */
   readonly urlVariable: string;
   readonly urlReader: UrlReader;
 }
 
 /** Runs a program with a login in its environment. @returns its exit code, or 128 and the number of the signal that ended it */
-export async function exec(settings: Settings, { command, urlVariable, urlReader }: ExecRequest): Promise<number> {
+export async function exec(
+  settings: Settings,
+  { command, environment: inherited, urlVariable, urlReader }: ExecRequest,
+): Promise<number> {
   const [program, ...args] = command;
   if (program === undefined) throw new UsageError('there is no command: give it behind --, as in rds-iam exec -- psql');
   if (!/^[A-Za-z_]\w*$/.test(urlVariable)) throw new UsageError('--url-env must be the name of a variable');
   const signed = await sign(settings);
   const environment = await loginEnvironment(signed, settings, {
     program,
-    nodeExtraCa: process.env['NODE_EXTRA_CA_CERTS'],
+    nodeExtraCa: inherited['NODE_EXTRA_CA_CERTS'],
     urlVariable,
     urlReader,
   });
   const { [Symbol.dispose]: dispose, variables } = environment;
   try {
-    return await run(program, args, variables);
+    return await run(program, args, { ...inherited, ...variables });
   } finally {
     dispose();
   }
@@ -66,9 +71,9 @@ function started(program: string, args: readonly string[], env: NodeJS.ProcessEn
 async function run(
   program: string,
   args: readonly string[],
-  variables: Readonly<Record<string, string | undefined>>,
+  environment: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
-  const child = started(program, args, { ...process.env, ...variables });
+  const child = started(program, args, environment);
   // process.stdout and its like would make a pipe one that does not block, for the command too, which then loses output.
   const inTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
   const passOn = (signal: NodeJS.Signals) => {

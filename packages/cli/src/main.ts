@@ -13,11 +13,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   const behind = separator === -1 ? undefined : argv.slice(separator + 1);
   // Also where the command line is too wrong to be read.
   const json = own.includes('--json');
+  const environment = { ...process.env };
+  // Its warning about the version of Node.js would stand in front of what was asked for.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   let exitCode: number = EXIT.ok;
   const program = programFor(json);
   addCommands(program, {
     behind,
     json,
+    environment,
     done(code) {
       exitCode = code;
     },

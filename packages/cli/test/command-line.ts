@@ -36,10 +36,9 @@ export const tool = (...args: string[]) => [inject('rdsIam'), ...args];
 /** Starts a program as a person does, in an environment with nothing of the developer’s databases, AWS and CI in it. */
 export function start(program: string, args: readonly string[], variables: Variables = {}, cwd = root): Running {
   const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(?:PG|MYSQL|DATABASE_URL|(?:FORCE_COLOR|NO_COLOR|CI)$)/.test(name),
+    ([name]) => !/^(?:PG|MYSQL|DATABASE_URL|AWS_SDK_JS_|(?:FORCE_COLOR|NO_COLOR|CI)$)/.test(name),
   );
-  const settings = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true', ...variables };
-  const child = spawn(program, args, { cwd, env: { ...Object.fromEntries(inherited), ...settings } });
+  const child = spawn(program, args, { cwd, env: { ...Object.fromEntries(inherited), ...variables } });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => {
     stdout += chunk;

@@ -208,6 +208,11 @@ describe('exec and the environment', () => {
     expect(await exec(asked, others)).toEqual({ exitCode: 0, stdout: `${HOST}\n`, stderr: '' });
   });
 
+  test('what the tool sets for itself is not passed on', async () => {
+    const { stdout } = await exec([URL_OF_RDS, ...show('AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED')]);
+    expect(JSON.parse(stdout)).toEqual([null]);
+  });
+
   test('of MySQL', async () => {
     const names = [
       'MYSQL_HOST',
