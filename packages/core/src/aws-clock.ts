@@ -15,10 +15,7 @@ const DNS_SUFFIXES: Readonly<Record<string, string>> = {
  * does not answer within `timeoutMs`; never rejects. Only asked when a login is given up on.
  */
 export async function awsClockSkewMs(region: string, timeoutMs: number): Promise<number | undefined> {
-  const url =
-    process.env['AWS_ENDPOINT_URL_STS'] ||
-    process.env['AWS_ENDPOINT_URL'] ||
-    `https://sts.${region}.${DNS_SUFFIXES[partitionOf(region)] ?? 'amazonaws.com'}`;
+  const url = process.env['AWS_ENDPOINT_URL_STS'] || process.env['AWS_ENDPOINT_URL'] || stsUrl(region);
   try {
     const { date } = await dateHeader(url, timeoutMs);
     const theirs = Date.parse(date ?? '');
@@ -26,6 +23,11 @@ export async function awsClockSkewMs(region: string, timeoutMs: number): Promise
   } catch {
     return undefined;
   }
+}
+
+/** Where a region's security token service is. */
+export function stsUrl(region: string): string {
+  return `https://sts.${region}.${DNS_SUFFIXES[partitionOf(region)] ?? 'amazonaws.com'}`;
 }
 
 async function dateHeader(url: string, timeoutMs: number): Promise<{ readonly date?: string | undefined }> {

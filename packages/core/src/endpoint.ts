@@ -17,7 +17,8 @@ export interface RdsHostname {
 
 // Regions and partitions are told by their shape, so that new ones need no new release.
 const REGION = /^[a-z]{2,}(?:-[a-z]+)+-\d{1,2}$/;
-const RDS_SUFFIX = /^(?:amazonaws\.(?:com|com\.cn|eu)|(?:[a-z0-9-]+\.)+(?:ic|sgov)\.gov|cloud\.adc-e\.uk)$/;
+const RDS_SUFFIX =
+  /^(?:amazonaws\.(?:com|com\.cn|eu)|(?:[a-z0-9-]+\.)+(?:ic|sgov)\.gov|cloud\.adc-e\.uk|api\.(?:aws|amazonwebservices\.(?:com\.cn|eu)|aws\.scloud|cloud-aws\.adc-e\.uk))$/;
 const HOSTNAME = /^[\w-]+(?:\.[\w-]+)*$/;
 const PARTITIONS: readonly (readonly [prefix: string, partition: string])[] = [
   ['cn-', 'aws-cn'],

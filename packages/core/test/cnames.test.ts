@@ -287,7 +287,14 @@ describe('the name of an RDS endpoint', () => {
     'us-gov-west-1',
     'us-iso-east-1',
   );
-  const suffix = fc.constantFrom('amazonaws.com', 'amazonaws.com.cn', 'amazonaws.eu', 'c2s.ic.gov', 'sc2s.sgov.gov');
+  const suffix = fc.constantFrom(
+    'amazonaws.com',
+    'amazonaws.com.cn',
+    'amazonaws.eu',
+    'c2s.ic.gov',
+    'sc2s.sgov.gov',
+    'api.aws',
+  );
   const genuine = fc
     .tuple(label, label, region, suffix, fc.boolean())
     .map(([name, id, at, end, china]) => (china ? `${name}.${id}.rds.${at}.${end}` : `${name}.${id}.${at}.rds.${end}`));
@@ -302,11 +309,13 @@ describe('the name of an RDS endpoint', () => {
   });
 
   test('is never seen in a name below it, beside it or cut out of it', () => {
-    const domain = fc.domain().filter((name) => !/(?:^|\.)(?:ic|sgov)\.gov$/.test(name));
+    const domain = fc.domain().filter((name) => !/(?:^|\.)(?:ic|sgov)\.gov$|(?:^|\.)api\.aws$/.test(name));
     const lookAlikes = fc.oneof(
       fc.tuple(genuine, domain).map(([hostname, evil]) => `${hostname}.${evil}`),
       fc.tuple(genuine, label).map(([hostname, evil]) => `${hostname}-${evil}`),
-      fc.tuple(genuine, label).map(([hostname, evil]) => hostname.replace(/\.(amazonaws|ic|sgov)\./, `.${evil}-$1.`)),
+      fc
+        .tuple(genuine, label)
+        .map(([hostname, evil]) => hostname.replace(/\.(amazonaws|ic|sgov|api)\./, `.${evil}-$1.`)),
       fc.tuple(genuine, label).map(([hostname, evil]) => hostname.replace('.rds.', `.${evil}-rds.`)),
       fc
         .tuple(genuine, fc.constantFrom('/', '#', '?', '@', '\\', ' ', ':', '%2f', '\0', '\n', '..'))
@@ -355,7 +364,9 @@ describe('the name of an RDS endpoint', () => {
       fc.property(texts, (text) => {
         const found = parseRdsHostname(text);
         if (!found) return;
-        expect(text.toLowerCase()).toMatch(/\.(?:amazonaws\.(?:com|com\.cn|eu)|(?:ic|sgov)\.gov|cloud\.adc-e\.uk)\.?$/);
+        expect(text.toLowerCase()).toMatch(
+          /\.(?:amazonaws\.(?:com|com\.cn|eu)|(?:ic|sgov)\.gov|cloud\.adc-e\.uk|api\.aws)\.?$/,
+        );
         expect(text.toLowerCase()).toMatch(/^(?:[\w-]+\.)+[\w-]+\.?$/);
         expect(text.toLowerCase()).toContain(`.${found.region}.`);
       }),
