@@ -1,4 +1,4 @@
-import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
+import type { AlwaysIam, SwitchableIam } from '@rds-iam/core/adapter';
 import type { Knex } from 'knex';
 
 /** Knex's own configuration, with `iam` in place of the password of its `connection`. */
@@ -21,15 +21,15 @@ type ClientAndConnection<Client, Settings, Secret extends string> =
       /** As Knex takes it: settings, a connection URL, or a function that gives settings. */
       readonly connection?: Connection<Omit<Settings, Secret> & { readonly [Name in Secret]?: undefined }>;
       readonly connectionPool?: undefined;
-      /** IAM options, or an {@link RdsIam} to share with other pools. @defaultValue the default credential chain */
-      readonly iam?: (RdsIamOptions & { readonly enabled?: true }) | RdsIam;
+      /** IAM options, or an `RdsIam` to share with other pools. @defaultValue the default credential chain */
+      readonly iam?: AlwaysIam;
     }
   | {
       readonly client: Client;
       readonly connection?: Connection<Settings>;
       readonly connectionPool?: undefined;
       /** IAM options of which `enabled` says whether the password is used. */
-      readonly iam: RdsIamOptions & { readonly enabled: boolean; readonly getToken?: never };
+      readonly iam: SwitchableIam;
     };
 
 type Connection<Settings> = string | Settings | (() => Settings) | (() => Promise<Settings>);

@@ -1,4 +1,5 @@
-import { configError, type RdsIam, type RdsIamError } from '@rds-iam/core';
+import type { RdsIam, RdsIamError } from '@rds-iam/core';
+import { configError } from '@rds-iam/core/adapter';
 import type { Knex } from 'knex';
 
 /** What differs between the drivers that Knex can log in with. */
@@ -35,10 +36,11 @@ export function driverOf(Dialect: typeof Knex.Client): Driver {
   const driver = DRIVERS[driverName];
   if (driver) return driver;
   throw configError(
-    `"client" stands for the driver "${driverName}", which cannot log in with IAM: use ${INSTEAD[driverName] ?? '"pg" or "mysql2"'}`,
+    'client',
+    `stands for the driver "${driverName}", which cannot log in with IAM: use ${INSTEAD[driverName] ?? '"pg" or "mysql2"'}`,
   );
 }
 
 export function noClient(): RdsIamError {
-  return configError('"client" must be "pg" or "mysql2", or a dialect class on top of one');
+  return configError('client', 'must be "pg" or "mysql2", or a dialect class on top of one');
 }

@@ -1,4 +1,5 @@
-import { configError, type RdsIam, type RdsIamOptions, rdsIamOf } from '@rds-iam/core';
+import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
+import { configError, rdsIamOf } from '@rds-iam/core/adapter';
 import type { Knex } from 'knex';
 import type { KnexConfig } from './config.js';
 import { iamDialect } from './dialect.js';
@@ -21,7 +22,8 @@ export function withRdsIam(given: string | KnexConfig): Knex.Config {
   if (!iam.enabled) return config;
   if (config.connectionPool) {
     throw configError(
-      '"connectionPool" is a pool of your own, which Knex opens no connection of: give "connection", or give Knex a Pool of @rds-iam/pg or of @rds-iam/mysql2 without withRdsIam',
+      'connectionPool',
+      'is a pool of your own, which Knex opens no connection of: give "connection", or give Knex a Pool of @rds-iam/pg or of @rds-iam/mysql2 without withRdsIam',
     );
   }
   const Dialect = dialectOf(config.client ?? config.dialect);
@@ -45,7 +47,7 @@ function dialectOf(client: Knex.Config['client']): typeof Knex.Client {
 /** A URL that is all of the configuration, as Knex reads it: the scheme is the name of the client. */
 function fromUrl(url: string): Knex.Config {
   if (!URL.canParse(url))
-    throw configError('the connection URL cannot be read: give it as postgres://app@HOST:5432/db');
+    throw configError(undefined, 'the connection URL cannot be read: give it as postgres://app@HOST:5432/db');
   return { client: new URL(url).protocol.slice(0, -1), connection: url };
 }
 

@@ -11,6 +11,7 @@ export type { Pool } from 'mariadb';
 export { checkConnectionUrl } from './config.js';
 export {
   type ConnectionConfig,
+  checkPoolConfig,
   createConnection,
   createPool,
   createPoolCluster,

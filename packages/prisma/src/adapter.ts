@@ -1,4 +1,4 @@
-import { configError } from '@rds-iam/core';
+import { configError } from '@rds-iam/core/adapter';
 import { type MysqlAdapter, type MysqlAdapterOptions, type MysqlOptions, mysqlAdapter } from './mysql.js';
 import {
   type PostgresqlAdapter,
@@ -32,6 +32,6 @@ export function createRdsIamAdapter(
     case 'mysql':
       return mysqlAdapter(options, adapterOptions);
     default:
-      throw configError('"provider" must be that of your Prisma schema: postgresql or mysql');
+      throw configError('provider', 'must be that of your Prisma schema: postgresql or mysql');
   }
 }

@@ -1,7 +1,7 @@
 // biome-ignore lint/suspicious/noTsIgnore: it is for users without this adapter, in whose declarations it stays
 /** @ts-ignore */
 import type { PrismaMariaDb } from '@prisma/adapter-mariadb';
-import { configError, rdsIamOf, type WithIam } from '@rds-iam/core';
+import { configError, rdsIamOf, type WithIam } from '@rds-iam/core/adapter';
 import { diagnosisOf, withDiagnosis } from './diagnosis.js';
 
 type Arguments = ConstructorParameters<typeof PrismaMariaDb>;
@@ -29,7 +29,8 @@ export function mysqlAdapter(
   const { PrismaMariaDb } = require('@prisma/adapter-mariadb') as typeof import('@prisma/adapter-mariadb');
   if (connectionString !== undefined && Object.keys(config).length > 0) {
     throw configError(
-      `"connectionString" and "${Object.keys(config)[0]}" exclude each other: give the connector's options within the connection string, or all of them as fields`,
+      'connectionString',
+      `and "${Object.keys(config)[0]}" exclude each other: give the connector's options within the connection string, or all of them as fields`,
     );
   }
   const iam = rdsIamOf(given);
@@ -37,14 +38,14 @@ export function mysqlAdapter(
 
   checkTakesPools(PrismaMariaDb);
   type PoolConfig = import('@rds-iam/mysql2/mariadb').PoolConfig;
-  const { createPool } = require('@rds-iam/mysql2/mariadb') as typeof import('@rds-iam/mysql2/mariadb');
-  const options = { ...(connectionString === undefined ? config : { uri: connectionString }), iam };
-  const newPool = () => createPool(withoutStatementCache(options) as PoolConfig);
-  // What is wrong with the options is said here and not at the first connection; no connection is opened.
-  newPool();
+  const { checkPoolConfig, createPool } =
+    require('@rds-iam/mysql2/mariadb') as typeof import('@rds-iam/mysql2/mariadb');
+  const own = { ...(connectionString === undefined ? config : { uri: connectionString }), iam };
+  const options = withoutStatementCache(own) as PoolConfig;
+  checkPoolConfig(options);
 
   async function connect() {
-    const pool = newPool();
+    const pool = createPool(options);
     try {
       // The adapter would ask for the version, take no answer for an old server, and let the first query try again.
       await (await pool.getConnection()).release();
@@ -76,6 +77,7 @@ function checkTakesPools(Adapter: typeof PrismaMariaDb): void {
   new Adapter(probe);
   if (!asked) {
     throw configError(
+      undefined,
       'with "provider" mysql, @prisma/adapter-mariadb must be one that takes a pool, without which there is no IAM: install version 7.10 or later',
     );
   }

@@ -1,7 +1,7 @@
 // biome-ignore lint/suspicious/noTsIgnore: it is for users without this adapter, in whose declarations it stays
 /** @ts-ignore */
 import type { PrismaPg } from '@prisma/adapter-pg';
-import { rdsIamOf, type WithIam } from '@rds-iam/core';
+import { rdsIamOf, type WithIam } from '@rds-iam/core/adapter';
 import { withDiagnosis } from './diagnosis.js';
 
 type Arguments = ConstructorParameters<typeof PrismaPg>;

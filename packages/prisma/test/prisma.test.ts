@@ -49,6 +49,13 @@ describe.each<[Provider, Engine]>([
     expect(await prisma.$queryRawUnsafe(ONE)).toHaveLength(1);
   });
 
+  test('an adapter that is not used opens no connection', async () => {
+    adapterOf(provider, whereOf(stack));
+    await newClient().$queryRawUnsafe(ONE);
+    await Promise.all(clients.splice(0).map((prisma) => prisma.$disconnect()));
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+  });
+
   test('one adapter serves several clients', async () => {
     const adapter = adapterOf(provider, whereOf(stack));
     const [first, second] = [new PrismaClient({ adapter }), new PrismaClient({ adapter })];

@@ -1,41 +1,64 @@
-import { configError } from '@rds-iam/core';
+import { configError } from '@rds-iam/core/adapter';
 
-/** What is used of a client of ioredis. */
-export interface IoredisClient {
-  readonly status: string;
-  eval(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
-  once(event: 'ready', listener: () => void): unknown;
+interface Events {
+  once(event: 'ready' | 'connect', listener: () => void): unknown;
 }
 
-/** What is used of a client of node-redis (`redis`). */
-export interface NodeRedisClient {
-  readonly isReady: boolean;
+/** What is used of a client of ioredis, or of its `Cluster`. */
+export interface IoredisClient extends Events {
+  readonly status: string;
+  eval(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
+}
+
+/** What is used of a client of node-redis (`redis`), or of its cluster, which before version 6 is open and not ready. */
+export interface NodeRedisClient extends Events {
+  readonly isReady?: boolean;
+  readonly isOpen?: boolean;
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
-  once(event: 'ready', listener: () => void): unknown;
 }
 
 /** The application's own client of Redis or Valkey: of ioredis or node-redis, as it has it. */
 export type RedisClient = IoredisClient | NodeRedisClient;
 
-/**
- * A client as rate-limiter-flexible takes one of node-redis. Handed ioredis's own, it would define a command on it, by the
- * same name as all its other limiters do: ours would run in place of the application's.
- */
-export type ScriptClient = Pick<NodeRedisClient, 'isReady' | 'eval'>;
+/** The one thing that is asked of a client. */
+export interface ScriptClient {
+  isReady(): boolean;
+  run(script: string, key: string, ...args: string[]): Promise<unknown>;
+}
 
 /** @throws RdsIamError `ERR_RDS_IAM_CONFIG` when it is no client of either */
 export function scriptClient(client: RedisClient): ScriptClient {
-  const { eval: run, once, status, isReady } = (client ?? {}) as Partial<IoredisClient & NodeRedisClient>;
-  const isClient = typeof run === 'function' && typeof once === 'function';
-  if (isClient && typeof status === 'string') {
-    const ioredis = client as IoredisClient;
-    return {
-      get isReady() {
-        return ioredis.status === 'ready';
-      },
-      eval: (script, { keys, arguments: args }) => ioredis.eval(script, keys.length, ...keys, ...args),
-    };
+  const given = (client ?? {}) as Partial<IoredisClient & NodeRedisClient>;
+  if (typeof given.eval === 'function' && typeof given.once === 'function') {
+    if (typeof given.status === 'string') {
+      const ioredis = client as IoredisClient;
+      return {
+        isReady: () => ioredis.status === 'ready',
+        run: (script, key, ...args) => ioredis.eval(script, 1, key, ...args),
+      };
+    }
+    if (typeof (given.isReady ?? given.isOpen) === 'boolean') {
+      const nodeRedis = client as NodeRedisClient;
+      return {
+        isReady: () => nodeRedis.isReady ?? nodeRedis.isOpen ?? false,
+        run: (script, key, ...args) => nodeRedis.eval(script, { keys: [key], arguments: args }),
+      };
+    }
   }
-  if (isClient && typeof isReady === 'boolean') return client as NodeRedisClient;
-  throw configError('"client" must be a client of ioredis (new Redis()) or of redis (createClient())');
+  throw configError(
+    'client',
+    'must be a client of ioredis (new Redis(), new Cluster()) or of redis (createClient(), createCluster())',
+  );
+}
+
+/** Resolves once a client has connected: a cluster of node-redis says so by another event than the rest. */
+export function connected(client: RedisClient, { isReady }: ScriptClient): Promise<void> {
+  return new Promise((resolve) => {
+    for (const event of ['ready', 'connect'] as const) {
+      client.once(event, () => {
+        if (isReady()) resolve();
+      });
+    }
+    if (isReady()) resolve();
+  });
 }

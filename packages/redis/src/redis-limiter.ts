@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
-import { type ConnectionLimiter, configError } from '@rds-iam/core';
-import { RateLimiterRedis } from 'rate-limiter-flexible';
-import { type RedisClient, type ScriptClient, scriptClient } from './client.js';
+import type { ConnectionLimiter } from '@rds-iam/core';
+import { configError } from '@rds-iam/core/adapter';
+import { connected, type RedisClient, type ScriptClient, scriptClient } from './client.js';
 import { RESERVE_SCRIPT } from './reserve-script.js';
 
 /** Options of {@link redisLimiter}. */
@@ -32,7 +32,7 @@ export function redisLimiter(options: RedisLimiterOptions): ConnectionLimiter {
   const { client, fleetSize, timeoutMs, keyPrefix } = checkOptions(options);
   const script = scriptClient(client);
   // A client that was made just now is given the time to connect; later, one that is not connected fails at once.
-  const connected = script.isReady || new Promise<void>((resolve) => client.once('ready', resolve));
+  const hasConnected = connected(client, script);
   /** Since when reservations have waited for Redis, the oldest first. */
   const waiting = new Set<{ readonly sinceMs: number }>();
   const isLate = ({ sinceMs }: { readonly sinceMs: number }) => performance.now() - sinceMs > timeoutMs;
@@ -47,21 +47,16 @@ export function redisLimiter(options: RedisLimiterOptions): ConnectionLimiter {
       const reservation = { sinceMs: performance.now() };
       waiting.add(reservation);
       try {
-        await connected;
-        if (isLate(reservation)) throw notAnswered(script);
-        // A limiter of that library has one rate, and ours comes with each request. It holds nothing but options.
-        const limiter = new RateLimiterRedis({
-          storeClient: script,
-          useRedisPackage: true,
-          rejectIfRedisNotReady: true,
-          customIncrTtlLuaScript: RESERVE_SCRIPT,
-          keyPrefix: '',
-          points: connectionsPerSecond,
-          duration: 1,
-        });
-        const { msBeforeNext } = await limiter.consume(`${keyPrefix}${hostname}:${port}`, count);
+        await hasConnected;
+        if (isLate(reservation) || !script.isReady()) throw notAnswered(script);
+        const answer = await script.run(
+          RESERVE_SCRIPT,
+          `${keyPrefix}${hostname}:${port}`,
+          String(count),
+          String(connectionsPerSecond),
+        );
         // A client may be set to give numbers as strings.
-        const waitMs = Number(msBeforeNext);
+        const waitMs = Number(answer);
         if (!Number.isFinite(waitMs)) throw new Error('Redis answered with something that is not a number');
         return waitMs;
       } finally {
@@ -72,7 +67,7 @@ export function redisLimiter(options: RedisLimiterOptions): ConnectionLimiter {
 }
 
 function notAnswered({ isReady }: ScriptClient): Error {
-  return new Error(isReady ? 'Redis has not answered an earlier reservation yet' : 'Redis connection is not ready');
+  return new Error(isReady() ? 'Redis has not answered an earlier reservation yet' : 'Redis connection is not ready');
 }
 
 const NAMES: Readonly<Record<keyof RedisLimiterOptions, true>> = {
@@ -84,11 +79,12 @@ const NAMES: Readonly<Record<keyof RedisLimiterOptions, true>> = {
 
 function checkOptions(options: RedisLimiterOptions): Required<RedisLimiterOptions> {
   if (typeof options !== 'object' || options === null) {
-    throw configError('redisLimiter() needs an object with your client of Redis, as in { client }');
+    throw configError(undefined, 'redisLimiter() needs an object with your client of Redis, as in { client }');
   }
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(NAMES, name)) {
       throw configError(
+        undefined,
         `unknown option "${name}" of redisLimiter(): the known ones are ${Object.keys(NAMES).join(', ')}`,
       );
     }
@@ -96,12 +92,12 @@ function checkOptions(options: RedisLimiterOptions): Required<RedisLimiterOption
   const { client, fleetSize = 1, timeoutMs = 100, keyPrefix = 'rds-iam:' } = options;
   checkNumber('fleetSize', fleetSize, 1_000_000);
   checkNumber('timeoutMs', timeoutMs, 60_000);
-  if (typeof keyPrefix !== 'string') throw configError(`"keyPrefix" must be a string, got ${typeof keyPrefix}`);
+  if (typeof keyPrefix !== 'string') throw configError('keyPrefix', `must be a string, got ${typeof keyPrefix}`);
   return { client, fleetSize, timeoutMs, keyPrefix };
 }
 
 function checkNumber(name: keyof RedisLimiterOptions, value: unknown, max: number): void {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= max) return;
   const got = typeof value === 'number' ? value : typeof value;
-  throw configError(`"${name}" must be a whole number from 1 to ${max}, got ${got}`);
+  throw configError(name, `must be a whole number from 1 to ${max}, got ${got}`);
 }

@@ -2,7 +2,6 @@ import { performance } from 'node:perf_hooks';
 import type { ConnectionLimiter } from '@rds-iam/core';
 import { type RedisServer, startRedis } from '@rds-iam/test-servers';
 import { Redis } from 'ioredis';
-import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { redisLimiter } from '../src/index.js';
 import { ALL, type Application, opened } from './clients.js';
@@ -118,14 +117,4 @@ test('an ioredis client that gives numbers as strings will do', async () => {
   onTestFinished(() => client.disconnect());
   await client.flushall();
   expect(await redisLimiter({ client }).reserve({ ...INSTANCE, connectionsPerSecond: 1, count: 1 })).toBe(0);
-});
-
-test("the application's own limiters on the same client stay as they are", async () => {
-  const client = new Redis(redis.url);
-  onTestFinished(() => client.disconnect());
-  await client.flushall();
-  const own = new RateLimiterRedis({ storeClient: client, points: 1, duration: 60 });
-  await redisLimiter({ client }).reserve({ ...INSTANCE, connectionsPerSecond: 1, count: 1 });
-  await own.consume('somebody');
-  await expect(own.consume('somebody')).rejects.toHaveProperty('consumedPoints', 2);
 });

@@ -1,4 +1,5 @@
-import { configError, type RdsIam } from '@rds-iam/core';
+import type { RdsIam } from '@rds-iam/core';
+import { configError } from '@rds-iam/core/adapter';
 
 /** The dialects of Sequelize that RDS and Aurora have IAM authentication for. */
 export type RdsDialect = 'postgres' | 'mysql' | 'mariadb';
@@ -33,6 +34,7 @@ export function refuseOwnDriver(options: object, names: readonly string[]): void
   const own = names.find((name) => (options as Readonly<Record<string, unknown>>)[name]);
   if (own === undefined) return;
   throw configError(
-    `"${own}" names another driver than the one that logs in with IAM: remove it, or set "iam.enabled" to false`,
+    own,
+    `names another driver than the one that logs in with IAM: remove it, or set "iam.enabled" to false`,
   );
 }

@@ -1,4 +1,5 @@
-import { checkDriverTls, configError, type RdsIam, type RdsIamOptions, rdsIamOf } from '@rds-iam/core';
+import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
+import { type AlwaysIam, checkDriverTls, configError, rdsIamOf, type SwitchableIam } from '@rds-iam/core/adapter';
 import type { ConnectionOptions, Options } from 'sequelize';
 import { DRIVERS, type Driver, type RdsDialect, refuseOwnDriver } from './drivers.js';
 
@@ -20,11 +21,11 @@ export type SequelizeOptions =
       readonly dialect: RdsDialect;
       readonly replication?: Replication | false;
       /** IAM options, or a {@link RdsIam} to share. @defaultValue the default credential chain */
-      readonly iam?: (RdsIamOptions & { readonly enabled?: true }) | RdsIam;
+      readonly iam?: AlwaysIam;
     })
   | (Options & {
       /** IAM options of which `enabled` says whether the passwords are used. */
-      readonly iam: RdsIamOptions & { readonly enabled: boolean; readonly getToken?: never };
+      readonly iam: SwitchableIam;
     });
 
 /** {@link SequelizeOptions} beside a connection URL, which names the dialect. */
@@ -79,7 +80,8 @@ function driverOf(dialect: string | undefined, iam: RdsIam): Driver {
   const name = dialect === 'postgresql' ? 'postgres' : dialect;
   if (name === undefined || !Object.hasOwn(DRIVERS, name)) {
     throw configError(
-      '"dialect" must be one that RDS has IAM authentication for: postgres, mysql or mariadb (the classes of Sequelize 7 are for withRdsIam of @rds-iam/sequelize/v7)',
+      'dialect',
+      'must be one that RDS has IAM authentication for: postgres, mysql or mariadb (the classes of Sequelize 7 are for withRdsIam of @rds-iam/sequelize/v7)',
     );
   }
   return DRIVERS[name as RdsDialect](iam);

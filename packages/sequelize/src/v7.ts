@@ -1,4 +1,5 @@
-import { configError, type RdsIam, type RdsIamOptions, rdsIamOf } from '@rds-iam/core';
+import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
+import { type AlwaysIam, configError, rdsIamOf, type SwitchableIam } from '@rds-iam/core/adapter';
 import type { AbstractDialect, Options, RawConnectionOptions } from '@sequelize/core';
 import { DRIVERS, type RdsDialect, refuseOwnDriver } from './drivers.js';
 
@@ -35,12 +36,12 @@ type OptionsWithIam<Dialect extends AbstractDialect> = WithoutPassword<
   readonly dialect: RdsDialect | (new (...given: never[]) => Dialect);
   readonly replication?: { readonly read: readonly Node<Dialect>[]; readonly write?: Node<Dialect> } | false;
   /** IAM options, or a {@link RdsIam} to share. @defaultValue the default credential chain */
-  readonly iam?: (RdsIamOptions & { readonly enabled?: true }) | RdsIam;
+  readonly iam?: AlwaysIam;
 } & WithDriver<Dialect>;
 
 type OptionsWithSwitch<Dialect extends AbstractDialect> = Options<Dialect> & {
   /** IAM options of which `enabled` says whether the passwords are used. */
-  readonly iam: RdsIamOptions & { readonly enabled: boolean; readonly getToken?: never };
+  readonly iam: SwitchableIam;
 };
 
 /** Sequelize's own `Options`, with `iam` in place of the passwords, those of replicas too. */
@@ -82,6 +83,7 @@ function dialectOf(dialect: Given['dialect']): RdsDialect {
     if (dialect === name || supported.includes(option)) return name as RdsDialect;
   }
   throw configError(
-    '"dialect" must be one that RDS has IAM authentication for: PostgresDialect, MySqlDialect or MariaDbDialect, or postgres, mysql or mariadb',
+    'dialect',
+    'must be one that RDS has IAM authentication for: PostgresDialect, MySqlDialect or MariaDbDialect, or postgres, mysql or mariadb',
   );
 }

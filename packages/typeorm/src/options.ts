@@ -1,4 +1,4 @@
-import type { RdsIamOptions, WithIam } from '@rds-iam/core';
+import type { SwitchableIam, WithIam } from '@rds-iam/core/adapter';
 import type { DataSourceOptions } from 'typeorm';
 
 // By their `type`: TypeORM 0.3 and 1 have different names for them.
@@ -10,14 +10,14 @@ export type RdsOptions = PostgresOptions | MysqlOptions;
 
 /**
  * TypeORM's own options for `postgres`, `mysql` and `mariadb`, with `iam` in place of `password`, also of the nodes of
- * `replication`. A password is only possible where `iam.enabled` may be `false`. (`driver` is what IAM comes in by.)
+ * `replication`. A password is only possible where `iam.enabled` may be `false`. (The `driver` option is how IAM is hooked in.)
  */
 export type RdsIamDataSourceOptions = InPlaceOfPassword<PostgresOptions> | InPlaceOfPassword<MysqlOptions>;
 
 type InPlaceOfPassword<Options extends RdsOptions> =
   | WithIam<WithReplication<Options, WithoutPassword<Replication<Options>>>>
   | (WithReplication<Options, Replication<Options>> & {
-      readonly iam: RdsIamOptions & { readonly enabled: boolean; readonly getToken?: never };
+      readonly iam: SwitchableIam;
     });
 
 type Replication<Options extends RdsOptions> = NonNullable<Options['replication']>;

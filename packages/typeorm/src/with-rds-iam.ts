@@ -1,4 +1,5 @@
-import { checkDriverTls, configError, type RdsIam, rdsIamOf } from '@rds-iam/core';
+import type { RdsIam } from '@rds-iam/core';
+import { checkDriverTls, configError, rdsIamOf, refusePassword } from '@rds-iam/core/adapter';
 import type { RdsIamDataSourceOptions, RdsOptions } from './options.js';
 
 /** What of TypeORM's options is looked at here, as a program in JavaScript may give it. */
@@ -33,7 +34,7 @@ export function withRdsIam(options: RdsIamDataSourceOptions): RdsOptions {
 function driverFor(given: Given, iam: RdsIam): object {
   for (const name of ['driver', 'nativeDriver'] as const) {
     if (given[name]) {
-      throw configError(`"${name}" would log in in place of IAM: remove it, or set "iam.enabled" to false`);
+      throw configError(name, `would log in in place of IAM: remove it, or set "iam.enabled" to false`);
     }
   }
   switch (given.type) {
@@ -51,10 +52,11 @@ function driverFor(given: Given, iam: RdsIam): object {
     case 'aurora-postgres':
     case 'aurora-mysql':
       throw configError(
-        `"type" is ${given.type}, TypeORM's name for the Data API, which is called with AWS credentials and needs no token: give the options to DataSource as they are, or use "postgres" or "mysql" with the endpoint of the cluster`,
+        'type',
+        `is ${given.type}, TypeORM's name for the Data API, which is called with AWS credentials and needs no token: give the options to DataSource as they are, or use "postgres" or "mysql" with the endpoint of the cluster`,
       );
     default:
-      throw configError('"type" must be "postgres", "mysql" or "mariadb": RDS has IAM authentication for no other');
+      throw configError('type', 'must be "postgres", "mysql" or "mariadb": RDS has IAM authentication for no other');
   }
 }
 
@@ -67,7 +69,7 @@ function checkNodes(given: Given, checkConnectionUrl: (url: string) => void): vo
   if (url) checkConnectionUrl(url);
   if (!replication) return;
   const { master, slaves } = replication;
-  if (!master || !Array.isArray(slaves)) throw configError('"replication" must have a "master" and "slaves"');
+  if (!master || !Array.isArray(slaves)) throw configError('replication', 'must have a "master" and "slaves"');
   refuseWhatTypeormKeeps(given, '');
   for (const [path, node] of [
     ['replication.master', master] as const,
@@ -80,9 +82,7 @@ function checkNodes(given: Given, checkConnectionUrl: (url: string) => void): vo
 
 /** With replication, TypeORM hands on the `password` of nodes only, and the `ssl` of nodes or of the options, by engine. */
 function refuseWhatTypeormKeeps({ password, ssl }: Node, path: string): void {
-  if ((password ?? undefined) !== undefined) {
-    throw configError(`"${path}password" is given beside IAM: remove it, or set "iam.enabled" to false`);
-  }
+  refusePassword(`${path}password`, password);
   // A text is the name of a profile of mysql2's, which turns nothing off.
   if (typeof ssl !== 'string') checkDriverTls(ssl, `${path}ssl`);
 }

@@ -6,6 +6,7 @@ export { type DnsFailure, type DnsQuery, type DnsServer, startDns } from './dns.
 export type { IssuedCredentials } from './http-stand-in.js';
 export { type InstanceMetadata, startInstanceMetadata } from './instance-metadata.js';
 export { type MariadbOptions, type MariadbServer, type MysqlFlavour, startMariadb } from './mariadb.js';
+export { freePort } from './own-server.js';
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.js';
 export { type RedisOptions, type RedisServer, startRedis } from './redis.js';
 export { expectNoSecrets } from './secrets.js';

@@ -14,6 +14,8 @@ export interface RedisServer extends AsyncDisposable {
 export interface RedisOptions {
   /** To start again where one was before. @defaultValue a free one */
   readonly port?: number;
+  /** Its own words, as `--cluster-enabled yes`. */
+  readonly args?: readonly string[];
 }
 
 /** Starts a real Redis (or Valkey) of its own, on a free port and in a folder of its own, that ends with this process. */
@@ -34,7 +36,15 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     prepare: [],
     serve: {
       command,
-      args: [...'--bind 127.0.0.1 --save'.split(' '), '', '--port', String(port), '--dir', folder],
+      args: [
+        ...'--bind 127.0.0.1 --save'.split(' '),
+        '',
+        '--port',
+        String(port),
+        '--dir',
+        folder,
+        ...(options.args ?? []),
+      ],
       options: { ...account, argv0: 'redis-server' },
     },
     ready: /Ready to accept connections/i,

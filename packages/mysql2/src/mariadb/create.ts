@@ -48,6 +48,15 @@ export function createPool(options: string | PoolConfig): mariadb.Pool {
 }
 
 /**
+ * Refuses what {@link createPool} would refuse, and opens nothing: for a framework that makes its pools later.
+ *
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG`
+ */
+export function checkPoolConfig(options: string | PoolConfig): void {
+  check(options);
+}
+
+/**
  * `createPoolCluster` of the mariadb connector, logging in with IAM: each node has tokens for its own endpoint. `iam` here
  * is for all nodes that have none of their own.
  *
