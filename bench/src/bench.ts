@@ -11,6 +11,7 @@ import { importTime } from './import-time.js';
 import { memory } from './memory.js';
 import { mysqlFigures } from './mysql-figures.js';
 import { physicalConnections } from './physical-connections.js';
+import { proxy } from './proxy.js';
 import { storm } from './storm.js';
 import { table } from './table.js';
 
@@ -28,6 +29,7 @@ const MEASURES = [
   mysqlFigures,
   frameworks,
   importTime,
+  proxy,
   storm,
 ];
 // By name, to measure one again: `pnpm bench frameworks`.

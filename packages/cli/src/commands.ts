@@ -94,6 +94,7 @@ function addToken(program: Command, line: CommandLine): void {
 interface ExecFlags {
   readonly urlEnv: string;
   readonly prisma?: boolean;
+  readonly proxy?: boolean;
 }
 
 function addExec(program: Command, line: CommandLine): void {
@@ -112,11 +113,18 @@ function addExec(program: Command, line: CommandLine): void {
     .usage('[options] [url] -- COMMAND [arguments]')
     .option('--url-env <name>', 'the variable that gets the URL', 'DATABASE_URL')
     .option('--prisma', 'for a script that calls prisma migrate or prisma db, whose engine takes a URL of its own')
+    .option('--proxy', 'gives it a local port in place of a token: no TLS, no CA, and no fifteen minutes')
     .option('--json', "for errors; what the command says is the command's")
     .action(async (url: string | undefined, flags: Flags & ExecFlags) => {
       const [{ exec }, { toolOf }] = await Promise.all([import('./exec.js'), import('./tool.js')]);
       const command = line.behind ?? [];
       const { engine, urlReader } = toolOf(command);
+      if (flags.proxy) {
+        const { execWithProxy } = await import('./proxy/exec.js');
+        const request = { command, environment: line.environment, urlVariable: flags.urlEnv };
+        line.done(await execWithProxy(await settings(url, flags, engine), request));
+        return;
+      }
       line.done(
         await exec(await settings(url, flags, engine), {
           command,

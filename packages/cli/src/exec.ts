@@ -36,14 +36,23 @@ export interface ExecRequest {
   readonly urlReader: UrlReader;
 }
 
+/** What is to be run. @throws UsageError */
+export function checkCommand({ command, urlVariable }: Pick<ExecRequest, 'command' | 'urlVariable'>): {
+  readonly program: string;
+  readonly args: readonly string[];
+} {
+  const [program, ...args] = command;
+  if (program === undefined) throw new UsageError('there is no command: give it behind --, as in rds-iam exec -- psql');
+  if (!/^[A-Za-z_]\w*$/.test(urlVariable)) throw new UsageError('--url-env must be the name of a variable');
+  return { program, args };
+}
+
 /** Runs a program with a login in its environment. @returns its exit code, or 128 and the number of the signal that ended it */
 export async function exec(
   settings: Settings,
   { command, environment: inherited, urlVariable, urlReader }: ExecRequest,
 ): Promise<number> {
-  const [program, ...args] = command;
-  if (program === undefined) throw new UsageError('there is no command: give it behind --, as in rds-iam exec -- psql');
-  if (!/^[A-Za-z_]\w*$/.test(urlVariable)) throw new UsageError('--url-env must be the name of a variable');
+  const { program, args } = checkCommand({ command, urlVariable });
   const signed = await sign(settings);
   const environment = await loginEnvironment(signed, settings, {
     program,
@@ -68,7 +77,7 @@ function started(program: string, args: readonly string[], env: NodeJS.ProcessEn
   }
 }
 
-async function run(
+export async function run(
   program: string,
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,

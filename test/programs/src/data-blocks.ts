@@ -1,5 +1,6 @@
 // JSON and YAML of the documentation: parsed, and what of it concerns IAM logins compared with what the code says.
 import { parseAllDocuments } from 'yaml';
+import { SETTINGS } from '../../../packages/cli/src/proxy/flags.js';
 import type { Block } from './markdown.js';
 import type { Outcome } from './rds.js';
 
@@ -15,6 +16,7 @@ export async function checkData({ language, code }: Block, shell: (script: strin
 }
 
 async function checkJson(value: Mapping, shell: (script: string) => Promise<Outcome>): Promise<void> {
+  if ('urls' in value) return checkProxySettings(Object.keys(value));
   if ('error' in value) return checkError(value, shell);
   if (!Array.isArray(value['Statement']))
     throw new Error('JSON that is no IAM policy: no test knows what it should be');
@@ -62,8 +64,29 @@ function checkTrust({ Effect, Action, Principal, Resource }: Mapping): void {
   }
 }
 
+/** Settings of the proxy, by the names of its flags. */
+function checkProxySettings(names: readonly string[]): void {
+  const known = ['urls', 'password', ...Object.keys(SETTINGS)];
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new Error(`the proxy has no settings ${unknown.join(', ')}`);
+}
+
+const PROXY_VARIABLE = /^RDS_IAM_PROXY_(\w+)$/;
+
+/** The names of settings in variables, wherever they are in a manifest. */
+function checkVariables(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  const names = [...Object.keys(value), ...Object.values(value)].flatMap(
+    (text) => PROXY_VARIABLE.exec(String(text))?.[1] ?? [],
+  );
+  checkProxySettings(names.map((name) => name.toLowerCase().replaceAll('_', '-')));
+  for (const inner of Object.values(value)) checkVariables(inner);
+}
+
 /** What a Kubernetes manifest or a workflow says that logins depend on. */
 function checkYaml(value: Mapping): void {
+  checkVariables(value);
+  if ('services' in value) return;
   const { kind, metadata, spec } = value as { kind?: string; metadata?: Mapping; spec?: Mapping };
   if (kind === 'ServiceAccount') {
     const role = (metadata?.['annotations'] as Mapping | undefined)?.['eks.amazonaws.com/role-arn'];
