@@ -171,6 +171,6 @@ function whole(name: string, value: unknown, min: number, max: number): number {
 }
 
 /** Whether nobody but this machine reaches an address. A name could lead anywhere. */
-function isLoopback(address: string): boolean {
+export function isLoopback(address: string): boolean {
   return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
 }

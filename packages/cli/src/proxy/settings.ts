@@ -1,6 +1,6 @@
 // What a proxy is to do: from flags, then RDS_IAM_PROXY_… variables, then a file.
 import { readFileSync } from 'node:fs';
-import type { ProxyOptions, ProxyTarget } from '@rds-iam/proxy';
+import { isLoopback, type ProxyOptions, type ProxyTarget } from '@rds-iam/proxy';
 import { UsageError } from '../exit-code.js';
 import { loginTarget, portOf, readCa, readSettings, regionOf, type Settings, secondsOf } from '../settings.js';
 import { SETTINGS, type SettingName } from './flags.js';
@@ -56,6 +56,17 @@ export function readProxySettings(
   const password = ownPassword(isOn('no-password'), read('password-file'), environment['RDS_IAM_PROXY_PASSWORD']);
   const tls = [read('tls-cert'), read('tls-key')] as const;
   if ((tls[0] === undefined) !== (tls[1] === undefined)) throw new UsageError('--tls-cert and --tls-key go together');
+  checkAccess({
+    atPort: text('socket') === undefined,
+    address: text('address'),
+    hasTls: tls[0] !== undefined,
+    hasNoPassword: password === false,
+    trustsLocalUsers: isOn('trust-local-users'),
+  });
+  const passwordMethod = text('password-method');
+  if (passwordMethod !== undefined && !isPasswordMethod(passwordMethod)) {
+    throw new UsageError('--password-method must be scram-sha-256 or password');
+  }
   const [region, profile, ca] = [text('region'), text('profile'), text('ca')];
   const options = {
     targets: targetsOf(urls, environment, file),
@@ -69,7 +80,7 @@ export function readProxySettings(
       socketFolder: text('socket'),
       address: text('address'),
       password,
-      passwordMethod: text('password-method') as ProxyOptions['passwordMethod'],
+      passwordMethod,
       trustLocalUsers: isOn('trust-local-users') || undefined,
       anyUser: isOn('any-user') || undefined,
       maxConnections: number('max-connections', (name, value) => {
@@ -100,6 +111,31 @@ function targetOf(settings: Settings): ProxyTarget {
   const login = loginTarget(settings);
   if (engine === undefined) throw new UsageError('the engine is not known: give a URL, as postgresql://… or mysql://…');
   return { engine, ...login, ...(database !== undefined && { database }) };
+}
+
+const isPasswordMethod = (name: string): name is NonNullable<ProxyOptions['passwordMethod']> =>
+  name === 'scram-sha-256' || name === 'password';
+
+interface Access {
+  readonly atPort: boolean;
+  readonly address: string | undefined;
+  readonly hasTls: boolean;
+  readonly hasNoPassword: boolean;
+  readonly trustsLocalUsers: boolean;
+}
+
+/** The proxy refuses the same, by the names of its options. */
+function checkAccess({ atPort, address, hasTls, hasNoPassword, trustsLocalUsers }: Access): void {
+  if (!atPort) return;
+  if (hasNoPassword && !trustsLocalUsers) {
+    throw new UsageError(
+      '--no-password lets everybody on this machine log in to the database: give --socket, whose sockets only you can reach, or add --trust-local-users',
+    );
+  }
+  if (address !== undefined && !isLoopback(address) && (!hasTls || hasNoPassword)) {
+    const missing = hasTls ? 'a password' : '--tls-cert and --tls-key, and a password';
+    throw new UsageError(`--address is ${address}, which others on the network can reach: that takes ${missing}`);
+  }
 }
 
 function httpOf(port: number | undefined, address: string | undefined): ProxyOptions['http'] {
