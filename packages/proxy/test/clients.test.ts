@@ -4,15 +4,13 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { CREDENTIALS, REGION, type Stack, startStack } from '@rds-iam/conformance';
 import { startEmulator } from '@rds-iam/emulator';
 import { startPostgres } from '@rds-iam/test-servers';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { addressOf, has, run, type Site, startSite } from './harness.js';
-
-const SIXTEEN_MINUTES_MS = 16 * 60_000;
+import { holdClock, letTokensExpire, loginsPastTokens } from './past-tokens.js';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -42,36 +40,6 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
-}
-
-/** The clock of the emulator and of the proxy jumps: every token that there was is too old then. */
-function letTokensExpire(): void {
-  vi.setSystemTime(Date.now() + SIXTEEN_MINUTES_MS);
-}
-
-/** The process's clock stands still, but for jumps, for the rest of a test. */
-function holdClock(): void {
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
-  onTestFinished(() => void vi.useRealTimers());
-}
-
-/** A program that connects, says as whom, and waits for a line before it does so again. */
-async function loginsPastTokens(program: string, args: readonly string[], user: string): Promise<void> {
-  holdClock();
-  const child = spawn(program, args);
-  onTestFinished(() => void child.kill('SIGKILL'));
-  let said = '';
-  child.stderr.on('data', (chunk) => {
-    said += chunk;
-  });
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  for (let time = 0; time < 4; time++) {
-    const { value } = await lines.next();
-    expect(`${value} ${said}`).toBe(`${user} `);
-    letTokensExpire();
-    child.stdin.write('again\n');
-  }
-  child.stdin.end();
 }
 
 test.skipIf(!has('psql'))('psql: a script, COPY both ways, and an error with its position', async () => {
