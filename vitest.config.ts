@@ -44,6 +44,7 @@ function oldestFolder(owner: string, name: string, folder: string) {
 const inProcess = (owner: string) =>
   ['conformance', 'login', 'bad-input', 'safety'].map((name) => `packages/${owner}/test/${name}.test.ts`);
 
+const builtSetup = './test/servers/src/vitest-built.ts';
 const packSetup = './test/consumers/src/vitest-pack.ts';
 const mysqlSetup = './test/servers/src/vitest-mysql.ts';
 const commandLineSetup = './packages/cli/test/vitest-bundle.ts';
@@ -59,6 +60,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
+    reporters: ['default', './scripts/shares-reporter.ts'],
     globalSetup: ['./test/servers/src/vitest-setup.ts'],
     // The tests wait for servers more than they compute: two files at a time, also where there are two cores.
     maxWorkers: 2,
@@ -83,16 +85,21 @@ export default defineConfig({
         test: {
           name: 'all',
           include: ['packages/*/test/**/*.test.ts', 'test/*/test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', 'packages/prisma/**', 'test/consumers/**', ...mysqlTests],
+          exclude: ['**/node_modules/**', 'packages/prisma/**', 'test/{consumers,programs}/**', ...mysqlTests],
         },
       },
       {
         extends: true,
         test: {
           name: 'consumers',
-          globalSetup: [mysqlSetup, packSetup],
+          globalSetup: [mysqlSetup, builtSetup, packSetup],
           include: ['test/consumers/test/**/*.test.ts'],
         },
+      },
+      // Programs of the documentation, which use the packages as they are published.
+      {
+        extends: true,
+        test: { name: 'programs', globalSetup: [builtSetup], include: ['test/programs/test/**/*.test.ts'] },
       },
       { extends: true, test: { name: 'mysql', globalSetup: [mysqlSetup, commandLineSetup], include: mysqlTests } },
       // As an application has them: one mariadb, the version that Prisma's adapter reads the results of.

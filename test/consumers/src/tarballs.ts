@@ -1,15 +1,21 @@
-import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { pnpm } from '@rds-iam/test-servers/vitest-built';
 
-const run = promisify(execFile);
 const packages = fileURLToPath(new URL('../../../packages', import.meta.url));
 
-/** Packs every package that would be published, as it would be; the tarballs' paths by the packages' names. */
+/** Packs every package, all of which are built, as it would be published; the tarballs' paths by the packages' names. */
 export async function packAll(into: string): Promise<ReadonlyMap<string, string>> {
-  await pnpm('--recursive', '--filter', './packages/*', 'pack', '--pack-destination', into);
+  await pnpm(
+    '--recursive',
+    '--filter',
+    './packages/*',
+    '--config.ignore-scripts=true',
+    'pack',
+    '--pack-destination',
+    into,
+  );
   const files = await readdir(into);
   const tarballs = new Map<string, string>();
   for (const folder of await readdir(packages)) {
@@ -50,11 +56,4 @@ interface Manifest {
 
 async function manifest(folder: string): Promise<Manifest> {
   return JSON.parse(await readFile(join(packages, folder, 'package.json'), 'utf8'));
-}
-
-/** The pnpm that runs this, if one does. */
-async function pnpm(...args: string[]): Promise<void> {
-  const own = process.env['npm_execpath'];
-  const [command, ...first] = own && /pnpm/.test(own) ? [process.execPath, own] : ['npx', '--yes', 'pnpm@10'];
-  await run(command as string, [...first, ...args], { cwd: join(packages, '..') });
 }

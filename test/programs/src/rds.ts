@@ -19,6 +19,7 @@ import {
 } from '@rds-iam/test-servers';
 import { result } from '@rds-iam/test-servers/aws';
 import { instance } from '@rds-iam/test-servers/rds-answers';
+import { build } from 'esbuild';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -119,6 +120,8 @@ export interface PretendedRds extends AsyncDisposable {
   readonly variables: Variables;
   /** Runs Node.js with these arguments, which may name a TypeScript file. */
   run(args: readonly string[], cwd: string, variables?: Variables): Promise<Outcome>;
+  /** Runs a program, in JavaScript or TypeScript, with what it imports of its own folder. */
+  runProgram(name: string, cwd: string, variables?: Variables): Promise<Outcome>;
 }
 
 export async function pretendRds(...backends: readonly [Backend, ...Backend[]]): Promise<PretendedRds> {
@@ -155,14 +158,13 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
   writeFileSync(caFile, started.map(({ emulator }) => emulator.ca).join('\n'));
   const portsOf = (of: 'server' | 'emulator', offset: number) =>
     Object.fromEntries(started.map((each) => [each.defaultPort + offset, each[of].port]));
-  const preloaded = [
-    pathToFileURL(createRequire(import.meta.url).resolve('tsx')),
-    ...['require-in-sources.mjs', 'pretend-rds.mjs'].map((name) => new URL(name, import.meta.url)),
-  ];
+  const preloading = (...modules: readonly URL[]) => modules.map(({ href }) => `--import=${href}`).join(' ');
+  const pretending = new URL('pretend-rds.mjs', import.meta.url);
+  const typescript = pathToFileURL(createRequire(import.meta.url).resolve('tsx'));
   const variables: Variables = {
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !OF_THE_DEVELOPER.test(name))),
     // In the environment, so that the processes that a command line tool starts have them too.
-    NODE_OPTIONS: ['--conditions=@rds-iam/source', ...preloaded.map(({ href }) => `--import=${href}`)].join(' '),
+    NODE_OPTIONS: preloading(typescript, pretending),
     AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
     AWS_ENDPOINT_URL_STS: aws.url,
@@ -193,7 +195,11 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
     redisUrl: redis.url,
     forgetChanges,
     variables,
-    run: (args, cwd, more) => runProgram(process.execPath, args, cwd, { ...variables, ...more }),
+    run: (args, cwd, more) => runNode(args, cwd, { ...variables, ...more }),
+    async runProgram(name, cwd, more) {
+      const program = await bundled(name, cwd);
+      return runNode([program], cwd, { ...variables, NODE_OPTIONS: preloading(pretending), ...more });
+    },
     async [Symbol.asyncDispose]() {
       for (const each of running) await each[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true });
@@ -226,8 +232,25 @@ function roleCredentials(): IssuedCredentials {
   return { ...ROLE_CREDENTIALS, expiration: new Date(Date.now() + 3_600_000) };
 }
 
-async function runProgram(program: string, args: readonly string[], cwd: string, env: Variables): Promise<Outcome> {
-  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 });
+/** One JavaScript file of a program and its own modules: to have each process compile them takes as long as all the rest. */
+async function bundled(name: string, cwd: string): Promise<string> {
+  const outfile = `${name}.bundle.mjs`;
+  await build({
+    entryPoints: [name],
+    outfile,
+    absWorkingDir: cwd,
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    logLevel: 'silent',
+  });
+  return outfile;
+}
+
+async function runNode(args: readonly string[], cwd: string, env: Variables): Promise<Outcome> {
+  const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 });
   const said = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].on('data', (chunk) => {

@@ -81,7 +81,7 @@ async function runModule(block: Block, stage: Stage): Promise<Outcome> {
   return run(`call-${line}.ts`, stage);
 }
 
-const run = (name: string, { rds, folder, variables }: Stage) => rds.run([name], folder, variables);
+const run = (name: string, { rds, folder, variables }: Stage) => rds.runProgram(name, folder, variables);
 
 /** Both sides are programs; the new one has to log in where it does. */
 async function runDiff({ code, line }: Block, stage: Stage): Promise<Outcome> {

@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Outcome, PretendedRds, Variables } from './rds.js';
 
-const bin = fileURLToPath(new URL('../../../packages/cli/src/bin.ts', import.meta.url));
+const bin = fileURLToPath(new URL('../../../packages/cli/dist/cjs/bin.js', import.meta.url));
 const own = (name: string) => fileURLToPath(new URL(`commands/${name}.mjs`, import.meta.url));
 
 /** Where a program is on this machine. */

@@ -26,7 +26,7 @@ describe.each([
   afterAll(() => rds[Symbol.asyncDispose]());
 
   test('migrates, orders in transactions and ends', async () => {
-    const { exitCode, stdout, stderr } = await rds.run([program], folder);
+    const { exitCode, stdout, stderr } = await rds.runProgram(program, folder);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toContain('left: 7');
     expect(stdout).toContain("refused: 'not enough of cake'");

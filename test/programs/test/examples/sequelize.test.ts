@@ -20,7 +20,7 @@ describe.each([POSTGRES, MYSQL])('examples/sequelize on $engine', (backend) => {
     expect(done).toMatchObject({ exitCode: 0, stderr: '' });
     expect(done.stdout).toContain('20250101000000-shop: migrated');
 
-    const program = await rds.run([`${backend.engine}.ts`], example);
+    const program = await rds.runProgram(`${backend.engine}.ts`, example);
     expect(program).toEqual({
       exitCode: 0,
       stderr: '',

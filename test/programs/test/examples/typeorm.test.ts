@@ -53,7 +53,7 @@ describe.each([
       );
 
     test('it migrates, sells in transactions and ends', async () => {
-      const { exitCode, stdout, stderr } = await rds.run([`${backend.engine}.ts`], project);
+      const { exitCode, stdout, stderr } = await rds.runProgram(`${backend.engine}.ts`, project);
       expect(stderr).toBe('');
       expect(stdout.split('\n')).toEqual([
         'migrations: CreateShop1700000000000',
