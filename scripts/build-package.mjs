@@ -4,12 +4,13 @@
 // without knowing, then has one copy. Declarations are those of tsc, for both module formats; a command line tool has none.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 
 const CJS = 'dist/cjs';
-const { exports, bin = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
+const { exports, bin = {}, dependencies = {}, peerDependencies = {} } = manifest;
 const entries = Object.values(exports).filter((entry) => typeof entry !== 'string');
 const tools = Object.values(bin);
 
@@ -32,15 +33,15 @@ async function bundle(define = {}) {
   ];
   const build = await rolldown({
     input: Object.fromEntries(sources.map(([built, source]) => [relative(CJS, built).replace(/\.js$/, ''), source])),
-    // Whatever is not of this package is loaded from its own.
-    external: (name) => !/^[./]/.test(name),
+    // Whatever is not of this package is loaded from its own; but what the compiler brings for newer syntax is ours.
+    external: (name) => !/^[./]|^@oxc-project\/runtime\//.test(name),
     platform: 'node',
     transform: { target: 'es2022', define },
     onLog: (_, log) => {
       throw new Error(log.message);
     },
   });
-  await build.write({
+  const { output } = await build.write({
     dir: CJS,
     format: 'cjs',
     entryFileNames: '[name].js',
@@ -51,6 +52,17 @@ async function bundle(define = {}) {
     comments: false,
   });
   await build.close();
+  for (const { fileName, imports = [], dynamicImports = [] } of output) {
+    for (const name of [...imports, ...dynamicImports]) checkImport(name, fileName, output);
+  }
+}
+
+/** What is loaded has to be installed with the package: the workspace has more than its users. */
+function checkImport(name, importer, output) {
+  if (isBuiltin(name) || output.some(({ fileName }) => fileName === name)) return;
+  const [owner] = /^(?:@[^/]+\/)?[^/]+/.exec(name);
+  if (owner in dependencies || owner in peerDependencies || owner === manifest.name) return;
+  throw new Error(`${importer} loads ${name}, which package.json does not name`);
 }
 
 function declare() {
