@@ -6,6 +6,7 @@ import { commandLine } from './command-line.js';
 import { connectOverhead } from './connect-overhead.js';
 import { type Figure, isMet } from './figure.js';
 import { firstCalls } from './first-calls.js';
+import { fleetSimulation } from './fleet-simulation.js';
 import { frameworks } from './frameworks.js';
 import { importTime } from './import-time.js';
 import { memory } from './memory.js';
@@ -31,6 +32,7 @@ const MEASURES = [
   importTime,
   proxy,
   storm,
+  fleetSimulation,
 ];
 // By name, to measure one again: `pnpm bench frameworks`.
 const wanted = process.argv.slice(2);

@@ -24,6 +24,11 @@ export class ClockSkew {
     );
   }
 
+  /** As it was learned last; undefined where it is not known. */
+  get known(): number | undefined {
+    return this.#known?.skewMs;
+  }
+
   /** In milliseconds; undefined where AWS does not answer in that time. Never rejects. */
   async within(timeMs: number, region: string | undefined): Promise<number | undefined> {
     if (this.#known && this.#clock.now() - this.#known.at < FRESH_MS) return this.#known.skewMs;

@@ -10,8 +10,10 @@ import { unnamed } from './engines/unnamed.js';
 import { errorAt, isRdsIamError, RdsIamError } from './errors.js';
 import { isLoginFailure } from './failure.js';
 import type { ConnectOptions, Login } from './login.js';
+import type { RetryPolicy } from './options.js';
 import { withoutSecrets } from './redaction.js';
-import { type Failure, inLightOfHistory, nextDelayMs } from './retry.js';
+import { warnOfRefusals } from './refusal-warning.js';
+import { type Failure, inLightOfHistory, type Limit, nextDelayMs } from './retry.js';
 
 /** The last failure that says something: what the final error tells of. */
 interface Told {
@@ -28,10 +30,11 @@ export async function connect<T>(
 ): Promise<T> {
   const { clock } = context;
   const { retryPolicy } = context.options;
-  const { signal, stopRetrying, ssl, timeoutMs, atMostMs = Number.POSITIVE_INFINITY, engine = unnamed } = options;
+  const { signal, stopRetrying, ssl, engine = unnamed } = options;
   // All connections of a pool listen to its end, and there is no other number that is right.
   if (stopRetrying) setMaxListeners(0, stopRetrying);
-  const policy = { ...retryPolicy, timeoutMs: Math.min(timeoutMs ?? retryPolicy.timeoutMs, atMostMs) };
+  const limit = limitOf(options, retryPolicy);
+  const policy = { ...retryPolicy, timeoutMs: limit.ms };
   const startedAt = clock.now();
   const request: Request<T> = {
     ...{ endpoint, open, engine, ssl, signal, stopRetrying },
@@ -71,13 +74,14 @@ export async function connect<T>(
       ...(delayMs !== undefined && { retryInMs: delayMs }),
     }));
     if (delayMs !== undefined) {
+      warnOfRefusals(context, request, policy, failure, attempt.target);
       await pause(clock, delayMs, [signal, stopRetrying]);
       if (!isStopped()) continue;
     }
     if (failure.kind === 'token-refused' && attempt.target) {
       context.history.wasRefusedSince(attempt.target, startedAt);
     }
-    const final = await giveUp(context, request, {
+    const final = await giveUp(context, request, boundOf(failure, policy, limit), {
       ...told,
       failure: { ...told.failure, attempts: number, elapsedMs },
     });
@@ -89,6 +93,22 @@ export async function connect<T>(
     }));
     throw final;
   }
+}
+
+/** Which of the time-outs that there are comes first, by the name that its owner knows. */
+function limitOf<T>(
+  { timeoutMs, timeoutOption = 'timeoutMs', atMostMs, atMostOption = 'atMostMs' }: ConnectOptions<T>,
+  retryPolicy: RetryPolicy,
+): Limit {
+  const own = timeoutMs === undefined ? undefined : { ms: timeoutMs, option: timeoutOption };
+  const limit = own ?? { ms: retryPolicy.timeoutMs, option: 'retry.timeoutMs' };
+  return atMostMs !== undefined && atMostMs < limit.ms ? { ms: atMostMs, option: atMostOption } : limit;
+}
+
+/** A first login that is refused has a time of its own, which is a part of the other by default. */
+function boundOf({ retry }: Failure, { patienceMs }: RetryPolicy, limit: Limit): Limit {
+  const isOwn = retry === 'while-patient' && patienceMs !== undefined && patienceMs < limit.ms;
+  return isOwn ? { ms: patienceMs, option: 'retry.patienceMs' } : limit;
 }
 
 /** What a failed attempt means; and the end of all that it was made with and that may be to blame. */
@@ -111,6 +131,7 @@ function judge<T>(
 async function giveUp<T>(
   { clock, clockSkew, peers, options }: ConnectContext,
   { endpoint, engine, ssl, signal, deadline }: Request<T>,
+  bound: Limit,
   { failure, attempt: { error, target, phase } }: Told,
 ): Promise<RdsIamError> {
   const { attempts, elapsedMs, evidence } = failure;
@@ -125,7 +146,7 @@ async function giveUp<T>(
   const dialed = target?.hostname ?? endpoint.hostname;
   const { clockOffsetMs } = options;
   const trusted = target && failure.code === 'ERR_RDS_IAM_TLS' ? await peers.trusted(ssl, target) : undefined;
-  const circumstances = { endpoint, engine, phase, dialed, trusted, clockSkewMs, clockOffsetMs };
+  const circumstances = { endpoint, engine, phase, dialed, trusted, bound, clockSkewMs, clockOffsetMs };
   return diagnose(failure, circumstances, driverErrorOf(error));
 }
 

@@ -3,7 +3,7 @@ import type { Engine, IamAccount } from './engines/engine.js';
 import { RdsIamError, type RdsIamErrorCode } from './errors.js';
 import type { FailureKind } from './failure.js';
 import type { Phase } from './login.js';
-import type { Failure } from './retry.js';
+import type { Failure, Limit } from './retry.js';
 
 /** More than this, and tokens are too old or not yet valid where they arrive. */
 export const NOTABLE_SKEW_MS = 3 * 60_000;
@@ -14,6 +14,8 @@ export interface Circumstances {
   /** The host name that the token was signed for, where it differs from the endpoint's. */
   readonly dialed: string;
   readonly phase: Phase;
+  /** What bounds the time of all attempts. */
+  readonly bound?: Limit;
   /** Whose certificates were trusted, where the server's was not. */
   readonly trusted?: string | undefined;
   /** AWS's clock minus ours, in milliseconds, where it could be learned. */
@@ -26,8 +28,11 @@ export interface Circumstances {
 export function diagnose(failure: Failure, circumstances: Circumstances, cause: unknown): RdsIamError {
   const { hostname, port, username } = circumstances.endpoint;
   const where = circumstances.dialed === hostname ? hostname : `${hostname} (${circumstances.dialed})`;
+  const { bound } = circumstances;
+  const isTimeBound = failure.retry === 'until-deadline' || failure.retry === 'while-patient';
+  const within = bound && isTimeBound ? `, all that "${bound.option}" allows` : '';
   const tried =
-    failure.attempts === 1 ? '' : ` after ${failure.attempts} attempts in ${Math.round(failure.elapsedMs)} ms`;
+    failure.attempts === 1 ? '' : ` after ${failure.attempts} attempts in ${Math.round(failure.elapsedMs)} ms${within}`;
   const lines = [
     `${WHAT[failure.code]} ${where}:${port} as "${username}"${tried}: ${failure.evidence}`,
     ...likelyCauses(failure, circumstances).map((likely, index) => `  ${index + 1}. ${likely}`),
@@ -103,7 +108,7 @@ const byCode = ({ has }: IamAccount): Causes<RdsIamErrorCode> => ({
   ERR_RDS_IAM_TOO_MANY_CONNECTIONS: ['max_connections is reached: make the pools smaller, or use RDS Proxy'],
 });
 
-function likelyCauses({ code, kind }: Failure, circumstances: Circumstances): readonly string[] {
+export function likelyCauses({ code, kind }: Failure, circumstances: Circumstances): readonly string[] {
   const { account } = circumstances.engine;
   const skew = clockCause(circumstances);
   if (kind === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') {

@@ -44,6 +44,15 @@ export interface RdsIamEvents {
     readonly connectionsPerSecond: number;
     readonly error: unknown;
   };
+  /**
+   * A user who has not logged in before is refused for the third time, and is tried again for `retryForMs`. Published once for
+   * each endpoint and user, with a warning of the process whose code is `RDS_IAM_LOGIN_REFUSED`.
+   */
+  'rds-iam:connection:refused-repeatedly': LoginEvent & {
+    readonly attempts: number;
+    readonly causes: readonly string[];
+    readonly retryForMs: number;
+  };
   /** An attempt failed. `retryInMs` is absent when there will be no other. */
   'rds-iam:connection:attempt-failed': LoginEvent & {
     readonly attempt: number;
@@ -73,6 +82,7 @@ const CHANNELS: Readonly<Record<keyof RdsIamEvents, Channel>> = {
   'rds-iam:limiter:unavailable': channel('rds-iam:limiter:unavailable'),
   'rds-iam:connection:admitted': channel('rds-iam:connection:admitted'),
   'rds-iam:connection:attempt-failed': channel('rds-iam:connection:attempt-failed'),
+  'rds-iam:connection:refused-repeatedly': channel('rds-iam:connection:refused-repeatedly'),
   'rds-iam:connection:opened': channel('rds-iam:connection:opened'),
   'rds-iam:connection:gave-up': channel('rds-iam:connection:gave-up'),
 };

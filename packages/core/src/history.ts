@@ -9,6 +9,7 @@ const LOGIN_COUNTS_FOR_MS = 3_600_000;
 export class History {
   readonly #clock: Clock;
   readonly #loggedInAtMs = new BoundedMap<number>();
+  readonly #warnedOf = new BoundedMap<true>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -22,6 +23,14 @@ export class History {
   hasLoggedIn(endpoint: Endpoint): boolean {
     const at = this.#loggedInAtMs.get(keyOf(endpoint));
     return at !== undefined && this.#clock.now() - at < LOGIN_COUNTS_FOR_MS;
+  }
+
+  /** Whether nobody was warned yet that this user's first login is refused again and again. */
+  isToBeWarnedOf(endpoint: Endpoint): boolean {
+    const key = keyOf(endpoint);
+    const isNew = this.#warnedOf.get(key) === undefined;
+    if (isNew) this.#warnedOf.set(key, true);
+    return isNew;
   }
 
   /** The user was refused for all the time that there was, since `sinceMs`: only a login after that still counts. */

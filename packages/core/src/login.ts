@@ -37,8 +37,12 @@ export interface ConnectOptions<T = unknown> {
   readonly ssl?: DriverTls;
   /** The driver's own deadline over all attempts, in milliseconds, in place of that of the retry options. */
   readonly timeoutMs?: number;
+  /** What the driver calls `timeoutMs`, for the final error, as `connectionTimeoutMillis`. */
+  readonly timeoutOption?: string;
   /** How long the framework above waits, in milliseconds: no deadline over all attempts is longer. */
   readonly atMostMs?: number;
+  /** What the framework calls `atMostMs`, for the final error. */
+  readonly atMostOption?: string;
   /**
    * Closes a connection that `open` brings too late, when nobody waits for it any more.
    * @defaultValue calls its method `destroy`, else `end`, else `close`

@@ -14,8 +14,13 @@ export interface RetryOptions {
   readonly baseDelayMs?: number;
   /** What the doubling stops at (0 to 60_000). @defaultValue 5_000 */
   readonly maxDelayMs?: number;
-  /** How many times a login is tried that is refused and has never succeeded (1 to 100). @defaultValue 3 */
-  readonly maxRefusals?: number;
+  /**
+   * How long a login is tried that is refused and has never succeeded (0 to 600_000), as the servers have the same words for
+   * a throttled login and a wrong one: a fleet of new processes gets in by it. `0`: the first refusal is final, which is what
+   * tests and development want.
+   * @defaultValue four fifths of the deadline: 24_000
+   */
+  readonly patienceMs?: number;
 }
 
 /** Options of {@link createRdsIam}, and of the `iam` option of every package. */
@@ -60,8 +65,10 @@ export interface RdsIamOptions {
   readonly retry?: RetryOptions | false;
 }
 
-export interface RetryPolicy extends Required<RetryOptions> {
+export interface RetryPolicy extends Required<Omit<RetryOptions, 'patienceMs'>> {
   readonly enabled: boolean;
+  /** Undefined: the greater part of the deadline, whichever that is. */
+  readonly patienceMs: number | undefined;
 }
 
 export interface CheckedOptions extends RdsIamOptions {
@@ -72,12 +79,14 @@ export interface CheckedOptions extends RdsIamOptions {
   readonly retryPolicy: RetryPolicy;
 }
 
-const RETRY_RANGES: Readonly<Record<keyof RetryOptions, readonly [min: number, max: number, byDefault: number]>> = {
+const RETRY_RANGES: Readonly<
+  Record<keyof RetryOptions, readonly [min: number, max: number, byDefault: number | undefined]>
+> = {
   timeoutMs: [1, 600_000, 30_000],
   attemptTimeoutMs: [1, 600_000, 15_000],
   baseDelayMs: [0, 60_000, 100],
   maxDelayMs: [0, 60_000, 5_000],
-  maxRefusals: [1, 100, 3],
+  patienceMs: [0, 600_000, undefined],
 };
 
 const CHECKS: Readonly<Record<keyof RdsIamOptions, (value: unknown) => void>> = {
@@ -156,7 +165,7 @@ function retryPolicy(retry: RetryOptions | false): RetryPolicy {
       name,
       given[name as keyof RetryOptions] ?? byDefault,
     ]),
-  ) as unknown as Required<RetryOptions>;
+  ) as unknown as Omit<RetryPolicy, 'enabled'>;
   return { ...filled, enabled: retry !== false };
 }
 

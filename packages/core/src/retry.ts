@@ -8,6 +8,34 @@ export interface Failure extends Classification {
   readonly elapsedMs: number;
 }
 
+/** A time-out, and the option that it is known by. */
+export interface Limit {
+  readonly ms: number;
+  readonly option: string;
+}
+
+/** How many times something is tried that will more likely not pass. */
+const FEW = 3;
+/** What a refused login may be tried for by default, of the time that there is: the caller is to hear before it is over. */
+const PATIENT_SHARE = 0.8;
+/**
+ * The longest waits after a first login was refused: after the first, the second, and every other refusal.
+ *
+ * Two early tries let whoever set something up wrongly hear of it within a second and a half. What is throttled then comes
+ * back evenly over a span that does not grow: a fleet of ten times what the server admits in a second presses in at little
+ * more than that rate, and the rate falls by itself as its members get in. A span that begins small and doubles, or that
+ * keeps a part of each wait fixed, costs more logins and is no quicker; a longer one keeps small fleets waiting for nothing.
+ * The table is in docs/throttling.md; `pnpm bench fleetSimulation` makes it.
+ */
+const REFUSED_WAITS_MS = [400, 900, 8_000] as const;
+/** With less time than this left, another try has hardly a chance. */
+const LEAST_LEFT_MS = 300;
+
+/** How long a login may be tried that is refused and never succeeded, in milliseconds. */
+export function patienceMs({ patienceMs: given, timeoutMs }: Pick<RetryPolicy, 'patienceMs' | 'timeoutMs'>): number {
+  return Math.min(given ?? PATIENT_SHARE * timeoutMs, timeoutMs);
+}
+
 /**
  * How long to wait before the next attempt, in milliseconds, or undefined to give up.
  *
@@ -17,11 +45,17 @@ export interface Failure extends Classification {
  * @param random - from 0 to 1, 1 excluded
  */
 export function nextDelayMs(failure: Failure, policy: RetryPolicy, random: number): number | undefined {
-  if (!policy.enabled || failure.retry === 'never') return undefined;
-  if (failure.retry === 'few-times' && failure.attempts >= policy.maxRefusals) return undefined;
-  const longest = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (failure.attempts - 1));
+  const { retry, attempts, elapsedMs } = failure;
+  if (!policy.enabled || retry === 'never') return undefined;
+  if (retry === 'few-times' && attempts >= FEW) return undefined;
+  if (retry === 'while-patient') {
+    const leftMs = patienceMs(policy) - elapsedMs;
+    const longest = REFUSED_WAITS_MS[Math.min(attempts, REFUSED_WAITS_MS.length) - 1] ?? 0;
+    return leftMs < LEAST_LEFT_MS ? undefined : random * Math.min(longest, leftMs);
+  }
+  const longest = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempts - 1));
   const delayMs = random * longest;
-  return failure.elapsedMs + delayMs < policy.timeoutMs ? delayMs : undefined;
+  return elapsedMs + delayMs < policy.timeoutMs ? delayMs : undefined;
 }
 
 /**
@@ -33,6 +67,10 @@ export function inLightOfHistory(classification: Classification, loggedInBefore:
   const { kind, retry, code } = classification;
   if (!loggedInBefore) return classification;
   if (kind === 'token-refused') return { ...classification, code: 'ERR_RDS_IAM_THROTTLED', retry: 'until-deadline' };
-  const passes = retry === 'few-times' || code === 'ERR_RDS_IAM_CREDENTIALS' || code === 'ERR_RDS_IAM_REGION';
+  const passes =
+    retry === 'few-times' ||
+    retry === 'while-patient' ||
+    code === 'ERR_RDS_IAM_CREDENTIALS' ||
+    code === 'ERR_RDS_IAM_REGION';
   return passes ? { ...classification, retry: 'until-deadline' } : classification;
 }

@@ -41,7 +41,7 @@ describe('an option that is wrong is refused by name, with the kind of its value
       { retry: { timeoutMs: 0 } },
       /"retry.timeoutMs" must be a whole number from 1 to 600000, got the number 0/,
     ],
-    ['retry.maxRefusals', { retry: { maxRefusals: 1.5 } }, /"retry.maxRefusals" must be a whole number/],
+    ['retry.patienceMs', { retry: { patienceMs: 1.5 } }, /"retry.patienceMs" must be a whole number/],
   ])('%s: %j', (_, options, message) => {
     expect(() => createRdsIam(options as object)).toThrow(
       expect.objectContaining({
@@ -68,7 +68,7 @@ test('every option at its limits is taken', () => {
     clockOffsetMs: -600_000,
     ca: [pem, Buffer.from(pem)],
     resolveCname: false,
-    retry: { timeoutMs: 1, attemptTimeoutMs: 600_000, baseDelayMs: 0, maxDelayMs: 60_000, maxRefusals: 100 },
+    retry: { timeoutMs: 1, attemptTimeoutMs: 600_000, baseDelayMs: 0, maxDelayMs: 60_000, patienceMs: 0 },
   });
   expect(iam.enabled).toBe(false);
   expect(createRdsIam().enabled).toBe(true);

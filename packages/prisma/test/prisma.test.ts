@@ -98,7 +98,12 @@ describe.each<[Provider, Engine]>([
       const error = await failure(query(newClient()));
       expect(error).toMatchObject(EXPECTED);
       const diagnosis = diagnosisOf(error);
-      expect(diagnosis).toMatchObject({ name: 'RdsIamError', attempts: 3, hostname: 'localhost', ...EXPECTED });
+      expect(diagnosis).toMatchObject({
+        name: 'RdsIamError',
+        attempts: expect.any(Number),
+        hostname: 'localhost',
+        ...EXPECTED,
+      });
       expect((diagnosis as Error).cause).toMatchObject({ code: expect.any(String) });
       expectNoSecrets(error, [CREDENTIALS.secretAccessKey]);
       expect(JSON.parse(JSON.stringify(error))).toMatchObject({ code: 'ERR_RDS_IAM_REFUSED' });

@@ -64,7 +64,7 @@ export function describeDriverSafety({ engine, ways, addresses, environments = [
         await using server = await start(authority);
         // One byte in clear is no answer to a TLS handshake: those who begin with one wait for more.
         const isMute = inClear && variables['PGSSLNEGOTIATION'] === 'direct';
-        const iam = iamFor({ timeoutMs: isMute ? 100 : 5_000, baseDelayMs: 1, maxDelayMs: 1, maxRefusals: 2 });
+        const iam = iamFor({ timeoutMs: isMute ? 100 : 5_000, baseDelayMs: 1, maxDelayMs: 1, patienceMs: 0 });
         for (const [address, options] of Object.entries(addresses)) {
           for (const [way, logIn] of Object.entries(ways)) {
             const outcome = await logIn({ user: 'app', ...options(server.port), iam });
@@ -142,7 +142,7 @@ export function describeDriverSafety({ engine, ways, addresses, environments = [
           timeoutMs: code === 'ERR_RDS_IAM_UNREACHABLE' ? 300 : 20_000,
           baseDelayMs: 1,
           maxDelayMs: 5,
-          maxRefusals: 2,
+          patienceMs: 0,
         },
       });
       const options = { ...stack.config, iam };

@@ -189,7 +189,7 @@ export function describeLogins(subject: Subject, open: () => Promise<Place>): vo
         hostname: place.hostname,
         port: place.port,
         username: place.username,
-        attempts: 3,
+        attempts: expect.any(Number),
         cause: { code: expect.any(String), message: expect.any(String) },
       });
       expectNoSecrets(error, [wrong.secretAccessKey, ...(wrong.sessionToken ? [wrong.sessionToken] : [])]);

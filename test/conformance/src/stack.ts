@@ -50,7 +50,8 @@ export async function startStack(engine: Engine, options: Partial<EmulatorOption
     region: REGION,
     credentials: CREDENTIALS,
     ca: emulator.ca,
-    retry: { baseDelayMs: 1, maxDelayMs: 5 },
+    // Patience for three or four tries: what a test breaks on purpose stays broken.
+    retry: { baseDelayMs: 1, maxDelayMs: 5, patienceMs: 1_500 },
   };
   return {
     emulator,

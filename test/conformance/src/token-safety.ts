@@ -29,7 +29,7 @@ export function describeTokenSafety(subject: Subject): void {
           region: REGION,
           credentials: CREDENTIALS,
           ca: authority.ca,
-          retry: { timeoutMs: 5_000, baseDelayMs: 1, maxDelayMs: 1, maxRefusals: 2 },
+          retry: { timeoutMs: 5_000, baseDelayMs: 1, maxDelayMs: 1, patienceMs: 0 },
         },
         ...way,
       };

@@ -19,7 +19,7 @@ describe.each(drivers)('a clock that is wrong, over $name:', (driver) => {
     const site = await startSite(driver);
     site.emulator.setFaults({ clockOffsetMs: skewMs });
     const [error] = await storm(site.createPool(), 1);
-    expect(error).toMatchObject({ code: 'ERR_RDS_IAM_REFUSED', attempts: 3 });
+    expect(error).toMatchObject({ code: 'ERR_RDS_IAM_REFUSED', attempts: expect.any(Number) });
     const { message } = error as Error;
     expect(message).toMatch(/1\. this machine's clock is 10 minutes ahead of AWS's: set the clock, or give/);
     const clockOffsetMs = Number(/give (-?\d+) as "clockOffsetMs"/.exec(message)?.[1]);

@@ -101,7 +101,7 @@ test('a login is a span below the request that wanted it, and is measured', asyn
 
 test('a login that is given up is a span with its error, and each of its attempts is counted', async () => {
   emulator.setFaults({ revokedAccessKeys: [credentials.accessKeyId] });
-  const pool = makePool({ baseDelayMs: 1, maxDelayMs: 1, maxRefusals: 2 });
+  const pool = makePool({ baseDelayMs: 1, maxDelayMs: 1, patienceMs: 0 });
   await expect(pool.query('select 1')).rejects.toMatchObject({ code: 'ERR_RDS_IAM_REFUSED' });
   await pool.end();
   const failed = spans.getFinishedSpans().filter(({ name }) => name === 'rds-iam connect');

@@ -117,7 +117,7 @@ describe.each(['postgres', 'mysql'] as const)('MikroORM 6 on %s', (engine) => {
     await expect(RECIPES[engine](stack)).rejects.toMatchObject({
       name: 'RdsIamError',
       code: 'ERR_RDS_IAM_REFUSED',
-      attempts: 3,
+      attempts: expect.any(Number),
     });
   });
 });

@@ -36,8 +36,11 @@ export interface ErrorShape {
 /** What a failed attempt to log in means. */
 export interface Meaning {
   readonly code: RdsIamErrorCode;
-  /** `until-deadline`: passes by itself. `few-times`: could, but more likely will not. `never`: cannot get better. */
-  readonly retry: 'until-deadline' | 'few-times' | 'never';
+  /**
+   * `until-deadline`: passes by itself. `while-patient`: a wrong configuration, or a throttled login, as the same words are
+   * used for both. `few-times`: could pass, but more likely will not. `never`: cannot get better.
+   */
+  readonly retry: 'until-deadline' | 'while-patient' | 'few-times' | 'never';
   readonly kind?: FailureKind;
 }
 
@@ -47,7 +50,7 @@ export type Rule = readonly [pattern: RegExp, meaning: Meaning];
 export const THROTTLED: Meaning = { code: 'ERR_RDS_IAM_THROTTLED', retry: 'until-deadline' };
 export const TOO_MANY: Meaning = { code: 'ERR_RDS_IAM_TOO_MANY_CONNECTIONS', retry: 'until-deadline' };
 export const TRANSIENT: Meaning = { code: 'ERR_RDS_IAM_UNREACHABLE', retry: 'until-deadline' };
-export const TOKEN_REFUSED: Meaning = { code: 'ERR_RDS_IAM_REFUSED', retry: 'few-times', kind: 'token-refused' };
+export const TOKEN_REFUSED: Meaning = { code: 'ERR_RDS_IAM_REFUSED', retry: 'while-patient', kind: 'token-refused' };
 export const REFUSED: Meaning = { code: 'ERR_RDS_IAM_REFUSED', retry: 'never' };
 export const NOT_AN_IAM_USER: Meaning = { ...REFUSED, kind: 'not-an-iam-user' };
 export const NO_TLS: Meaning = { code: 'ERR_RDS_IAM_TLS', retry: 'never' };

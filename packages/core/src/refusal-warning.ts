@@ -1,0 +1,40 @@
+import type { Request } from './attempt.js';
+import type { ConnectContext } from './context.js';
+import { likelyCauses } from './diagnosis.js';
+import { publish } from './diagnostics.js';
+import type { RetryPolicy } from './options.js';
+import { type Failure, patienceMs } from './retry.js';
+import type { Target } from './targets.js';
+
+/** So many refusals in a row are worth a word: fewer can be the bad luck of one moment. */
+const WORTH_A_WARNING = 3;
+
+/**
+ * Tells whoever set something up wrongly what is going on while a first login is tried again: as a warning of the process and
+ * as an event, once for each endpoint and user.
+ */
+export function warnOfRefusals<T>(
+  { clockSkew, history, options }: ConnectContext,
+  { endpoint, engine }: Request<T>,
+  policy: RetryPolicy,
+  failure: Failure,
+  target: Target | undefined,
+): void {
+  if (failure.retry !== 'while-patient' || failure.attempts < WORTH_A_WARNING || !target) return;
+  if (!history.isToBeWarnedOf(endpoint)) return;
+  const { hostname, port, username } = endpoint;
+  const retryForMs = patienceMs(policy) - failure.elapsedMs;
+  const circumstances = { endpoint, engine, phase: 'login', dialed: target.hostname } as const;
+  const { clockOffsetMs } = options;
+  const causes = likelyCauses(failure, { ...circumstances, clockSkewMs: clockSkew.known, clockOffsetMs });
+  // Asked now, it is known by the time that this login is given up, and is no longer waited for then.
+  clockSkew.within(retryForMs, target.region);
+  publish('rds-iam:connection:refused-repeatedly', () => ({
+    ...{ hostname, port, username, attempts: failure.attempts, causes, retryForMs },
+  }));
+  const lines = [
+    `${hostname}:${port} has refused ${failure.attempts} logins of "${username}", who has not logged in before: ${failure.evidence}. The login is tried again for ${Math.round(retryForMs / 1_000)} s, as throttled logins are refused in the same words. To fail at the first refusal, set "retry.patienceMs" to 0. The likely causes:`,
+    ...causes.map((cause, index) => `  ${index + 1}. ${cause}`),
+  ];
+  process.emitWarning(lines.join('\n'), { type: 'RdsIamWarning', code: 'RDS_IAM_LOGIN_REFUSED' });
+}

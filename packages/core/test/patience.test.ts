@@ -1,0 +1,131 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import '../src/connect.js';
+import type { RdsIamError } from '../src/errors.js';
+import type { RdsIamOptions } from '../src/options.js';
+import { createRdsIamWith } from '../src/rds-iam.js';
+import { World } from './world.js';
+
+const endpoint = { hostname: 'db.abc.eu-west-1.rds.amazonaws.com', port: 5432, username: 'app' };
+const credentials = { accessKeyId: 'AKID', secretAccessKey: 'SECRET' };
+const refused = () => Object.assign(new Error('PAM authentication failed for user "app"'), { code: '28000' });
+const refuse = async () => Promise.reject(refused());
+
+const failureOf = (work: Promise<unknown>): Promise<RdsIamError> =>
+  work.then(
+    () => expect.unreachable('it succeeded'),
+    (error: RdsIamError) => error,
+  );
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** `count` processes that know nothing of each other, at a server that admits so many logins in any second. */
+async function fleet(count: number, perSecond: number, options: RdsIamOptions) {
+  const world = new World();
+  const admittedAt: number[] = [];
+  let logins = 0;
+  const logIn = async () => {
+    logins++;
+    while ((admittedAt[0] ?? Number.POSITIVE_INFINITY) <= world.time - 1_000) admittedAt.shift();
+    if (admittedAt.length >= perSecond) throw refused();
+    admittedAt.push(world.time);
+  };
+  const startedAt = world.time;
+  const random = () => world.dice();
+  const all = Array.from({ length: count }, async () => {
+    const iam = createRdsIamWith({ ...world.effects, random }, { credentials, ...options });
+    try {
+      await iam.connect(endpoint, logIn);
+      return world.time - startedAt;
+    } catch {
+      return undefined;
+    }
+  });
+  vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  const tookMs = await world.runTimersUntil(Promise.all(all));
+  const inMs = tookMs.filter((ms) => ms !== undefined);
+  return { lost: count - inMs.length, lastMs: Math.max(...inMs), loginsEach: logins / count };
+}
+
+describe('a fleet of new processes, none of which knows of the others, at a server that throttles', () => {
+  test('ten times what it admits in a second: all get in, within twice the least time', async () => {
+    const { lost, lastMs, loginsEach } = await fleet(200, 20, {});
+    expect(lost).toBe(0);
+    expect(lastMs).toBeLessThan(20_000);
+    expect(loginsEach).toBeLessThan(5);
+  });
+
+  test('twenty times, within a deadline of a minute: all get in', async () => {
+    const { lost } = await fleet(400, 20, { retry: { timeoutMs: 60_000 } });
+    expect(lost).toBe(0);
+  });
+});
+
+describe('a first login that is refused', () => {
+  const warnings = () => vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+
+  test('is tried until patience is over, which is most of the deadline, and the error says what bounded it', async () => {
+    warnings();
+    for (const [options, limitMs, name] of [
+      [{}, 24_000, 'retry.timeoutMs'],
+      [{ retry: { timeoutMs: 10_000 } }, 8_000, 'retry.timeoutMs'],
+      [{ retry: { patienceMs: 5_000 } }, 5_000, 'retry.patienceMs'],
+    ] as const) {
+      const world = new World();
+      const iam = createRdsIamWith(world.effects, { credentials, ...options });
+      const error = await failureOf(world.runTimersUntil(iam.connect(endpoint, refuse)));
+      expect(error).toMatchObject({ code: 'ERR_RDS_IAM_REFUSED', kind: 'token-refused' });
+      expect(error.message).toContain(`all that "${name}" allows`);
+      expect(error.elapsedMs).toBeLessThanOrEqual(limitMs);
+      expect(error.elapsedMs).toBeGreaterThan(limitMs / 2);
+      expect(error.attempts).toBeGreaterThan(3);
+    }
+  });
+
+  test('names the time-out of the driver or of the framework where that is what bounded it', async () => {
+    warnings();
+    const world = new World();
+    const iam = createRdsIamWith(world.effects, { credentials });
+    const bounds = { timeoutMs: 9_000, timeoutOption: 'connectionTimeoutMillis' };
+    const byDriver = await failureOf(world.runTimersUntil(iam.connect(endpoint, refuse, bounds)));
+    expect(byDriver.message).toContain('all that "connectionTimeoutMillis" allows');
+    const framework = { ...bounds, atMostMs: 4_000, atMostOption: 'acquireConnectionTimeout' };
+    const byFramework = await failureOf(world.runTimersUntil(iam.connect(endpoint, refuse, framework)));
+    expect(byFramework.message).toContain('all that "acquireConnectionTimeout" allows');
+  });
+
+  test('fails at once where patience is 0', async () => {
+    const warned = warnings();
+    const world = new World();
+    const iam = createRdsIamWith(world.effects, { credentials, retry: { patienceMs: 0 } });
+    expect(await failureOf(iam.connect(endpoint, refuse))).toMatchObject({ attempts: 1 });
+    expect(warned).not.toHaveBeenCalled();
+  });
+
+  test('is told of within a second and a half, once, with the causes and how to fail at once', async () => {
+    const warned = warnings();
+    const events: unknown[] = [];
+    const listen = (event: unknown) => events.push(event);
+    subscribe('rds-iam:connection:refused-repeatedly', listen);
+    const world = new World();
+    world.chance = 0.999_999;
+    const iam = createRdsIamWith(world.effects, { credentials });
+    const startedAt = world.time;
+    let warnedAfterMs = 0;
+    warned.mockImplementation(() => {
+      warnedAfterMs = world.time - startedAt;
+    });
+    await world.runTimersUntil(Promise.all(Array.from({ length: 3 }, () => failureOf(iam.connect(endpoint, refuse)))));
+    await failureOf(world.runTimersUntil(iam.connect(endpoint, refuse)));
+    unsubscribe('rds-iam:connection:refused-repeatedly', listen);
+    expect(warnedAfterMs).toBeLessThanOrEqual(1_500);
+    expect(warned).toHaveBeenCalledTimes(1);
+    expect(warned).toHaveBeenCalledWith(
+      expect.stringMatching(/refused 3 logins of "app".*"retry.patienceMs" to 0.*1\. .*rds-db:connect.*GRANT rds_iam/s),
+      { type: 'RdsIamWarning', code: 'RDS_IAM_LOGIN_REFUSED' },
+    );
+    expect(events).toMatchObject([{ ...endpoint, attempts: 3, retryForMs: expect.any(Number) }]);
+  });
+});
