@@ -26,7 +26,8 @@ test.each([
   ],
   [{ CREDENTIALS_SSO: 's', CREDENTIALS_PROFILE_SSO: 'r' }, 'IAM Identity Center'],
   [{ CREDENTIALS_IMDS: '0' }, 'the EC2 instance'],
-  [undefined, 'the AWS SDK'],
+  [undefined, 'the environment (AWS_ACCESS_KEY_ID)'],
+  [{ CREDENTIALS_NEW: 'z' }, 'the AWS SDK'],
 ])('the source of credentials that are marked %j', ($source, source) => {
   const identity = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'hidden', ...($source && { $source }) };
   const { seen, outcome } = judgeCredentials({ identity }, undefined);

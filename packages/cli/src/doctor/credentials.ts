@@ -44,7 +44,8 @@ const SOURCES: readonly (readonly [mark: string, source: string])[] = [
 ];
 
 function sourceOf(identity: AwsCredentialIdentity): string {
-  const { $source = {} } = identity as { readonly $source?: object };
+  // Core reads the environment by itself, without a mark.
+  const { $source = { CREDENTIALS_ENV_VARS: '' } } = identity as { readonly $source?: object };
   return SOURCES.find(([mark]) => mark in $source)?.[1] ?? 'the AWS SDK';
 }
 
