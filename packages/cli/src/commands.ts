@@ -112,13 +112,14 @@ function addExec(program: Command, line: CommandLine): void {
   )
     .usage('[options] [url] -- COMMAND [arguments]')
     .option('--url-env <name>', 'the variable that gets the URL', 'DATABASE_URL')
+    .option('--dial <host:port>', 'where libpq connects instead, as to a tunnel')
     .option('--prisma', 'for a script that calls prisma migrate or prisma db, whose engine takes a URL of its own')
     .option('--proxy', 'gives it a local port in place of a token: no TLS, no CA, and no fifteen minutes')
     .option('--json', "for errors; what the command says is the command's")
     .action(async (url: string | undefined, flags: Flags & ExecFlags) => {
       const [{ exec }, { toolOf }] = await Promise.all([import('./exec.js'), import('./tool.js')]);
       const command = line.behind ?? [];
-      const { engine, urlReader } = toolOf(command);
+      const { engine, urlReader, isLibpq } = toolOf(command);
       if (flags.proxy) {
         const { execWithProxy } = await import('./proxy/exec.js');
         const request = { command, environment: line.environment, urlVariable: flags.urlEnv };
@@ -129,6 +130,7 @@ function addExec(program: Command, line: CommandLine): void {
         await exec(await settings(url, flags, engine), {
           command,
           environment: line.environment,
+          isLibpq,
           urlVariable: flags.urlEnv,
           urlReader: urlReader ?? (flags.prisma ? 'prisma-engine' : 'drivers'),
         }),
@@ -150,6 +152,7 @@ function addDoctor(program: Command, line: CommandLine): void {
       DOCTOR_EXIT_CODES,
     ),
   )
+    .option('--dial <host:port>', 'where to connect instead, as to a tunnel')
     .option(
       '--timeout <seconds>',
       'for each question to the network or to AWS; credentials and a login have twice that',

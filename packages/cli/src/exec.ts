@@ -6,6 +6,7 @@ import { CliError, codeOf, EXIT, UsageError } from './exit-code.js';
 import { loginEnvironment } from './login-environment.js';
 import type { Settings } from './settings.js';
 import { sign } from './sign.js';
+import { tell } from './terminal.js';
 import type { UrlReader } from './tool.js';
 
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
@@ -34,6 +35,8 @@ export interface ExecRequest {
   /** The variable that gets the URL. */
   readonly urlVariable: string;
   readonly urlReader: UrlReader;
+  /** Whether the command is known to take libpq's variables. */
+  readonly isLibpq: boolean;
 }
 
 /** What is to be run. @throws UsageError */
@@ -50,9 +53,15 @@ export function checkCommand({ command, urlVariable }: Pick<ExecRequest, 'comman
 /** Runs a program with a login in its environment. @returns its exit code, or 128 and the number of the signal that ended it */
 export async function exec(
   settings: Settings,
-  { command, environment: inherited, urlVariable, urlReader }: ExecRequest,
+  { command, environment: inherited, urlVariable, urlReader, isLibpq }: ExecRequest,
 ): Promise<number> {
   const { program, args } = checkCommand({ command, urlVariable });
+  if (settings.dial !== undefined && !isLibpq) {
+    tell(
+      'only what is on libpq is led by --dial: drivers of Node.js and others connect to the endpoint itself; give --proxy, too, for them',
+      'warning',
+    );
+  }
   const signed = await sign(settings);
   const environment = await loginEnvironment(signed, settings, {
     program,

@@ -1,8 +1,10 @@
 // What `exec` puts into the environment of a command, and the files that it names.
+import { lookup } from 'node:dns/promises';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseRdsHostname, rdsRoots } from '@rds-iam/core';
+import type { DialedAddress } from './dial.js';
 import { UsageError } from './exit-code.js';
 import { loginUrl } from './login-url.js';
 import { rootFor } from './root-certificate.js';
@@ -38,6 +40,11 @@ export async function loginEnvironment(
       "prisma migrate and prisma db are for PostgreSQL here: Prisma's own engine cannot send a token to MySQL, see the README of @rds-iam/prisma",
     );
   }
+  if (settings.dial !== undefined && (engine === 'mysql' || urlReader !== 'drivers')) {
+    throw new UsageError(
+      '--dial alone is for what is on libpq, as psql is: give --proxy, too, which gives the command a local port',
+    );
+  }
   const certificates =
     settings.ca === undefined
       ? await rdsRoots({
@@ -50,15 +57,19 @@ export async function loginEnvironment(
     const ca = write(folder, 'ca.pem', certificates.join('\n'));
     const root =
       urlReader === 'prisma-engine' ? write(folder, 'root.pem', rootFor(signed.hostname, certificates)) : undefined;
+    const { dial } = settings;
     return {
       variables: {
         ...(engine === 'postgres'
-          ? postgresVariables(signed, settings.database, ca)
+          ? { ...postgresVariables(signed, settings.database, ca), ...(dial && (await dialVariables(dial))) }
           : mysqlVariables(signed, folder, ca, program)),
         RDS_IAM_CA_FILE: ca,
         NODE_EXTRA_CA_CERTS: withNodeExtraCa(folder, ca, certificates, nodeExtraCa),
         ...(urlReader === 'dbmate' && dbmateVariables(ca)),
-        [urlVariable]: loginUrl(signed, { engine, reader: urlReader, database: settings.database, root }),
+        [urlVariable]: loginUrl(
+          { ...signed, ...(dial && { port: dial.port }) },
+          { engine, reader: urlReader, database: settings.database, root },
+        ),
       },
       [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
     };
@@ -95,6 +106,12 @@ function postgresVariables({ hostname, port, username, token }: SignedLogin, dat
     PGHOSTADDR: undefined,
     PGSERVICE: undefined,
   };
+}
+
+/** For libpq the host stays the one whose certificate it verifies, and is not looked up. */
+async function dialVariables({ hostname, port }: DialedAddress) {
+  const { address } = await lookup(hostname);
+  return { PGHOSTADDR: address, PGPORT: String(port) };
 }
 
 /** The clients of MySQL and MariaDB take an address and a password from variables, but TLS from a file only. */

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isRegion } from '@rds-iam/core';
 import type { DatabaseTarget } from './database.js';
+import { type DialedAddress, readDial } from './dial.js';
 import { UsageError } from './exit-code.js';
 import { tell } from './terminal.js';
 
@@ -17,6 +18,7 @@ export interface Flags {
   readonly region?: string;
   readonly profile?: string;
   readonly ca?: string;
+  readonly dial?: string;
   readonly url?: string;
 }
 
@@ -32,6 +34,8 @@ export interface Settings {
   readonly profile: string | undefined;
   /** The path of a file. */
   readonly ca: string | undefined;
+  /** Where to connect instead. */
+  readonly dial: DialedAddress | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -119,6 +123,7 @@ export function readSettings(flags: Flags, environment: Environment, engineOfCom
     region: flags.region === undefined ? undefined : regionOf('--region', flags.region),
     profile: flags.profile,
     ca: flags.ca,
+    dial: flags.dial === undefined ? undefined : readDial(flags.dial),
   };
 }
 

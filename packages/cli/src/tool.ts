@@ -9,14 +9,15 @@ export type UrlReader = 'drivers' | 'prisma-engine' | 'dbmate';
 export interface Tool {
   readonly engine: Engine | undefined;
   readonly urlReader: UrlReader | undefined;
+  /** Whether it takes libpq's variables, `PGHOSTADDR` too. */
+  readonly isLibpq: boolean;
 }
 
 /** What runs another program, whose name is among the words that follow. */
 const LAUNCHERS =
   /^(?:env|sudo|nice|nohup|time|watch|sh|bash|npx|pnpx|bunx|npm|pnpm|yarn|bun|node|deno|exec|dlx|x|run)$/;
 
-const POSTGRES =
-  /^(?:psql|pgcli|pgbench|pg_\w+|(?:create|drop)(?:db|user)|(?:vacuum|reindex|cluster)db|node-pg-migrate)$/;
+const POSTGRES = /^(?:psql|pgcli|pgbench|pg_\w+|(?:create|drop)(?:db|user)|(?:vacuum|reindex|cluster)db)$/;
 const MYSQL = /^(?:mysql\w*|mariadb(?:-\w+)*|mycli|mydumper|myloader)$/;
 
 /** Pure. @param command - a program and its arguments */
@@ -25,7 +26,8 @@ export function toolOf(command: readonly string[]): Tool {
   const words = command.flatMap((argument) => argument.trim().split(/\s+/)).map(nameOf);
   const name = words.find((word) => !(LAUNCHERS.test(word) || /^-|=/.test(word))) ?? '';
   return {
-    engine: POSTGRES.test(name) ? 'postgres' : MYSQL.test(name) ? 'mysql' : undefined,
+    engine: POSTGRES.test(name) || name === 'node-pg-migrate' ? 'postgres' : MYSQL.test(name) ? 'mysql' : undefined,
+    isLibpq: POSTGRES.test(name),
     urlReader: name === 'dbmate' ? 'dbmate' : readerInPrisma(words),
   };
 }

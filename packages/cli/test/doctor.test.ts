@@ -1,12 +1,13 @@
 // What the doctor finds by itself, each with its cause in a real server, the emulator in front of it, or the DNS.
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import { CREDENTIALS, expectNoSecrets } from '@rds-iam/test-servers';
+import { CREDENTIALS, expectNoSecrets, startDns } from '@rds-iam/test-servers';
 import { failure } from '@rds-iam/test-servers/aws';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
+import { askingDns } from './command-line.js';
 import { HOST, mostLikely, outcomes, RESOURCE, sharedRdsLikePostgres, startWorld, tokensAt } from './doctor-world.js';
 
 const { postgres, rdsLike } = sharedRdsLikePostgres();
@@ -34,6 +35,48 @@ describe('a login that works', () => {
     });
     // It is a login as any other, and the only one.
     expect(world.emulator.stats).toMatchObject({ accepted: 1, distinctTokens: 1 });
+  });
+});
+
+describe('--dial', () => {
+  test('through a tunnel, where the DNS does not know the name', async () => {
+    await using world = await startWorld(rdsLike());
+    await using nowhere = await startDns();
+    const tunnel = createServer((socket) => {
+      socket.pipe(connect(world.emulator.port, 'localhost')).pipe(socket);
+    }).listen(0, '127.0.0.1');
+    await once(tunnel, 'listening');
+    const { port } = tunnel.address() as AddressInfo;
+    const seen = await world.examine({
+      flags: ['--dial', `127.0.0.1:${port}`],
+      variables: { NODE_OPTIONS: askingDns(nowhere.address) },
+    });
+    tunnel.close();
+    expect(seen.step('name').seen).toBe(`${HOST}, which --dial leads to by way of 127.0.0.1:${port}`);
+    expect(seen.step('tcp').seen).toContain(`127.0.0.1:${port}`);
+    expect(seen.step('tls')).toMatchObject({
+      outcome: 'passed',
+      seen: expect.stringContaining(`certificate of ${HOST}`),
+    });
+    expect(seen.report.works).toBe(true);
+    expect(world.emulator.stats.accepted).toBe(1);
+  });
+
+  test('a tunnel that leads to another server: whose certificate it is, and no token', async () => {
+    await using world = await startWorld({ ...rdsLike(), faults: { tls: 'wrong-name' } });
+    const seen = await world.examine({ flags: ['--dial', `localhost:${world.emulator.port}`] });
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'wrong-name' });
+    expect(seen.step('tls').causes[0]?.fix).toEqual([
+      { do: `look where the tunnel at localhost:${world.emulator.port} leads: another server has answered` },
+    ]);
+    expect(tokensAt(world)).toBe(0);
+  });
+
+  test('a tunnel that is not there', async () => {
+    await using world = await startWorld(rdsLike());
+    const seen = await world.examine({ flags: ['--dial', '127.0.0.1:9'] });
+    expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'port-closed' });
+    expect(seen.step('tcp').causes[0]?.why).toContain('where --dial leads');
   });
 });
 

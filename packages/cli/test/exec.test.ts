@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { constants as fileConstants, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -242,6 +244,36 @@ describe('exec on PostgreSQL', () => {
     ]) {
       expect(await exec([...at(), '--', ...command])).toEqual({ exitCode: 0, stdout: found(), stderr: '' });
     }
+  });
+
+  test.skipIf(!has('psql'))('psql through a tunnel: the name is the endpoint, the address the tunnel', async () => {
+    const { emulator, username, database } = stack();
+    // The token is for the port in the URL, where nobody listens.
+    const tunnel = createServer((socket) => {
+      socket.pipe(connect(emulator.port, 'localhost')).pipe(socket);
+    }).listen(0, '127.0.0.1');
+    await once(tunnel, 'listening');
+    const { port } = tunnel.address() as AddressInfo;
+    const dial = ['--ca', ca, '--dial', `localhost:${port}`, url()];
+    try {
+      const outcome = await exec([...dial, '--', 'psql', '-Atc', query]);
+      expect(outcome).toEqual({ exitCode: 0, stdout: `${username} in ${database}\n`, stderr: '' });
+      const others = await exec([...dial, ...node('console.log(process.env.PGHOSTADDR)')]);
+      expect(others.stdout).toBe('127.0.0.1\n');
+      expect(others.stderr).toContain('give --proxy, too, for them');
+    } finally {
+      tunnel.close();
+    }
+  });
+
+  test.each([
+    [['--dial', 'localhost'], `postgres://app@${HOST}/shop`, '--dial must be HOST:PORT'],
+    [['--dial', '[fe80]:5432'], `postgres://app@${HOST}/shop`, '--dial must be HOST:PORT'],
+    [['--dial', 'localhost:1'], `mysql://app@${HOST}/shop`, 'give --proxy, too'],
+  ])('%j is refused', async (flags, where, message) => {
+    const { exitCode, stderr } = await exec([...flags, where, '--', 'psql']);
+    expect(stderr).toContain(message);
+    expect(exitCode).toBe(2);
   });
 
   test.skipIf(!has('psql'))('psql sends no token to a server that another CA vouches for', async () => {

@@ -1,6 +1,7 @@
 import { checkEndpoint, createRdsIam, isRdsIamError, rdsRoots } from '@rds-iam/core';
 import { awsClockSkewMs } from '@rds-iam/core/doctor';
 import type { Database } from '../database.js';
+import { describeDial } from '../dial.js';
 import { UsageError } from '../exit-code.js';
 import { engineOfPort } from '../login-environment.js';
 import { type Engine, type LoginTarget, loginTarget, readCa, type Settings } from '../settings.js';
@@ -26,7 +27,7 @@ import { changeable, enableCommand, lookAtDatabase, modifyCommand, type Rds, sho
 import { describeStep, describeVerdict, judgeAll, paintFor } from './report.js';
 import { judgeAccount, judgeEncryption, judgeMaster, judgeVersion } from './server.js';
 import { type Cause, notChecked, type Step } from './step.js';
-import { dial, judgeTcp } from './tcp.js';
+import { dial, judgeTcp, judgeTunnel } from './tcp.js';
 import { judgeTls } from './tls.js';
 import { type LoginSeen, tryLogin } from './try-login.js';
 
@@ -74,20 +75,30 @@ export async function doctor(settings: Settings, { json = false, timeout }: Doct
   report(identity ? judgeIdentity(identity, profile) : notChecked('identity', cannotAsk));
   const skewMs = region === undefined ? undefined : await awsClockSkewMs(region, timeoutMs);
   report(judgeClock(skewMs));
-  const nameOutcome = report(judgeName(name));
+  const nameOutcome = report(judgeName(name, settings.dial));
   report(regionStep);
 
-  const tcpOutcome =
-    nameOutcome === 'failed'
-      ? report(notChecked('tcp', 'the name has no address'))
-      : report(
-          judgeTcp(await dial(followed, port, timeoutMs), { hostname: followed, port }, showCommand(followed, region)),
-        );
+  const lookAtTcp = async (): Promise<Step> => {
+    if (settings.dial)
+      return judgeTunnel(await dial(settings.dial.hostname, settings.dial.port, timeoutMs), settings.dial);
+    if (nameOutcome === 'failed') return notChecked('tcp', 'the name has no address');
+    const at = { hostname: followed, port };
+    return judgeTcp(await dial(followed, port, timeoutMs), at, showCommand(followed, region));
+  };
+  const tcpOutcome = report(await lookAtTcp());
   const tls: TlsSeen =
-    tcpOutcome === 'passed' ? await lookAtTls({ engine, hostname: followed, port, ca, timeoutMs }) : {};
+    tcpOutcome === 'passed'
+      ? await lookAtTls({ engine, hostname: followed, port, dial: settings.dial, ca, timeoutMs })
+      : {};
   const tlsOutcome = report(
     tcpOutcome === 'passed'
-      ? judgeTls(tls, { hostname: followed, port, ca: settings.ca, again: doctorCommand(settings, target, engine) })
+      ? judgeTls(tls, {
+          hostname: followed,
+          port,
+          dial: settings.dial,
+          ca: settings.ca,
+          again: doctorCommand(settings, target, engine),
+        })
       : notChecked('tls', 'nobody answers on that port'),
   );
 
@@ -123,6 +134,7 @@ export async function doctor(settings: Settings, { json = false, timeout }: Doct
       region,
       credentials: async () => found.identity,
       retry: false,
+      ...(settings.dial !== undefined && { dial: settings.dial }),
       ...(settings.ca !== undefined && { ca }),
     });
     login = await tryLogin({ iam, engine, hostname, port, username, database, timeoutMs: timeoutMs * LONGER });
@@ -183,9 +195,18 @@ function timeoutOf(text: string): number {
 }
 
 /** What examines this login again, whatever the environment was that told of it. */
-function doctorCommand({ database, region, profile }: Settings, target: LoginTarget, engine: Engine): string {
+function doctorCommand({ database, region, profile, dial: to }: Settings, target: LoginTarget, engine: Engine): string {
   const { hostname, port, username } = target;
-  const flags = Object.entries({ engine, hostname, port, username, database, region, profile });
+  const flags = Object.entries({
+    engine,
+    hostname,
+    port,
+    username,
+    database,
+    region,
+    profile,
+    dial: to && describeDial(to),
+  });
   const given = flags.flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name} ${shellWord(String(value))}`],
   );

@@ -2,6 +2,7 @@
 // it is looked at.
 import { connect, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import type { DialedAddress } from '../dial.js';
 import type { Engine } from '../settings.js';
 import { within } from './within.js';
 
@@ -30,13 +31,16 @@ export interface TlsRequest {
   readonly engine: Engine;
   readonly hostname: string;
   readonly port: number;
+  /** Where to connect instead. */
+  readonly dial: DialedAddress | undefined;
   readonly ca: readonly string[];
   readonly timeoutMs: number;
 }
 
 /** Never rejects. */
 export async function lookAtTls(request: TlsRequest): Promise<TlsSeen> {
-  const socket = connect(request.port, request.hostname);
+  const { hostname, port } = request.dial ?? request;
+  const socket = connect(port, hostname);
   socket.on('error', () => {});
   let seen: TlsSeen = {};
   try {

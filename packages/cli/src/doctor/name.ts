@@ -2,6 +2,7 @@
 import { getServers, lookup, Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { followCnames, parseRdsHostname } from '@rds-iam/core';
+import { type DialedAddress, describeDial } from '../dial.js';
 import { type Cause, failed, passed, type Step, warned } from './step.js';
 import { TimedOut, within } from './within.js';
 
@@ -40,8 +41,11 @@ export async function lookUpName(given: string, timeoutMs: number): Promise<Name
   }
 }
 
-/** Pure. */
-export function judgeName({ given, chain, followed, addresses, error }: NameSeen): Step {
+/** Pure. @param dial - where to connect instead: then an RDS name needs no address */
+export function judgeName({ given, chain, followed, addresses, error }: NameSeen, dial?: DialedAddress): Step {
+  if (dial !== undefined && chain.length === 0 && parseRdsHostname(followed) !== undefined) {
+    return passed('name', `${given}, which --dial leads to by way of ${describeDial(dial)}`);
+  }
   const way = [given, ...chain].join(' → ');
   if (error !== undefined) return judgeDnsError(way, followed, error);
   const at = addresses.includes(followed) ? '' : ` (${addresses.join(', ')})`;

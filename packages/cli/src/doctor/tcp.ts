@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { type DialedAddress, describeDial } from '../dial.js';
 import { failed, passed, type Step } from './step.js';
 import { TimedOut, within } from './within.js';
 
@@ -23,11 +24,31 @@ export async function dial(hostname: string, port: number, timeoutMs: number): P
 
 /** Pure. @param show - what shows the database's own port and security groups, if the RDS API knows it by a name */
 export function judgeTcp(seen: TcpSeen, at: { readonly hostname: string; readonly port: number }, show: string): Step {
-  const where = `${at.hostname}:${at.port}`;
   if ('address' in seen) {
     return passed('tcp', `${seen.address}:${at.port} answers within ${Math.max(1, Math.round(seen.tookMs))} ms`);
   }
-  const { error } = seen;
+  return judgeNoAnswer(seen.error, at, show);
+}
+
+/** Pure. Of where `--dial` leads, in place of the endpoint. */
+export function judgeTunnel(seen: TcpSeen, at: DialedAddress): Step {
+  const where = describeDial(at);
+  if ('address' in seen) return passed('tcp', `${where}, where --dial leads, answers`);
+  const { message = '' } = seen.error as { readonly message?: string };
+  return failed('tcp', `${where}: ${message}`, [
+    {
+      diagnosis: 'port-closed',
+      why: `nobody answers at ${where}, where --dial leads: the tunnel is not there, or listens elsewhere`,
+      fix: [
+        { do: 'start the tunnel, or give the address that it listens on as --dial' },
+        { do: 'within a container, localhost is the container: give the name of the host, as host.docker.internal' },
+      ],
+    },
+  ]);
+}
+
+function judgeNoAnswer(error: unknown, at: DialedAddress, show: string): Step {
+  const where = `${at.hostname}:${at.port}`;
   const { code = '', message = '' } = error as { readonly code?: string; readonly message?: string };
   if (code === 'ECONNREFUSED') {
     return failed('tcp', `${where} refuses connections`, [

@@ -1,5 +1,6 @@
 // What is to be said of the TLS of a server.
 import { parseRdsHostname } from '@rds-iam/core';
+import { type DialedAddress, describeDial } from '../dial.js';
 import { regionFlag, shellWord } from '../shell-word.js';
 import type { TlsSeen } from './handshake.js';
 import { type Cause, type Fix, failed, passed, type Step } from './step.js';
@@ -8,6 +9,8 @@ import { TimedOut } from './within.js';
 export interface TlsContext {
   readonly hostname: string;
   readonly port: number;
+  /** Where `--dial` leads. */
+  readonly dial?: DialedAddress | undefined;
   /** The file of `--ca`. */
   readonly ca: string | undefined;
   /** What runs the doctor on this login again, less `--ca`. */
@@ -40,9 +43,12 @@ export function judgeTls({ offered, handshake, error }: TlsSeen, context: TlsCon
   }
   if (chainError !== undefined) return failed('tls', `${seen}: ${chainError}`, [wrongCa(context, chainError)]);
   if (nameError !== undefined) {
-    const fix = [
-      { do: 'give one of the names in the certificate as the host name: the RDS endpoint, or a CNAME of it' },
-    ];
+    const tunnel = context.dial && {
+      do: `look where the tunnel at ${describeDial(context.dial)} leads: another server has answered`,
+    };
+    const fix = tunnel
+      ? [tunnel]
+      : [{ do: 'give one of the names in the certificate as the host name: the RDS endpoint, or a CNAME of it' }];
     const why = `the certificate is not made out to ${context.hostname}: ${nameError.replace(/^.*altnames: /, '')}`;
     return failed('tls', `${seen}; it is made out to another name`, [{ diagnosis: 'wrong-name', why, fix }]);
   }

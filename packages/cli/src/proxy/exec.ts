@@ -10,9 +10,12 @@ import { eventLine } from './event-line.js';
 import { type Connection, connectionTo } from './paste.js';
 
 /** Runs a program with a local port in its environment, which logs in for it as long as it runs. @returns its exit code */
-export async function execWithProxy(settings: Settings, request: Omit<ExecRequest, 'urlReader'>): Promise<number> {
+export async function execWithProxy(
+  settings: Settings,
+  request: Omit<ExecRequest, 'urlReader' | 'isLibpq'>,
+): Promise<number> {
   const { program, args } = checkCommand(request);
-  const { region, profile, ca, database } = settings;
+  const { region, profile, ca, database, dial } = settings;
   const login = loginTarget(settings);
   const engine = settings.engine ?? engineOfPort(login.port);
   await using proxy = await startProxy({
@@ -20,6 +23,7 @@ export async function execWithProxy(settings: Settings, request: Omit<ExecReques
     iam: {
       ...(region !== undefined && { region }),
       ...(profile !== undefined && { profile }),
+      ...(dial !== undefined && { dial }),
       ...(ca !== undefined && { ca: readCa(ca) }),
     },
     // What the command cannot always show: a client library may keep the reason to itself.

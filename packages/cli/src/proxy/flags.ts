@@ -16,6 +16,7 @@ export const SETTINGS = {
   'http-port': ['number', 'checks, metrics for Prometheus, and a page that shows live what happens'],
   'http-address': ['ip', 'of that port, 127.0.0.1 if left out; it shows who logs in where, and no secret'],
   'max-sigterm-delay': ['seconds', 'how long open connections may go on after SIGTERM; 30 if left out'],
+  dial: ['host:port', 'where to connect instead, as to a tunnel; all else is about the endpoint'],
   region: ['name', 'if neither the host name nor the environment tells it'],
   profile: ['name', 'of the shared AWS configuration'],
   ca: ['file', 'CA certificates (PEM) in place of the RDS roots'],

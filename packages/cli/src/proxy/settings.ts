@@ -1,6 +1,7 @@
 // What a proxy is to do: from flags, then RDS_IAM_PROXY_… variables, then a file.
 import { readFileSync } from 'node:fs';
 import { isLoopback, type ProxyOptions, type ProxyTarget } from '@rds-iam/proxy';
+import { readDial } from '../dial.js';
 import { UsageError } from '../exit-code.js';
 import { loginTarget, portOf, readCa, readSettings, regionOf, type Settings, secondsOf } from '../settings.js';
 import { SETTINGS, type SettingName } from './flags.js';
@@ -67,11 +68,12 @@ export function readProxySettings(
   if (passwordMethod !== undefined && !isPasswordMethod(passwordMethod)) {
     throw new UsageError('--password-method must be scram-sha-256 or password');
   }
-  const [region, profile, ca] = [text('region'), text('profile'), text('ca')];
+  const [region, profile, ca, dial] = [text('region'), text('profile'), text('ca'), text('dial')];
   const options = {
     targets: targetsOf(urls, environment, file),
     iam: {
       ...(region !== undefined && { region: regionOf('--region', region) }),
+      ...(dial !== undefined && { dial: readDial(dial) }),
       ...(profile !== undefined && { profile }),
       ...(ca !== undefined && { ca: readCa(ca) }),
     },
