@@ -34,7 +34,12 @@ export function makeCommands(folder: string, { emulators }: PretendedRds): void 
     aws: 'echo "no test reaches AWS: aws $*" >&2; exit 1',
     npx: node(own('npx')),
     // Names of RDS lead to the emulators; all else, as verification, is what the script says.
-    psql: clientScript('psql', (real) => `PGHOSTADDR=127.0.0.1 PGPORT=${at('postgres')} exec ${real} "$@"`),
+    // A local port leads there by itself.
+    psql: clientScript(
+      'psql',
+      (real) =>
+        `[ "\${PGHOST-}" != 127.0.0.1 ] || exec ${real} "$@"\nPGHOSTADDR=127.0.0.1 PGPORT=${at('postgres')} exec ${real} "$@"`,
+    ),
     mariadb: clientScript('mariadb', (real) => `exec ${real} --host=127.0.0.1 --port=${at('mysql')} "$@"`),
     mysql: clientScript('mysql', (real) => `exec ${real} --host=127.0.0.1 --port=${at('mysql')} "$@"`),
   };
