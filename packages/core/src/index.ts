@@ -1,7 +1,6 @@
 export type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from './credentials.js';
 export type { RdsIamEvents } from './diagnostics.js';
 export { dialedLogin, followSocket, LoginReader, type StartedTls } from './dialed-login.js';
-export { DialedStream } from './dialed-stream.js';
 export {
   checkEndpoint,
   type Endpoint,

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { type ClientConfig, checkConfig } from './config.js';
-import { IamConnection, type IamConnectionOptions } from './connection.js';
+import { pgStream } from './pg-stream.js';
 
 /** Under this key a pool tells the clients it makes that it has been ended. */
 export const poolEnded = Symbol('rds-iam pool ended');
@@ -21,24 +21,15 @@ export class Client extends pg.Client {
       super(checked.config);
       return;
     }
-    const { iam, ssl } = checked;
-    const { stream, connectionTimeoutMillis, ...fields } = checked.config;
-    const connection = new IamConnection({
-      iam,
-      ssl,
-      stream: stream as IamConnectionOptions['stream'],
-      keepAlive: fields.keepAlive,
-      keepAliveInitialDelayMillis: fields.keepAliveInitialDelayMillis,
-      sslNegotiation: sslNegotiationOf(fields),
-      timeoutMs: connectionTimeoutMillis || undefined,
-      stopRetrying: fields[poolEnded],
+    const { stream: made, connectionTimeoutMillis, ...fields } = checked.config;
+    const ended = fields[poolEnded];
+    // A stream that is there already can be used once.
+    const stopRetrying = typeof made === 'object' ? AbortSignal.abort() : ended;
+    const stream = pgStream(checked, {
+      ...(connectionTimeoutMillis && { timeoutMs: connectionTimeoutMillis, timedOutByDestroy: ended !== undefined }),
+      ...(stopRetrying && { stopRetrying }),
     });
-    const withConnection = { ...fields, ssl: ssl ?? true, connection };
-    super(withConnection as pg.ClientConfig);
-    connection.logInTo({ hostname: this.host, port: this.port, username: this.user ?? '' });
+    // TLS is underneath.
+    super({ ...fields, ssl: false, sslnegotiation: 'postgres', stream } as unknown as pg.ClientConfig);
   }
-}
-
-function sslNegotiationOf(config: { readonly sslnegotiation?: string | undefined }): string | undefined {
-  return config.sslnegotiation ?? process.env['PGSSLNEGOTIATION'];
 }

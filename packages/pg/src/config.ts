@@ -1,14 +1,17 @@
+import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
 import {
   checkDriverTls,
   checkEndpoint,
   configError,
   type DriverTls,
-  type RdsIam,
-  type RdsIamOptions,
+  type Endpoint,
+  quotable,
   rdsIamOf,
+  refusePassword,
+  refusePasswordInUrl,
   type WithIam,
-} from '@rds-iam/core';
-import type * as pg from 'pg';
+} from '@rds-iam/core/adapter';
+import pg from 'pg';
 import { parse } from 'pg-connection-string';
 
 /** pg's own `ClientConfig`, with `iam` in place of `password`. */
@@ -18,9 +21,17 @@ export type ClientConfig = WithIam<pg.ClientConfig>;
 export type PoolConfig = WithIam<pg.PoolConfig>;
 
 /** A configuration that was checked: for the plain driver where IAM is off, else with discrete fields and no password. */
-export type Checked<Config> =
-  | { readonly iam: undefined; readonly config: Config }
-  | { readonly iam: RdsIam; readonly config: Config & { readonly host: string }; readonly ssl: DriverTls };
+export type Checked<Config> = { readonly iam: undefined; readonly config: Config } | CheckedForIam<Config>;
+
+/** A configuration that was checked, for a login with IAM. */
+export interface CheckedForIam<Config> {
+  readonly iam: RdsIam;
+  readonly config: Config;
+  readonly ssl: DriverTls;
+  readonly endpoint: Endpoint;
+  /** Begin with TLS at once, and not with the request for it. */
+  readonly directTls: boolean;
+}
 
 /** Checks a configuration of a client or a pool, and takes a connection URL apart. */
 export function checkConfig<Config extends pg.ClientConfig>(
@@ -35,21 +46,34 @@ export function checkConfig<Config extends pg.ClientConfig>(
   if (!iam.enabled) return { iam: undefined, config: plain as unknown as Config };
 
   const { connectionString, password, ...fields } = plain as pg.ClientConfig;
-  const config = { ...fields, ...(connectionString !== undefined && fromUrl(connectionString, fields.ssl)) };
-  // ORMs hand on `null` or '' where no password was given.
-  if (password) {
-    throw configError('"password" is given beside IAM: remove it, or set "iam.enabled" to false to log in with it');
-  }
-  const ssl: unknown = config.ssl;
+  const config: pg.ClientConfig & { readonly sslnegotiation?: string | undefined } = {
+    ...fields,
+    ...(connectionString !== undefined && fromUrl(connectionString, fields.ssl)),
+  };
+  refusePassword('password', password);
+  // `false` is what pg is set to by itself.
+  const ssl: unknown = config.ssl ?? (pg.defaults.ssl || undefined);
   checkDriverTls(ssl);
-  const host = config.host ?? process.env['PGHOST'] ?? '';
-  checkEndpoint({
-    hostname: host,
-    port: Number(config.port ?? process.env['PGPORT'] ?? 5432),
-    username: config.user ?? process.env['PGUSER'] ?? process.env['USER'] ?? process.env['USERNAME'] ?? '',
-  });
-  return { iam, ssl, config: { ...config, host } as unknown as Config & { readonly host: string } };
+  const { defaults } = pg;
+  const host = config.host ?? (process.env['PGHOST'] || (defaults.host === STOCK_HOST ? undefined : defaults.host));
+  const endpoint = {
+    hostname: host ?? '',
+    port: Number(config.port ?? (process.env['PGPORT'] || defaults.port)),
+    username: config.user ?? (process.env['PGUSER'] || defaults.user || process.env['USERNAME'] || ''),
+  };
+  checkEndpoint(endpoint);
+  const { hostname, port, username: user } = endpoint;
+  return {
+    iam,
+    ssl,
+    endpoint,
+    directTls: (config.sslnegotiation ?? process.env['PGSSLNEGOTIATION']) === 'direct',
+    config: { ...config, host: hostname, port, user } as unknown as Config,
+  };
 }
+
+/** What pg dials where it is told nothing, which is never meant where IAM is. */
+const STOCK_HOST = 'localhost';
 
 /**
  * Refuses, by name, what contradicts IAM authentication in a connection URL: for a framework that takes the URL apart by
@@ -66,18 +90,20 @@ const VERIFYING = ['require', 'verify-ca', 'verify-full'];
 /** The fields of a connection URL, less those that only say what IAM authentication does anyway. */
 function fromUrl(url: string, ssl: pg.ClientConfig['ssl']): pg.ClientConfig {
   if (typeof url !== 'string')
-    throw configError('"connectionString" must be a text, as in postgres://app@HOST:5432/db');
+    throw configError('connectionString', 'must be a text, as in postgres://app@HOST:5432/db');
   const [base = '', query = ''] = url.split(/\?(.*)/s, 2);
   const parameters = new URLSearchParams(query);
   for (const [name, value] of parameters) {
     if (name === 'sslmode' && !VERIFYING.includes(value)) {
       throw configError(
-        `"sslmode=${word(value)}" in "connectionString" takes away what IAM authentication needs: use sslmode=verify-full, or remove it`,
+        'connectionString',
+        `has "sslmode=${quotable(value)}" in it, which takes away what IAM authentication needs: use sslmode=verify-full, or remove it`,
       );
     }
     if (name === 'ssl' && value !== 'true' && value !== '1') {
       throw configError(
-        `"ssl=${word(value)}" in "connectionString" takes away what IAM authentication needs: remove it`,
+        'connectionString',
+        `has "ssl=${quotable(value)}" in it, which takes away what IAM authentication needs: remove it`,
       );
     }
   }
@@ -87,11 +113,9 @@ function fromUrl(url: string, ssl: pg.ClientConfig['ssl']): pg.ClientConfig {
   try {
     parsed = parse(parameters.size > 0 ? `${base}?${parameters}` : base);
   } catch (cause) {
-    throw configError('"connectionString" cannot be read: give it as postgres://app@HOST:5432/db', cause);
+    throw configError('connectionString', 'cannot be read: give it as postgres://app@HOST:5432/db', cause);
   }
-  if (parsed.password) {
-    throw configError('"connectionString" has a password in it, beside IAM: remove it, or set "iam.enabled" to false');
-  }
+  refusePasswordInUrl('connectionString', parsed.password);
   const { password: _, ssl: files, ...fields } = parsed;
   // What a URL does not name, its port above all, is empty.
   const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => (value ?? '') !== ''));
@@ -101,9 +125,4 @@ function fromUrl(url: string, ssl: pg.ClientConfig['ssl']): pg.ClientConfig {
       ssl: { ...(typeof ssl === 'object' ? ssl : {}), ...files } as pg.ClientConfig['ssl'],
     }),
   } as pg.ClientConfig;
-}
-
-/** A value of a URL, cut down to what can be no secret. */
-function word(value: string): string {
-  return /^[\w-]{0,20}$/.test(value) ? value : '…';
 }

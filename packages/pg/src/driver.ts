@@ -1,4 +1,5 @@
 import type { RdsIam } from '@rds-iam/core';
+import { withIam } from '@rds-iam/core/adapter';
 import pg from 'pg';
 import { Client } from './client.js';
 import type { ClientConfig, PoolConfig } from './config.js';
@@ -11,19 +12,13 @@ import { Pool } from './pool.js';
 export function pgDriver(iam: RdsIam): typeof pg {
   class IamClient extends Client {
     constructor(config?: string | ClientConfig) {
-      super(withIam(config, iam));
+      super(withIam(config, iam, 'connectionString'));
     }
   }
   class IamPool extends Pool {
     constructor(config?: PoolConfig) {
-      super(withIam(config, iam));
+      super(withIam(config, iam, 'connectionString'));
     }
   }
   return { ...pg, Client: IamClient, Pool: IamPool };
-}
-
-function withIam<Config extends ClientConfig>(config: string | Config | undefined, iam: RdsIam): Config {
-  const fields: ClientConfig | undefined = typeof config === 'string' ? { connectionString: config } : config;
-  // Frameworks hide a password from enumeration, and so from a copy: it is to be refused, not to be forgotten.
-  return { ...fields, password: fields?.password, iam } as Config;
 }

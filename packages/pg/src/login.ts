@@ -1,2 +1,2 @@
 // The login to PostgreSQL that needs no driver, for one who stands where a driver stands.
-export { askToCancel, type Driver, logIn, type Opened } from './postgres-js/login.js';
+export { askToCancel, type Driver, logIn, type Opened } from './wire/login.js';

@@ -1,9 +1,36 @@
-import { configError } from '@rds-iam/core';
-import { IamStream, type IamStreamOptions } from './postgres-js/iam-stream.js';
-import { SSL_REQUEST } from './postgres-js/messages.js';
+import { once } from 'node:events';
+import { connect, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { configError, type Login } from '@rds-iam/core/adapter';
+import { ErrorField, type ErrorFields, encodeFirstPacket } from '@rds-iam/wire/postgres';
+import pg from 'pg';
+import type { CheckedForIam } from './config.js';
+import { IamStream, type IamStreamOptions } from './wire/iam-stream.js';
+import { messageOf } from './wire/server-error.js';
+
+/** A stream for pg's `stream` option, by a configuration that was checked. */
+export function pgStream(
+  { iam, ssl, endpoint, directTls, config }: CheckedForIam<pg.ClientConfig>,
+  options: Pick<IamStreamOptions, 'timeoutMs' | 'timedOutByDestroy' | 'stopRetrying'>,
+): PgStream {
+  const { stream: made, ...fields } = config;
+  return new PgStream({
+    ...options,
+    iam,
+    endpoint,
+    ssl,
+    driver: {
+      directTls,
+      errorOf: databaseError,
+      dial: (login) => dial(login, made as Duplex | MakeStream | undefined, { ...fields, ssl }),
+    },
+  });
+}
+
+const SSL_REQUEST = encodeFirstPacket({ kind: 'ssl' });
 
 /** The stream of {@link IamStream} as pg uses one: pg itself tells it to connect, and where to. */
-export class PgStream extends IamStream {
+class PgStream extends IamStream {
   readonly #options: IamStreamOptions;
 
   constructor(options: IamStreamOptions) {
@@ -15,12 +42,15 @@ export class PgStream extends IamStream {
   connect(port: number, host: string): this {
     const { endpoint } = this.#options;
     if (port === endpoint.port && host === endpoint.hostname) {
-      process.nextTick(() => this.emit('connect'));
+      process.nextTick(() => {
+        if (!this.destroyed) this.emit('connect');
+      });
       return this;
     }
     const given = `${endpoint.hostname}:${endpoint.port}`;
     return this.destroy(
       configError(
+        undefined,
         `"host" and "port" are ${host}:${port} now, but the token is for ${given}, as withRdsIam() was given: call it for each endpoint`,
       ),
     );
@@ -28,9 +58,50 @@ export class PgStream extends IamStream {
 
   protected override writeEarly(chunk: Buffer, done: (error?: Error | null) => void): void {
     if (SSL_REQUEST.equals(chunk)) {
-      done(configError('"ssl" is set behind withRdsIam(), whose TLS is underneath: give it to withRdsIam()'));
+      done(configError('ssl', 'is set behind withRdsIam(), whose TLS is underneath: give it to withRdsIam()'));
     } else {
       super.writeEarly(chunk, done);
     }
   }
+}
+
+/** pg's `stream` option, where it is a function. */
+type MakeStream = (config: object) => Duplex;
+
+async function dial(
+  { hostname, port, signal }: Login,
+  made: Duplex | MakeStream | undefined,
+  config: Pick<pg.ClientConfig, 'ssl' | 'keepAlive' | 'keepAliveInitialDelayMillis'>,
+): Promise<Duplex> {
+  if (made === undefined) {
+    const { keepAlive = false, keepAliveInitialDelayMillis: keepAliveInitialDelay = 0 } = config;
+    return connect({ host: hostname, port, noDelay: true, keepAlive, keepAliveInitialDelay });
+  }
+  const stream = typeof made === 'function' ? made(config) : made;
+  const { connecting, pending } = stream as Partial<Socket>;
+  // pg has each stream connect; one that does so already, or has no need to, is taken as well.
+  if (!hasConnect(stream) || connecting === true || pending === false) return stream;
+  stream.connect(port, hostname);
+  if (!(stream instanceof Socket)) await once(stream, 'connect', { signal });
+  return stream;
+}
+
+function hasConnect(stream: Duplex): stream is Duplex & { connect(port: number, hostname: string): unknown } {
+  return 'connect' in stream && typeof stream.connect === 'function';
+}
+
+/** What a server says, as pg's own error. */
+function databaseError(fields: ErrorFields): Error {
+  const error = new pg.DatabaseError(messageOf(fields), 0, 'error');
+  const named = {
+    severity: fields.get(ErrorField.severity) ?? fields.get(ErrorField.localizedSeverity),
+    code: fields.get(ErrorField.sqlState),
+    detail: fields.get(ErrorField.detail),
+    hint: fields.get(ErrorField.hint),
+    where: fields.get(ErrorField.where),
+    file: fields.get(ErrorField.file),
+    line: fields.get(ErrorField.line),
+    routine: fields.get(ErrorField.routine),
+  };
+  return Object.assign(error, named);
 }

@@ -1,4 +1,6 @@
-import { configError, isRdsIamError } from '@rds-iam/core';
+import { setMaxListeners } from 'node:events';
+import { isRdsIamError } from '@rds-iam/core';
+import { configError } from '@rds-iam/core/adapter';
 import pg from 'pg';
 import { Client, poolEnded } from './client.js';
 import { checkConfig, type PoolConfig } from './config.js';
@@ -23,6 +25,8 @@ export class Pool extends pg.Pool {
 
   constructor(config?: PoolConfig) {
     const ended = new AbortController();
+    // All connections under way listen to it.
+    setMaxListeners(0, ended.signal);
     super(iamPoolConfig(config, ended.signal));
     this.#ended = ended;
   }
@@ -57,7 +61,10 @@ export function iamPoolConfig(config: PoolConfig | undefined, ended: AbortSignal
   if (!checked.iam) return checked.config;
   const own = checked.config.Client;
   if (own !== undefined && own !== Client && !(typeof own === 'function' && own.prototype instanceof Client)) {
-    throw configError('"Client" must be the Client of @rds-iam/pg or extend it: another one would know nothing of IAM');
+    throw configError(
+      'Client',
+      'must be the Client of @rds-iam/pg or extend it: another one would know nothing of IAM',
+    );
   }
   const options = { ...checked.config, iam: checked.iam, Client: own ?? Client, [poolEnded]: ended };
   return options as pg.PoolConfig;

@@ -1,9 +1,10 @@
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type RdsIam, type RdsIamOptions, rdsIamOf, type WithIam } from '@rds-iam/core';
+import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
+import { rdsIamOf, type WithIam } from '@rds-iam/core/adapter';
 import type { Options as DriverOptions, PostgresType } from 'postgres';
 import { checkFields, type Fields, type MakeSocket, type SocketOptions, withUrl } from './postgres-js/config.js';
-import { IamStream } from './postgres-js/iam-stream.js';
+import { IamStream } from './wire/iam-stream.js';
 
 export {
   type AuthToken,

@@ -58,7 +58,7 @@ describe('what cannot be right is refused by name and with the fix', () => {
   });
 
   describe.each(['postgres', 'mysql', 'mariadb'])('%s:', (type) => {
-    const weakening = /"sslmode=disable" in (?:"connectionString"|the connection URI)/;
+    const weakening = /"sslmode=disable" in (?:it|the connection URI)/;
     const master = node;
     const cases: [string, object, RegExp][] = [
       ['a password', { ...node, password: 'hunter2' }, /"password" is given beside IAM/],

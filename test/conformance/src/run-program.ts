@@ -39,7 +39,7 @@ export async function runProgram(
   const code = `const config = JSON.parse(process.env.CONFIG); ${freeze ? FREEZE : ''} ${program}`;
   const args = ['--conditions=@rds-iam/source', ...imports, '--input-type=module', '-e', code];
   const env = { ...process.env, CONFIG: JSON.stringify(config) };
-  const child = spawn(process.execPath, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe', 'pipe'], timeout: 20_000 });
+  const child = spawn(process.execPath, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe', 'pipe'], timeout: 60_000 });
   child.stdio[3]?.on('data', async () => {
     await freeze?.();
     child.stdin.write('.');

@@ -1,6 +1,13 @@
 import { userInfo } from 'node:os';
 import type { Duplex } from 'node:stream';
-import { checkDriverTls, checkEndpoint, configError, type DriverTls } from '@rds-iam/core';
+import {
+  checkDriverTls,
+  checkEndpoint,
+  configError,
+  type DriverTls,
+  quotable,
+  refusePassword,
+} from '@rds-iam/core/adapter';
 
 /** Options as postgres.js reads them: also some that its types leave out. */
 export interface Fields {
@@ -43,15 +50,11 @@ export interface SocketOptions {
 /** Checks the options of postgres.js beside IAM. */
 export function checkFields(given: Fields): Checked {
   const { host, hostname, port, user, username, path, password, pass, ...rest } = given;
-  for (const [name, value] of Object.entries({ password, pass })) {
-    // ORMs hand on `null` where no password was given.
-    if ((value ?? undefined) !== undefined) {
-      throw configError(`"${name}" is given beside IAM: remove it, or set "iam.enabled" to false to log in with it`);
-    }
-  }
+  for (const [name, value] of Object.entries({ password, pass })) refusePassword(name, value);
   if (path) {
     throw configError(
-      '"path" is a Unix socket, which carries no TLS and no IAM authentication: give the RDS endpoint in "host"',
+      'path',
+      'is a Unix socket, which carries no TLS and no IAM authentication: give the RDS endpoint in "host"',
     );
   }
   const endpoint = {
@@ -75,7 +78,8 @@ export function checkFields(given: Fields): Checked {
 function hostOf(host: unknown): string {
   if (Array.isArray(host) || String(host).includes(',')) {
     throw configError(
-      '"host" names several servers: give the endpoint of the cluster, which leads to its writer, and one connection pool to each endpoint',
+      'host',
+      'names several servers: give the endpoint of the cluster, which leads to its writer, and one connection pool to each endpoint',
     );
   }
   return host as string;
@@ -100,13 +104,14 @@ function checkSsl(ssl: unknown): DriverTls {
   }
   if (VERIFYING.includes(ssl)) return true;
   throw configError(
-    `"ssl" is ${word(ssl)}, which takes away what IAM authentication needs: use 'verify-full', or remove it`,
+    'ssl',
+    `is '${quotable(ssl)}', which takes away what IAM authentication needs: use 'verify-full', or remove it`,
   );
 }
 
 function checkSocket(socket: unknown): MakeSocket | undefined {
   if (socket === undefined || typeof socket === 'function') return socket as MakeSocket | undefined;
-  throw configError('"socket" must be a function that gives a socket');
+  throw configError('socket', 'must be a function that gives a socket');
 }
 
 /** The options that postgres.js takes from a URL's parameters; the others are settings of the session. */
@@ -169,14 +174,9 @@ function decoded(text: string): string {
 
 /** Not with its cause, which repeats the URL, and any password in it. */
 function unreadable(): Error {
-  return configError('the connection URL cannot be read: give it as postgres://app@HOST:5432/db');
+  return configError(undefined, 'the connection URL cannot be read: give it as postgres://app@HOST:5432/db');
 }
 
 function present(texts: Readonly<Record<string, string>>): object {
   return Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== ''));
-}
-
-/** A value of a URL, cut down to what can be no secret. */
-function word(value: string): string {
-  return /^[\w-]{0,20}$/.test(value) ? `'${value}'` : 'none of its words';
 }
