@@ -1,5 +1,5 @@
 // What an adapter of a driver or a framework is made of; an application needs none of it.
-export { dialedLogin, followSocket, LoginReader, type StartedTls } from './dialed-login.js';
+export { dialedLogin, followSocket, LoginReader, type MakeSocket, type StartedTls } from './dialed-login.js';
 export { DialedStream } from './dialed-stream.js';
 export { checkEndpoint, type Endpoint } from './endpoint.js';
 export type { Engine, ErrorShape, IamAccount, Meaning } from './engines/engine.js';

@@ -120,7 +120,9 @@ export async function attemptOnce<T>(
           waitedMs,
         }));
         return request.open({
-          ...whereToDial(target),
+          hostname: target.hostname,
+          port: target.port,
+          dial: context.options.dial,
           username: target.username,
           token: token.token,
           tls: tls.options,
@@ -136,11 +138,6 @@ export async function attemptOnce<T>(
   } catch (error) {
     return { ...progress, error, cutShort: clock.now() >= deadline && isForWantOfTime(error) };
   }
-}
-
-/** The token is signed for the target and its certificate is checked; the connection can lead through another place. */
-function whereToDial({ hostname, port }: Target): { readonly hostname: string; readonly port: number } {
-  return { hostname, port };
 }
 
 /** At once where everything is known, as it is for all logins but the first. */

@@ -12,6 +12,9 @@ export const createSecureContext: typeof tls.createSecureContext = (options) =>
 export const connectTls = (options: tls.ConnectionOptions): tls.TLSSocket =>
   process.getBuiltinModule('node:tls').connect(options);
 
+export const connectSocket = (options: net.NetConnectOpts): net.Socket =>
+  process.getBuiltinModule('node:net').connect(options);
+
 export const once = (emitter: EventEmitter, name: string, options: { signal: AbortSignal }): Promise<unknown> =>
   process.getBuiltinModule('node:events').once(emitter, name, options);
 

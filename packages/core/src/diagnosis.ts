@@ -95,7 +95,7 @@ const SLOW_SERVER = [
 
 const byCode = ({ has }: IamAccount): Causes<RdsIamErrorCode> => ({
   ERR_RDS_IAM_TLS: [
-    'the certificate is made out to another name: connect by the RDS endpoint or by a CNAME to it, not by an address',
+    'the certificate is made out to another name: connect by the RDS endpoint or by a CNAME to it, and name a tunnel in the option "dial"',
   ],
   ERR_RDS_IAM_UNREACHABLE: [
     'no route: the security group, the subnet or a firewall does not let this machine in',

@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { abortable } from './abortable.js';
-import { connectTls, isIP, once } from './builtins.js';
+import { connectSocket, connectTls, isIP, once } from './builtins.js';
+import { dialFor, isStream } from './dial.js';
 import type { Login } from './login.js';
 
 // One login for a driver that leaves dialing, TLS and the login to us, and is given the stream that comes of it.
@@ -14,21 +15,25 @@ export interface StartedTls {
   readonly resumed: Buffer | undefined;
 }
 
+/** Makes a socket that connects to where it is told, or has connected. */
+export type MakeSocket = (to: Login) => Duplex | Promise<Duplex>;
+
 /**
  * Dials and opens: what it has opened is closed if that fails, or when the attempt is given up.
  *
- * @param dial - makes a socket that connects, or has connected
+ * @param dial - makes a socket that connects, or has connected, to the host and port that it is given, which are not those
+ *   of the login where the option `dial` has others
  * @param open - is given that socket, and what starts TLS over it; `alpn` is the protocol to name, which PostgreSQL wants
  *   of those who begin with TLS
  * @throws the reason of `login.signal` if the attempt was given up, else what `dial` or `open` throw
  */
 export async function dialedLogin<T>(
   login: Login,
-  dial: () => Duplex | Promise<Duplex>,
+  dial: MakeSocket,
   open: (raw: Duplex, startTls: (alpn?: string) => Promise<StartedTls>) => Promise<T>,
 ): Promise<T> {
   const { signal, reached } = login;
-  const raw = await inTime(dial, signal);
+  const raw = await inTime(() => dialAsOption(login, dial), signal);
   let socket = raw;
   const close = () => {
     socket.destroy();
@@ -55,6 +60,15 @@ export async function dialedLogin<T>(
   } finally {
     signal.removeEventListener('abort', close);
   }
+}
+
+/** Dials where the option `dial` says, and else the endpoint. What TLS verifies is that of the endpoint in any case. */
+async function dialAsOption(login: Login, dial: MakeSocket): Promise<Duplex> {
+  const { dial: option, hostname, port } = login;
+  const to = option === undefined ? undefined : await dialFor(option, { hostname, port });
+  if (to === undefined) return dial(login);
+  if (isStream(to)) return to;
+  return 'path' in to ? connectSocket({ path: to.path }) : dial({ ...login, ...to });
 }
 
 /** Dials, but waits no longer than the attempt may last: a function of a user's might never settle. What comes late is closed. */

@@ -1,5 +1,6 @@
 export type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from './credentials.js';
 export type { RdsIamEvents } from './diagnostics.js';
+export type { Dial, DialAddress, DialedEndpoint } from './dial.js';
 export { dialedLogin, followSocket, LoginReader, type StartedTls } from './dialed-login.js';
 export {
   checkEndpoint,

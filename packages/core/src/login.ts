@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
+import type { Dial } from './dial.js';
 import type { Engine } from './engines/engine.js';
 import type { DriverTls, PeerSession } from './tls.js';
 
@@ -16,6 +17,8 @@ export interface Login {
   readonly identity: string;
   /** For a driver whose TLS is ours: the session with this peer, to be resumed. */
   readonly session: PeerSession;
+  /** Where to connect instead of to this endpoint: `dialedLogin` does so. */
+  readonly dial?: Dial | undefined;
   /** Aborted when this attempt has to end; `open` then closes what it opened and rejects. */
   readonly signal: AbortSignal;
   /** Says what is waited for now, so that a time-out can name it; it begins with `dial`. */

@@ -1,4 +1,5 @@
 import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from './credentials.js';
+import { checkDial, type Dial } from './dial.js';
 import { isRegion } from './endpoint.js';
 import { configError, kindOf } from './errors.js';
 import type { ConnectionLimiter } from './limiter.js';
@@ -49,6 +50,12 @@ export interface RdsIamOptions {
    * @defaultValue the RDS roots of the region and, for RDS Proxy, Amazon's; and those of `NODE_EXTRA_CA_CERTS`
    */
   readonly ca?: CaCertificates;
+  /**
+   * Where to connect instead, as through a tunnel: `"127.0.0.1:15432"`, `{ hostname, port }`, the path of a Unix socket, or a
+   * function of the endpoint that gives one of them or a connected stream. The host stays that of RDS: the token, the
+   * certificate, the region and all errors are about it. @defaultValue `undefined`: the endpoint itself
+   */
+  readonly dial?: Dial | undefined;
   /** Whether a host name that is not an RDS endpoint is followed through its CNAMEs to one. @defaultValue true */
   readonly resolveCname?: boolean;
   /**
@@ -108,6 +115,7 @@ const CHECKS: Readonly<Record<keyof RdsIamOptions, (value: unknown) => void>> = 
   refreshBeforeExpiryMs: (value) => checkNumber('refreshBeforeExpiryMs', value, 0, 840_000),
   clockOffsetMs: (value) => checkNumber('clockOffsetMs', value, -86_400_000, 86_400_000),
   ca: (value) => checkCa('ca', value),
+  dial: checkDial,
   resolveCname: (value) => checkBoolean('resolveCname', value),
   maxConnectionsPerSecond: (value) => checkNumber('maxConnectionsPerSecond', value, 1, 100_000),
   maxWaitingConnections: (value) => checkNumber('maxWaitingConnections', value, 0, 1_000_000),

@@ -1,3 +1,4 @@
+import { isIP } from './builtins.js';
 import type { AwsCredentialIdentity } from './credentials.js';
 import { type Endpoint, isRegion } from './endpoint.js';
 import { RdsIamError } from './errors.js';
@@ -53,9 +54,15 @@ function notSigned({ hostname }: Endpoint, cause: unknown): RdsIamError {
 function noRegion(hostname: string, options?: { readonly cause: unknown }): RdsIamError {
   return new RdsIamError(
     'ERR_RDS_IAM_REGION',
-    `no AWS region for "${hostname}": it is not an RDS endpoint with a region in its name and leads to none, so set "region" or AWS_REGION`,
+    `no AWS region for "${hostname}": it is not an RDS endpoint with a region in its name and leads to none, so ${whatToSet(hostname)}`,
     options,
   );
+}
+
+function whatToSet(hostname: string): string {
+  const set = 'set "region" or AWS_REGION';
+  if (hostname !== 'localhost' && isIP(hostname) === 0) return set;
+  return `${set}; or, if it is a tunnel to an RDS endpoint, give that endpoint as the host and this address in the option "dial"`;
 }
 
 /** The region that a token was signed for, read from its credential scope. */

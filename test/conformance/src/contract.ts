@@ -1,7 +1,7 @@
 import dns from 'node:dns';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
-import { createRdsIam, type RdsIam, type RdsIamOptions } from '@rds-iam/core';
+import { createRdsIam, type Dial, type DialedEndpoint, type RdsIam, type RdsIamOptions } from '@rds-iam/core';
 import type { EmulatorOptions, Faults } from '@rds-iam/emulator';
 import { expectNoSecrets, startDns } from '@rds-iam/test-servers';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -176,6 +176,34 @@ export function describeConformance(subject: Subject): void {
       const session = await pool.checkout();
       expect(sockets().at(-1)).toMatchObject({ authorized: true, servername: RDS_HOSTNAME });
       session.release();
+    });
+
+    test('`dial` connects elsewhere, and all else is about the endpoint, which need not be known here', async () => {
+      const rds = await anotherStack({ hostnames: [RDS_HOSTNAME] });
+      const { region: _, ...iam } = rds.iam as RdsIamOptions;
+      const { port } = rds.emulator;
+      const asked: DialedEndpoint[] = [];
+      const ways: Dial[] = [
+        `127.0.0.1:${port}`,
+        { hostname: '127.0.0.1', port },
+        (endpoint) => {
+          asked.push(endpoint);
+          return connect(port, '127.0.0.1');
+        },
+      ];
+      for (const dial of ways) {
+        const sockets = watchTlsSockets(port);
+        const pool = newPool({ ...optionsOf(rds), hostname: RDS_HOSTNAME, max: 1, iam: { ...iam, dial } });
+        expect(await pool.query(ONE)).toHaveLength(1);
+        expect(sockets().at(-1)).toMatchObject({ authorized: true, servername: RDS_HOSTNAME });
+      }
+      expect(asked[0]).toEqual({ hostname: RDS_HOSTNAME, port });
+      expect(
+        await failureOf({ ...optionsOf(rds), hostname: RDS_HOSTNAME, iam: { ...iam, dial: '127.0.0.1' } }),
+      ).toMatchObject({
+        code: 'ERR_RDS_IAM_CONFIG',
+        message: expect.stringContaining('"dial" cannot be read: give host and port'),
+      });
     });
 
     test('a custom name is followed anew for each connection, to the endpoint that it leads to', async () => {

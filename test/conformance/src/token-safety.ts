@@ -13,24 +13,29 @@ export function describeTokenSafety(subject: Subject): void {
     beforeAll(async () => {
       authority = await createCertificateAuthority();
     });
+    const iam = {
+      region: REGION,
+      credentials: CREDENTIALS,
+      retry: { timeoutMs: 5_000, baseDelayMs: 1, maxDelayMs: 1, patienceMs: 0 },
+    };
     const ways: Readonly<Record<string, Partial<SubjectOptions>>> = {
       fields: {},
       'an address': { hostname: '127.0.0.1' },
       'a URL': { asUrl: true },
       'TLS options of its own': { tls: { rejectUnauthorized: true } },
     };
+    /** At a port that nobody listens at, which stands for an endpoint that is reached through a tunnel only. */
+    const tunneled = (port: number): Partial<SubjectOptions> => ({
+      port: 1,
+      iam: { ...iam, ca: authority.ca, dial: `127.0.0.1:${port}` },
+    });
     const failure = async (port: number, way: Partial<SubjectOptions>) => {
       const options: SubjectOptions = {
         hostname: 'localhost',
         port,
         username: 'app',
         database: 'shop',
-        iam: {
-          region: REGION,
-          credentials: CREDENTIALS,
-          ca: authority.ca,
-          retry: { timeoutMs: 5_000, baseDelayMs: 1, maxDelayMs: 1, patienceMs: 0 },
-        },
+        iam: { ...iam, ca: authority.ca },
         ...way,
       };
       const pool = subject.createPool(options);
@@ -52,7 +57,7 @@ export function describeTokenSafety(subject: Subject): void {
         await using server = await start(authority);
         for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
         try {
-          for (const [way, options] of Object.entries(ways)) {
+          for (const [way, options] of Object.entries({ ...ways, dial: tunneled(server.port) })) {
             expect(await failure(server.port, options), way).toMatchObject({ name: 'RdsIamError' });
           }
         } finally {

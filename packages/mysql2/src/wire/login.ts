@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { assertVerifiedPeer, dialedLogin, type Login, LoginFailure } from '@rds-iam/core/adapter';
+import { assertVerifiedPeer, dialedLogin, type Login, LoginFailure, type MakeSocket } from '@rds-iam/core/adapter';
 import {
   clearPassword,
   errorNumber,
@@ -18,8 +18,7 @@ import {
 
 /** What a login needs of the driver. */
 export interface Driver {
-  /** Dials: a socket that connects, or has connected. */
-  dial(login: Login): Duplex | Promise<Duplex>;
+  readonly dial: MakeSocket;
   /**
    * Opens a connection of the driver's over a stream, of which `failed` is told the driver's own error. It is dropped when
    * it has said what it would answer, so it must have no timer.
@@ -45,59 +44,55 @@ const NO_PASSWORD_GIVEN = [1045, 1698];
 
 /** Dials, upgrades to TLS and logs in with a token: one attempt. */
 export function logIn(login: Login, driver: Driver): Promise<LoggedIn> {
-  return dialedLogin(
-    login,
-    () => driver.dial(login),
-    async (raw, startTls) => {
-      const inClear = new PacketReader(raw);
-      const first = await inClear.next();
-      if (isError(first)) throw await new Interpreter(driver).errorOf(first);
-      const greeting = readGreeting(first);
-      if (!greeting) throw protocolError('no greeting');
-      if (!greeting.offersTls) {
-        throw new LoginFailure('tls-not-offered');
-      }
-      const known = driver.answers.get(greeting.kind);
-      const answer = known ?? (await new Interpreter(driver).answerTo(greeting.withoutTls));
-      driver.answers.set(greeting.kind, answer);
-      const { request, response } = overTls(answer);
-      inClear.release();
-      raw.write(request);
-      const { socket: secure, resumed } = await startTls();
-      const reader = new PacketReader(secure);
-      secure.write(response);
+  return dialedLogin(login, driver.dial, async (raw, startTls) => {
+    const inClear = new PacketReader(raw);
+    const first = await inClear.next();
+    if (isError(first)) throw await new Interpreter(driver).errorOf(first);
+    const greeting = readGreeting(first);
+    if (!greeting) throw protocolError('no greeting');
+    if (!greeting.offersTls) {
+      throw new LoginFailure('tls-not-offered');
+    }
+    const known = driver.answers.get(greeting.kind);
+    const answer = known ?? (await new Interpreter(driver).answerTo(greeting.withoutTls));
+    driver.answers.set(greeting.kind, answer);
+    const { request, response } = overTls(answer);
+    inClear.release();
+    raw.write(request);
+    const { socket: secure, resumed } = await startTls();
+    const reader = new PacketReader(secure);
+    secure.write(response);
 
-      let tokenSent = false;
-      for (;;) {
-        const packet = await reader.next();
-        const plugin = pluginWanted(packet);
-        if (plugin === 'mysql_clear_password' && !tokenSent) {
-          assertVerifiedPeer(secure, login.identity, resumed);
-          secure.write(clearPassword(login.token, packet));
-          login.session.keep(secure);
-          tokenSent = true;
-        } else if (tokenSent && !isOk(packet) && !isError(packet)) {
-          throw protocolError('the server wants more than the token');
-        } else if (plugin !== undefined) {
-          throw notAnIamUser(`the server asks for ${plugin}`);
-        } else if (isOk(packet)) {
-          if (!tokenSent) throw notAnIamUser('the server let this user in without asking for anything');
-          reader.release();
-          return { socket: secure, resumed, greeting: greeting.withoutTls, ok: numbered(packet, 2) };
-        } else if (isError(packet)) {
-          const interpreter = new Interpreter(driver);
-          await interpreter.answerTo(greeting.withoutTls);
-          const error = await interpreter.errorOf(numbered(packet, 2));
-          if (!tokenSent && NO_PASSWORD_GIVEN.includes(errorNumber(packet))) {
-            throw notAnIamUser('the server refuses this user without asking for a token', error);
-          }
-          throw error;
-        } else {
-          throw notAnIamUser('the server goes on with another way of logging in');
+    let tokenSent = false;
+    for (;;) {
+      const packet = await reader.next();
+      const plugin = pluginWanted(packet);
+      if (plugin === 'mysql_clear_password' && !tokenSent) {
+        assertVerifiedPeer(secure, login.identity, resumed);
+        secure.write(clearPassword(login.token, packet));
+        login.session.keep(secure);
+        tokenSent = true;
+      } else if (tokenSent && !isOk(packet) && !isError(packet)) {
+        throw protocolError('the server wants more than the token');
+      } else if (plugin !== undefined) {
+        throw notAnIamUser(`the server asks for ${plugin}`);
+      } else if (isOk(packet)) {
+        if (!tokenSent) throw notAnIamUser('the server let this user in without asking for anything');
+        reader.release();
+        return { socket: secure, resumed, greeting: greeting.withoutTls, ok: numbered(packet, 2) };
+      } else if (isError(packet)) {
+        const interpreter = new Interpreter(driver);
+        await interpreter.answerTo(greeting.withoutTls);
+        const error = await interpreter.errorOf(numbered(packet, 2));
+        if (!tokenSent && NO_PASSWORD_GIVEN.includes(errorNumber(packet))) {
+          throw notAnIamUser('the server refuses this user without asking for a token', error);
         }
+        throw error;
+      } else {
+        throw notAnIamUser('the server goes on with another way of logging in');
       }
-    },
-  );
+    }
+  });
 }
 
 /**

@@ -77,7 +77,12 @@ export class IamStream extends DialedStream {
 
   #open(opening: Buffer): void {
     const { iam, endpoint, driver, timedOutByDestroy, ...connectOptions } = this.#options;
-    const options = { ...connectOptions, engine: postgres, signal: this.#closed.signal };
+    const options = {
+      ...connectOptions,
+      engine: postgres,
+      signal: this.#closed.signal,
+      discard: ({ socket }: Opened) => void socket.destroy(),
+    };
     this.#isOpening = true;
     if (isCancelRequest(opening)) {
       // Not tried again: later it could hit another query of the same session. Nor does it fail: nobody would hear of it,

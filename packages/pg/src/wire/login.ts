@@ -1,6 +1,13 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { assertVerifiedPeer, dialedLogin, type Login, LoginFailure, LoginReader } from '@rds-iam/core/adapter';
+import {
+  assertVerifiedPeer,
+  dialedLogin,
+  type Login,
+  LoginFailure,
+  LoginReader,
+  type MakeSocket,
+} from '@rds-iam/core/adapter';
 import { ByteQueue, isProtocolError } from '@rds-iam/wire';
 import {
   Authentication,
@@ -16,8 +23,7 @@ import { serverError } from './server-error.js';
 
 /** What a connection needs of the driver. */
 export interface Driver {
-  /** Dials: a socket that connects, or has connected. */
-  dial(login: Login): Duplex | Promise<Duplex>;
+  readonly dial: MakeSocket;
   /** Begin with TLS at once, as PostgreSQL 17 and later allow, and not with the request for it. */
   readonly directTls: boolean;
   /** What the driver begins with: its startup message, or a request to cancel a query. */
@@ -99,15 +105,11 @@ async function overTls(
   open: (socket: TLSSocket, resumed: Buffer | undefined) => Promise<Opened>,
 ): Promise<Opened> {
   try {
-    return await dialedLogin(
-      login,
-      () => driver.dial(login),
-      async (raw, startTls) => {
-        if (!driver.directTls) await requestTls(raw);
-        const { socket, resumed } = await startTls(driver.directTls ? 'postgresql' : undefined);
-        return open(socket, resumed);
-      },
-    );
+    return await dialedLogin(login, driver.dial, async (raw, startTls) => {
+      if (!driver.directTls) await requestTls(raw);
+      const { socket, resumed } = await startTls(driver.directTls ? 'postgresql' : undefined);
+      return open(socket, resumed);
+    });
   } catch (error) {
     throw isProtocolError(error) ? violation(error.message) : error;
   }

@@ -106,7 +106,10 @@ describe('a session', () => {
       const { connections, open } = stack.emulator.stats;
       stack.emulator.setFaults({ tls: 'other-ca' });
       query.cancel();
-      await vi.waitFor(() => expect(stack.emulator.stats).toMatchObject({ connections: connections + 1, open }));
+      await vi.waitFor(
+        () => expect(stack.emulator.stats).toMatchObject({ connections: connections + 1, open }),
+        15_000,
+      );
       await release();
       expect(await outcome).toBe('done');
       expect(stack.emulator.stats.connections).toBe(connections + 1);

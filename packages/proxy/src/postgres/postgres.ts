@@ -69,7 +69,7 @@ class PostgresLogin implements ClientLogin {
     const opening = encodeFirstPacket({ kind: 'startup', startup: { ...startup, parameters: named } });
 
     const { socket, said } = await door.connect(username, (login) =>
-      logIn(login, { dial: () => door.dial(login), directTls: false, opening }),
+      logIn(login, { dial: (to) => door.dial(to), directTls: false, opening }),
     );
     const key = backendKey(said);
     if (key !== undefined) {
@@ -89,7 +89,7 @@ class PostgresLogin implements ClientLogin {
       const { username, address } = session;
       const { socket } = await this.#door.connect(
         username,
-        (login) => askToCancel(login, { dial: () => this.#door.dial(login, address), directTls: false, opening }),
+        (login) => askToCancel(login, { dial: (to) => this.#door.dial(to, address), directTls: false, opening }),
         true,
       );
       if (!socket.closed) await once(socket.resume(), 'close');
