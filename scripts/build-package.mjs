@@ -46,12 +46,14 @@ async function bundle(define = {}) {
     format: 'cjs',
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
-    // The ES module loader takes longer, and a bundler would then see two formats of the same package.
+    // The ES module loader takes longer for what is of this package. What is of others stays an import, for which a bundler
+    // makes a file of its own.
     dynamicImportInCjs: false,
     // What a comment tells a user is in the declarations; the rest is for readers of the sources.
     comments: false,
   });
   await build.close();
+  for (const { fileName, code } of output) writeFileSync(join(CJS, fileName), importOthers(code));
   for (const { fileName, imports = [], dynamicImports = [] } of output) {
     for (const name of [...imports, ...dynamicImports]) checkImport(name, fileName, output);
   }
@@ -82,6 +84,13 @@ function nameExports(entry) {
   mkdirSync(dirname(entry.import.default), { recursive: true });
   const wanted = names.filter((name) => name !== '__esModule').sort();
   writeFileSync(entry.import.default, `export { ${wanted.join(', ')} } from '${from}';\n`);
+}
+
+function importOthers(code) {
+  return code.replace(
+    /Promise\.resolve\(\)\.then\(\(\) => (?:\w+\.)?__toESM\(require\(("@?[^":]+")\), 1\)\)/g,
+    'import($1)',
+  );
 }
 
 /** These declarations and those that they lead to: a user of the package can see no others. */

