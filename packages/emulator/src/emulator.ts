@@ -101,13 +101,13 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       return rate;
     },
     certificate: async () => (faults.tls === 'off' ? undefined : certificates.present(faults.tls)),
-    countLogin: (outcome, username) => {
+    countLogin: (outcome, username, token) => {
       counts[outcome] += 1;
-      tell({ atMs: checked.now(), username, outcome });
+      tell({ atMs: checked.now(), username, ...(token && { token }), outcome });
     },
-    countRefusal: (reason, username) => {
+    countRefusal: (reason, username, token) => {
       refused[reason] += 1;
-      tell({ atMs: checked.now(), username, outcome: 'refused', reason });
+      tell({ atMs: checked.now(), username, ...(token && { token }), outcome: 'refused', reason });
     },
     countCancelRequest: () => {
       counts.cancelRequests += 1;

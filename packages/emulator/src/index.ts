@@ -7,6 +7,6 @@ export {
 } from './certificates.js';
 export { type Emulator, type EmulatorStats, startEmulator } from './emulator.js';
 export type { Faults, ThrottleFault } from './faults.js';
-export type { LoginEvent } from './login-event.js';
+export type { LoginEvent, SeenToken } from './login-event.js';
 export type { EmulatorOptions, Engine, UpstreamOptions } from './options.js';
 export type { RefusalReason } from './refusal.js';

@@ -4,6 +4,7 @@ import type { SecureContext } from 'node:tls';
 import { ConnectionEnded, isConnectionEnded, isProtocolError, type ProtocolError } from '@rds-iam/wire';
 import { Connection } from './connection.js';
 import type { Faults } from './faults.js';
+import type { SeenToken } from './login-event.js';
 import type { CheckedOptions } from './options.js';
 import { Refusal, type RefusalReason } from './refusal.js';
 import { closed } from './sockets.js';
@@ -24,8 +25,8 @@ export interface Shared {
   certificate(): Promise<SecureContext | undefined>;
   /** Sees every socket to the upstream before anything can go wrong with it. */
   track(socket: Socket): void;
-  countLogin(outcome: 'accepted' | 'relayed', username: string): void;
-  countRefusal(reason: RefusalReason, username: string | undefined): void;
+  countLogin(outcome: 'accepted' | 'relayed', username: string, token?: SeenToken): void;
+  countRefusal(reason: RefusalReason, username: string | undefined, token: SeenToken | undefined): void;
   countCancelRequest(): void;
   /** Takes note of a session that has begun. */
   established(client: Socket): void;
@@ -35,6 +36,8 @@ export interface Shared {
 export interface Login {
   /** The user who logs in, once the client has said so. */
   readonly username: string | undefined;
+  /** The token that it gave, once it has. */
+  readonly token: SeenToken | undefined;
   /** Resolves when the client is joined to the upstream. @throws Refusal, ProtocolError, ConnectionEnded */
   run(): Promise<void>;
   /** Leaves the upstream, unless a session has begun. */
@@ -60,7 +63,7 @@ export async function serve(raw: Socket, shared: Shared, startLogin: StartLogin)
 export async function attempt(raw: Socket, shared: Shared, login: Login, run: () => Promise<void>): Promise<void> {
   let refused = false;
   const timer = setTimeout(() => {
-    if (!refused) shared.countRefusal('timeout', login.username);
+    if (!refused) shared.countRefusal('timeout', login.username, login.token);
     raw.destroy(); // PostgreSQL and MySQL, too, say nothing
   }, shared.options.authenticationTimeoutMs);
   timer.unref();
@@ -76,7 +79,8 @@ export async function attempt(raw: Socket, shared: Shared, login: Login, run: ()
     const error = isProtocolError(thrown) ? login.protocolRefusal(thrown) : thrown;
     if (error instanceof Refusal) {
       // A client that leaves takes our connection to the upstream along, and was not refused.
-      if (!(raw.destroyed && error.reason === 'upstream')) shared.countRefusal(error.reason, login.username);
+      if (!(raw.destroyed && error.reason === 'upstream'))
+        shared.countRefusal(error.reason, login.username, login.token);
       if (error.answer) return login.refuse(error.answer);
     } else if (!isConnectionEnded(error)) {
       return login.refuse(login.internalError(error));

@@ -1,6 +1,7 @@
 // Whether an IAM authentication token lets a user in, and if not, why not.
 import { timingSafeEqual } from 'node:crypto';
 import type { AccessKey } from './access-key.js';
+import type { SeenToken } from './login-event.js';
 import { ALGORITHM, sha256Hex, signature, uriEncode } from './sigv4.js';
 
 /** Why a token was refused. RDS writes it to its log; the client never learns it. */
@@ -31,6 +32,7 @@ export interface TokenExpectation {
 }
 
 const SERVICE = 'rds-db';
+const FINGERPRINT_DIGITS = 12;
 const MAX_AGE_SECONDS = 900;
 const MAX_CLOCK_SKEW_MS = 5 * 60_000;
 const EMPTY_BODY = sha256Hex('');
@@ -108,6 +110,16 @@ export function checkToken(token: string, expected: TokenExpectation): TokenRefu
   if (signedAtMs - expected.nowMs > MAX_CLOCK_SKEW_MS) return 'not-yet-valid';
   if (key.usernames && !key.usernames.includes(expected.username)) return 'not-authorized';
   return undefined;
+}
+
+/** What may be told of whatever a client gave as its token. */
+export function seenToken(token: string, nowMs: number): SeenToken {
+  const parsed = parseToken(token);
+  const signedAtMs = parsed && parseAmzDate(parsed.get('X-Amz-Date'));
+  return {
+    fingerprint: sha256Hex(token).slice(0, FINGERPRINT_DIGITS),
+    ageMs: signedAtMs === undefined ? undefined : nowMs - signedAtMs,
+  };
 }
 
 /** When a token that `checkToken` found good expires, in milliseconds since the epoch. */

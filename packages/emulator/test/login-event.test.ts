@@ -18,12 +18,16 @@ test('the log tells of logins in their order, with the reasons that clients neve
   await failure(ask(emulator, { user: 'somebody' }));
   emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'deny', counting: 'logins' } });
   await failure(ask(emulator));
+  const token = { fingerprint: expect.stringMatching(/^[0-9a-f]{12}$/), ageMs: expect.any(Number) };
   expect(log).toEqual([
-    { atMs, username: 'postgres', outcome: 'accepted' },
-    { atMs, username: 'postgres', outcome: 'refused', reason: 'malformed' },
-    { atMs, username: 'somebody', outcome: 'refused', reason: 'not-authorized' },
-    { atMs, username: 'postgres', outcome: 'refused', reason: 'throttled' },
+    { atMs, username: 'postgres', token, outcome: 'accepted' },
+    { atMs, username: 'postgres', token: { ...token, ageMs: undefined }, outcome: 'refused', reason: 'malformed' },
+    { atMs, username: 'somebody', token, outcome: 'refused', reason: 'not-authorized' },
+    { atMs, username: 'postgres', token, outcome: 'refused', reason: 'throttled' },
   ]);
+  // Its age is that of the signature, whose time has no milliseconds.
+  expect(Math.abs(log[0]?.token?.ageMs ?? Number.NaN)).toBeLessThan(60_000);
+  expect(JSON.stringify(log)).not.toContain('X-Amz');
 });
 
 test('a user without rds_iam is told of, too', async () => {

@@ -18,8 +18,10 @@ import {
 import { admit } from '../admission.js';
 import type { Connection } from '../connection.js';
 import type { Faults } from '../faults.js';
+import type { SeenToken } from '../login-event.js';
 import type { Refusal } from '../refusal.js';
 import { attempt, hangIfTold, type Login, type Shared } from '../serve.js';
+import { seenToken } from '../token.js';
 import { authenticate, firstAnswer } from './authentication.js';
 import { leave } from './leave.js';
 import { offer } from './offer.js';
@@ -47,6 +49,7 @@ const ANY_PLUGIN = 'rds_iam_emulator';
 /** See {@link Login}. */
 export class MysqlLogin implements Login {
   username: string | undefined;
+  token: SeenToken | undefined;
   readonly #connection: Connection;
   readonly #shared: Shared;
   readonly #upstream: Upstream;
@@ -107,7 +110,7 @@ export class MysqlLogin implements Login {
     // Only now, as the upstream does not wait long for an answer to its greeting.
     await delayed;
     if (this.#connection.raw.destroyed) throw new ConnectionEnded();
-    this.#shared.countLogin('accepted', username);
+    this.#shared.countLogin('accepted', username, this.token);
     return ok;
   }
 
@@ -145,6 +148,7 @@ export class MysqlLogin implements Login {
     const who = this.#who(username);
     if (!this.#connection.encrypted) throw plaintextTokenRefused(who, token !== '');
     if (token === '') throw emptyPassword(who);
+    this.token = seenToken(token, this.#shared.options.now());
     const delayed = admit(token, username, this.#connection.raw, this.#shared, {
       tokenRefused: (reason) => tokenRefused(reason, who),
       proxyThrottled,
@@ -177,6 +181,7 @@ export class MysqlLogin implements Login {
     await settle(connection.stream, stream, reader);
     const change = decodeChangeUser(payload);
     this.username = change.username;
+    this.token = undefined;
     if (this.#hasIam(change.username)) {
       return this.#join(await this.#changeWithToken(change, response), response, greeting);
     }
@@ -202,7 +207,7 @@ export class MysqlLogin implements Login {
       }),
     );
     const ok = await authenticate(this.#upstream, { plugin: ANY_PLUGIN, scramble: Buffer.alloc(0) }, password);
-    this.#shared.countLogin('accepted', change.username);
+    this.#shared.countLogin('accepted', change.username, this.token);
     return ok;
   }
 

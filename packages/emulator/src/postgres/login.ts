@@ -20,9 +20,11 @@ import { admit } from '../admission.js';
 import type { Connection } from '../connection.js';
 import type { Faults } from '../faults.js';
 import { join } from '../join.js';
+import type { SeenToken } from '../login-event.js';
 import type { Refusal } from '../refusal.js';
 import { hangIfTold, type Login, type Shared } from '../serve.js';
 import { closed } from '../sockets.js';
+import { seenToken } from '../token.js';
 import { open } from './opening.js';
 import {
   badFirstPacket,
@@ -41,6 +43,7 @@ import { dial, logIn, readUpstream } from './upstream.js';
 /** See {@link Login}. */
 export class PostgresLogin implements Login {
   username: string | undefined;
+  token: SeenToken | undefined;
   readonly #connection: Connection;
   readonly #shared: Shared;
   /** The sockets to the upstream, as long as they are not joined to the client. */
@@ -89,6 +92,7 @@ export class PostgresLogin implements Login {
     const token = passwordOf(await readMessage(client.reader, MAX_PASSWORD_BYTES));
     await this.#hangIfTold('after-password');
     if (token === '') throw emptyPassword();
+    this.token = seenToken(token, this.#shared.options.now());
     await admit(token, username, this.#connection.raw, this.#shared, {
       tokenRefused: (reason) => tokenRefused(reason, username),
       proxyThrottled,
@@ -97,7 +101,7 @@ export class PostgresLogin implements Login {
     const { password, username: upstreamUsername = username } = this.#shared.options.upstream;
     const { upstream, reader } = await this.#dial(withUser(startup, username, upstreamUsername));
     const ok = await logIn(upstream, reader, upstreamUsername, password, (bytes) => client.stream.write(bytes));
-    this.#shared.countLogin('accepted', username);
+    this.#shared.countLogin('accepted', username, this.token);
     this.#join(upstream, reader, ok.bytes);
   }
 
