@@ -44,6 +44,8 @@ async function bundle(define = {}) {
   const { output } = await build.write({
     dir: CJS,
     format: 'cjs',
+    // A package that stands in for a driver has a default export as well as others.
+    exports: 'named',
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
     // The ES module loader takes longer for what is of this package. What is of others stays an import, for which a bundler
