@@ -3,11 +3,11 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { authSwitch } from '@rds-iam/conformance';
 import { createCertificateAuthority } from '@rds-iam/emulator';
+import { ByteReader } from '@rds-iam/wire';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import * as callbacks from '../src/index.js';
 import * as connector from '../src/mariadb.js';
 import { createPool } from '../src/promise.js';
-import { PacketReader } from '../src/wire/packets.js';
 import { CREDENTIALS, REGION, type Stack, startStack } from './stack.js';
 
 const CLIENT_COMPRESS = 0x20;
@@ -48,7 +48,7 @@ async function startRelay(offersCompression = () => true): Promise<Relay> {
   await once(server, 'listening');
 
   async function relay(client: Socket, upstream: Socket): Promise<void> {
-    const theirs = new PacketReader(upstream);
+    const theirs = packetsOf(upstream);
     const greeting = Buffer.from(await theirs.next());
     const flags = greeting.indexOf(0, 5) + 14;
     const withheld = offersCompression() ? 0 : CLIENT_COMPRESS;
@@ -60,7 +60,7 @@ async function startRelay(offersCompression = () => true): Promise<Relay> {
     if (request.length > SSL_REQUEST_LENGTH) client.unshift(request.subarray(SSL_REQUEST_LENGTH));
     const secure = new TLSSocket(client, { isServer: true, secureContext });
     secure.on('error', () => {});
-    const ours = new PacketReader(secure);
+    const ours = packetsOf(secure);
     const response = Buffer.from(await ours.next());
     secure.write(authSwitch(3, 'mysql_clear_password'));
     await ours.next();
@@ -99,6 +99,18 @@ async function startRelay(offersCompression = () => true): Promise<Relay> {
         await once(server, 'close');
       }
     },
+  };
+}
+
+/** Packets with their headers. */
+function packetsOf(stream: Socket) {
+  const reader = new ByteReader(stream);
+  return {
+    async next() {
+      const header = await reader.read(4);
+      return Buffer.concat([header, await reader.read(header.readUIntLE(0, 3))]);
+    },
+    release: () => reader.release(),
   };
 }
 

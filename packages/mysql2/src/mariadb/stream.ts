@@ -5,7 +5,8 @@ import { configError } from '@rds-iam/core/adapter';
 import * as mariadb from 'mariadb';
 import { type Checked, checkConfig, type Given } from '../config.js';
 import { IamStream } from '../wire/iam-stream.js';
-import type { Driver } from '../wire/login.js';
+import { Interpreter } from '../wire/interpreter.js';
+import type { Driver } from '../wire/server-login.js';
 
 export type CheckedForIam = Extract<Checked<mariadb.PoolConfig>, { readonly endpoint: unknown }>;
 
@@ -70,6 +71,9 @@ export function withIamStream(
     permitRedirect: false,
     ssl: false,
   };
+  const interpreter = new Interpreter((over, failed) => {
+    mariadb.createConnection({ ...options, stream: () => over }).catch(failed);
+  }, new Map());
   const driver: Driver = {
     async dial({ hostname: host, port }) {
       const own = ownStream && (await streamOf(ownStream, { ...config, host, port }));
@@ -84,10 +88,8 @@ export function withIamStream(
         })
       );
     },
-    answers: new Map(),
-    speak(over, failed) {
-      mariadb.createConnection({ ...options, stream: () => over }).catch(failed);
-    },
+    answerTo: (greeting) => interpreter.answerTo(greeting),
+    errorOf: (refusal, greeting) => interpreter.errorOf(refusal, greeting),
   };
 
   function stream(this: OptionsOfConnection, callback: mariadb.StreamCallback): IamStream {

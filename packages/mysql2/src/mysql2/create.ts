@@ -3,8 +3,8 @@ import { rdsIamOf } from '@rds-iam/core/adapter';
 import * as mysql2 from 'mysql2';
 import { checkConfig, type Given } from '../config.js';
 import { Failures } from './failures.js';
-import { type Answers, withIamStream } from './hook.js';
 import type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './options.js';
+import { type AnswersByConfig, withIamStream } from './stream.js';
 
 /**
  * mysql2's `createConnection`, logging in with IAM: the same options less the password, plus `iam`. A login is tried again
@@ -18,7 +18,7 @@ export function createConnection(options: string | ConnectionOptions): mysql2.Co
 }
 
 /** {@link createConnection} for one that makes many with the same configuration, as the pools of frameworks do. */
-export function createConnectionSharing(options: object, answers: Answers): mysql2.Connection {
+export function createConnectionSharing(options: object, answers: AnswersByConfig): mysql2.Connection {
   return mysql2.createConnection(
     driverOptions<mysql2.ConnectionOptions>(
       options as Given<mysql2.ConnectionOptions>,
@@ -97,7 +97,7 @@ function driverOptions<Config extends mysql2.ConnectionOptions>(
   given: Given<Config>,
   failures = new Failures(),
   shared?: RdsIam,
-  answers?: Answers,
+  answers?: AnswersByConfig,
 ): Config {
   const checked = checkConfig<Config>(given, shared);
   // mysql2 takes a URI in place of options; its types tell the two apart.

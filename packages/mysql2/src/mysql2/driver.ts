@@ -2,7 +2,7 @@ import type { RdsIam } from '@rds-iam/core';
 import { withIam } from '@rds-iam/core/adapter';
 import * as mysql2 from 'mysql2';
 import { createConnectionSharing, createPool, createPoolCluster } from './create.js';
-import type { Answers } from './hook.js';
+import type { AnswersByConfig } from './stream.js';
 
 type Options = string | object;
 
@@ -11,7 +11,7 @@ type Options = string | object;
  * as an option: it then gives its own configuration to them as to mysql2's.
  */
 export function mysql2Driver(iam: RdsIam): typeof mysql2 {
-  const answers: Answers = new Map();
+  const answers: AnswersByConfig = new Map();
   const driver = {
     ...mysql2,
     createConnection: (options: Options) => createConnectionSharing(withIam(options, iam, 'uri'), answers),

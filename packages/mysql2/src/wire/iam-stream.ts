@@ -1,14 +1,24 @@
 import type { TLSSocket } from 'node:tls';
 import type { RdsIam } from '@rds-iam/core';
-import { assertVerifiedPeer, type ConnectOptions, DialedStream, type Endpoint, mysql } from '@rds-iam/core/adapter';
-import { type Driver, type LoggedIn, logIn } from './login.js';
-import { connectionLost, PacketAssembler } from './packets.js';
+import {
+  assertVerifiedPeer,
+  type ConnectOptions,
+  DialedStream,
+  type Endpoint,
+  LoginFailure,
+  mysql,
+} from '@rds-iam/core/adapter';
+import { encodeGreeting, encodePacket, PacketAssembler } from '@rds-iam/wire/mysql';
+import { type Driver, type LoggedIn, logIn } from './server-login.js';
 
 export interface IamStreamOptions extends ConnectOptions {
   readonly iam: RdsIam;
   readonly endpoint: Endpoint;
   readonly driver: Driver;
 }
+
+/** More than any answer to a greeting has. */
+const MAX_ANSWER_BYTES = 131_072;
 
 /**
  * The stream that a driver's connection runs over: the one hook of this package. Behind it, `iam.connect` dials and logs
@@ -24,7 +34,7 @@ export interface IamStreamOptions extends ConnectOptions {
 export class IamStream extends DialedStream {
   readonly #options: IamStreamOptions;
   readonly #closed = new AbortController();
-  readonly #answer = new PacketAssembler();
+  readonly #answer = new PacketAssembler(MAX_ANSWER_BYTES);
   #connection: LoggedIn | undefined;
   #identity = '';
   #isOpen = false;
@@ -63,6 +73,12 @@ export class IamStream extends DialedStream {
     return token;
   }
 
+  /** A token that the server refused is not used again: the next one is asked for now. */
+  dropTokenOf(username: string): void {
+    const { iam, endpoint } = this.#options;
+    iam.getToken({ ...endpoint, username }, { forceRefresh: true }).catch(() => {});
+  }
+
   /** Fails before it returns, where `destroy` would tell of the error in a later turn of the event loop. */
   failAtOnce(error: Error): void {
     this.emit('error', error);
@@ -71,10 +87,11 @@ export class IamStream extends DialedStream {
 
   #greet(connection: LoggedIn): void {
     this.#connection = connection;
+    connection.socket.pause();
     this.follow(connection.socket);
     if (this.destroyed) return;
     this.emit('connect');
-    this.push(connection.greeting);
+    this.push(encodePacket(0, encodeGreeting(connection.greeting)));
   }
 
   /** Not before the welcome: what the server says next belongs behind it. */
@@ -85,7 +102,7 @@ export class IamStream extends DialedStream {
   protected override writeEarly(chunk: Buffer, done: (error?: Error | null) => void): void {
     const { ok } = this.#connection ?? {};
     if (!ok) {
-      done(connectionLost());
+      done(new LoginFailure('connection-lost'));
       return;
     }
     this.#answer.add(chunk);
@@ -93,7 +110,7 @@ export class IamStream extends DialedStream {
       this.#isOpen = true;
       this.passWrites();
       // Not within the driver's own write: it is still busy with the greeting.
-      process.nextTick(() => this.push(ok));
+      process.nextTick(() => this.push(encodePacket(2, ok)));
     }
     done();
   }

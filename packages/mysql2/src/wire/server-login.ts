@@ -1,7 +1,6 @@
 // The login to a MySQL or MariaDB server that needs no driver, for one who stands where a driver stands.
-import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { assertVerifiedPeer, dialedLogin, type Login, LoginFailure } from '@rds-iam/core/adapter';
+import { assertVerifiedPeer, dialedLogin, type Login, LoginFailure, type MakeSocket } from '@rds-iam/core/adapter';
 import { ByteReader, isConnectionEnded, isProtocolError } from '@rds-iam/wire';
 import {
   Capability,
@@ -18,8 +17,7 @@ import {
 
 /** What a login needs to know of the one that it is for. */
 export interface Driver {
-  /** Dials: a socket that connects, or has connected. */
-  dial(login: Login): Duplex | Promise<Duplex>;
+  readonly dial: MakeSocket;
   /**
    * The payload of its response to a greeting, in which there is no TLS and the plugin is `mysql_native_password`. It has no
    * password in it.
@@ -48,7 +46,7 @@ const NO_PASSWORD_GIVEN = [1045, 1698];
 export function logIn(login: Login, driver: Driver): Promise<LoggedIn> {
   return dialedLogin(
     login,
-    () => driver.dial(login),
+    (to) => driver.dial(to),
     async (raw, startTls) => {
       try {
         const inClear = new ByteReader(raw);

@@ -1,0 +1,50 @@
+import type { Duplex } from 'node:stream';
+import { configError } from '@rds-iam/core/adapter';
+import type * as mysql2 from 'mysql2';
+import { IamStream } from '../wire/iam-stream.js';
+
+/** By this number the server refuses a token. */
+const ACCESS_DENIED = 1045;
+
+type Answered = (error: { readonly errno?: number } | null, ...rest: unknown[]) => void;
+
+interface ChangeUserCommand {
+  readonly user: string;
+  onResult?: Answered;
+  once(event: 'error', listener: Answered): unknown;
+}
+
+/** Asked for the password when a connection that has logged in changes its user. */
+export const answerChangeUser: mysql2.AuthPlugin = ({ connection, command: given }) => {
+  const { stream } = connection as unknown as { readonly stream: Duplex };
+  const command = given as unknown as ChangeUserCommand;
+  const { user, onResult } = command;
+  const dropIfRefused: Answered = (error) => {
+    if (error?.errno === ACCESS_DENIED && stream instanceof IamStream) stream.dropTokenOf(user);
+  };
+  if (onResult) {
+    command.onResult = (error, ...rest) => {
+      dropIfRefused(error);
+      onResult.call(command, error, ...rest);
+    };
+  } else {
+    command.once('error', dropIfRefused);
+  }
+  return async () => {
+    try {
+      if (!(stream instanceof IamStream)) throw streamIsMissing();
+      return Buffer.from(`${await stream.tokenFor(user)}\0`);
+    } catch (error) {
+      // mysql2 would put a code of its own in place of ours.
+      stream.destroy(error as Error);
+      return Buffer.alloc(0);
+    }
+  };
+};
+
+function streamIsMissing(): Error {
+  return configError(
+    'stream',
+    'of what withRdsIam() gives to mysql2 is missing, and the IAM login with it: pass all of the options on',
+  );
+}

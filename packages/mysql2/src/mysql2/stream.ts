@@ -1,0 +1,128 @@
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { isRdsIamError } from '@rds-iam/core';
+import type { Login } from '@rds-iam/core/adapter';
+import type * as mysql2 from 'mysql2';
+import type { Checked } from '../config.js';
+import { IamStream } from '../wire/iam-stream.js';
+import { type Answers, Interpreter } from '../wire/interpreter.js';
+import { answerChangeUser } from './change-user.js';
+import type { Failures } from './failures.js';
+import { connectUnheard } from './unheard-connection.js';
+
+/** What mysql2 hands to its `stream` option, once for each connection. */
+interface StreamArgument {
+  readonly config: ConnectionConfig;
+}
+
+interface ConnectionConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database?: string | undefined;
+  readonly enableKeepAlive: boolean;
+  readonly keepAliveInitialDelay?: number | undefined;
+  readonly pool?: mysql2.Pool | undefined;
+  readonly clientFlags: unknown;
+  readonly charsetNumber: unknown;
+  readonly connectAttributes: unknown;
+  readonly multipleStatements: unknown;
+  readonly compress: unknown;
+}
+
+type MakeStream = (argument: StreamArgument) => Duplex;
+
+/** How mysql2 has answered greetings, by all of its configuration that is in an answer. */
+export type AnswersByConfig = Map<string, Answers>;
+
+/**
+ * mysql2's options with the IAM login behind its `stream` option. For mysql2 there is no TLS, no password and no deadline
+ * then: all three are kept underneath.
+ */
+export function withIamStream<Config extends mysql2.ConnectionOptions>(
+  { iam, config, ssl, timeoutMs }: Extract<Checked<Config>, { readonly endpoint: unknown }>,
+  failures: Failures,
+  answers: AnswersByConfig = new Map(),
+): Config {
+  const { enableCleartextPlugin: _, stream: ownStream, ...fields } = config as OwnOptions;
+  const options = {
+    ...fields,
+    connectTimeout: 0,
+    authPlugins: { ...fields.authPlugins, mysql_clear_password: answerChangeUser },
+  };
+  let ended: AbortSignal | undefined;
+
+  const stream: MakeStream = ({ config }) => {
+    const { host: hostname, port, user: username, pool } = config;
+    if (pool) ended ??= signalOfEnd(pool);
+    const interpreter = interpreterFor(config, options, answers);
+    const made = new IamStream({
+      iam,
+      endpoint: { hostname, port, username },
+      driver: {
+        dial: (login) => dial(login, config, ownStream),
+        answerTo: (greeting) => interpreter.answerTo(greeting),
+        errorOf: (refusal, greeting) => interpreter.errorOf(refusal, greeting),
+      },
+      ssl,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(ended && { stopRetrying: ended }),
+    });
+    made.on('error', (error) => failures.add(error));
+    return made;
+  };
+  return { ...options, stream } as unknown as Config;
+}
+
+type OwnOptions = mysql2.ConnectionOptions & { readonly stream?: MakeStream };
+
+function dial({ hostname, port }: Login, config: ConnectionConfig, ownStream: MakeStream | undefined): Duplex {
+  if (ownStream) return ownStream({ config: { ...config, host: hostname, port } });
+  const { enableKeepAlive: keepAlive, keepAliveInitialDelay } = config;
+  return connect({
+    host: hostname,
+    port,
+    noDelay: true,
+    keepAlive,
+    ...(keepAliveInitialDelay !== undefined && { keepAliveInitialDelay }),
+  });
+}
+
+function interpreterFor(
+  config: ConnectionConfig,
+  options: mysql2.ConnectionOptions,
+  answers: AnswersByConfig,
+): Interpreter {
+  const { user, database, clientFlags, charsetNumber, connectAttributes, multipleStatements } = config;
+  // Older versions of mysql2 forget the wish, for all of a pool, where one server cannot.
+  const compress = Boolean(config.compress);
+  const key = JSON.stringify([user, database, clientFlags, charsetNumber, connectAttributes, compress]);
+  const known = answers.get(key) ?? new Map();
+  answers.set(key, known);
+  // Of what is in an answer, a framework may have added to our options.
+  const current = {
+    ...{ user, ...(database !== undefined && { database }), compress, multipleStatements },
+    ...{ charset: undefined, charsetNumber, connectAttributes },
+    // It runs no statement: room for 16,000 of them is most of what a connection of mysql2's costs.
+    maxPreparedStatements: 1,
+  };
+  return new Interpreter(
+    (over, failed) => connectUnheard({ ...options, ...current, stream: () => over }).on('error', failed),
+    known,
+  );
+}
+
+/** Aborted when the pool is ended. Such an end does not fail because a login fails, as it would with mysql2 alone. */
+function signalOfEnd(pool: mysql2.Pool): AbortSignal {
+  const ended = new AbortController();
+  const end = pool.end.bind(pool);
+  pool.end = (callback) => {
+    ended.abort();
+    end((error) => {
+      const failure = isRdsIamError(error) ? null : error;
+      if (callback) callback(failure);
+      else if (failure) throw failure;
+    });
+  };
+  return ended.signal;
+}
