@@ -2,7 +2,7 @@ import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
 import { rdsIamOf, type WithIam } from '@rds-iam/core/adapter';
 import * as mariadb from 'mariadb';
 import { IamPool } from './pool.js';
-import { check, reasonOf, withIamStream } from './stream.js';
+import { check, reasonOf, withIamStream, withoutChangeUser } from './stream.js';
 
 /** The mariadb connector's own `ConnectionConfig`, with `iam` in place of `password`. */
 export type ConnectionConfig = WithIam<mariadb.ConnectionConfig>;
@@ -30,7 +30,7 @@ export interface PoolCluster extends Omit<mariadb.PoolCluster, 'add'> {
 export async function createConnection(options: string | ConnectionConfig): Promise<mariadb.Connection> {
   const checked = check(options);
   if (!checked.iam) return mariadb.createConnection(checked.config);
-  return reasoned(() => mariadb.createConnection(withIamStream(checked)));
+  return reasoned(async () => withoutChangeUser(await mariadb.createConnection(withIamStream(checked))));
 }
 
 /**
@@ -75,7 +75,8 @@ export function createPoolCluster({ iam, ...options }: PoolClusterConfig = {}): 
       add.call(cluster, ...(node as unknown as [string]), config as mariadb.PoolConfig);
     },
     // What `of` gives asks here, too.
-    getConnection: (...args: Parameters<typeof getConnection>) => reasoned(() => getConnection.apply(cluster, args)),
+    getConnection: (...args: Parameters<typeof getConnection>) =>
+      reasoned(async () => withoutChangeUser(await getConnection.apply(cluster, args))),
     end() {
       ended.abort();
       return end.call(cluster);

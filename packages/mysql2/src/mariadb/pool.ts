@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { RdsIamError } from '@rds-iam/core';
 import * as mariadb from 'mariadb';
 import type { IamStream } from '../wire/iam-stream.js';
-import { type CheckedForIam, reasonOf, withIamStream } from './stream.js';
+import { type CheckedForIam, reasonOf, withIamStream, withoutChangeUser } from './stream.js';
 
 /** A pool of the connector's, until it has no connection and cannot open one. */
 interface Generation {
@@ -70,7 +70,7 @@ export class IamPool extends EventEmitter implements AsyncDisposable {
   }
 
   getConnection(): Promise<mariadb.PoolConnection> {
-    return this.#run((pool) => pool.getConnection());
+    return this.#run(async (pool) => withoutChangeUser(await pool.getConnection()));
   }
 
   query(...args: Parameters<mariadb.Pool['query']>): Promise<unknown> {

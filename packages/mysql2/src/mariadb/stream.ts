@@ -148,3 +148,14 @@ function streamOf(
     if (result instanceof Duplex) resolve(result);
   });
 }
+
+/** The connector answers the server's request for a token with a password that it does not have, and hangs if it is refused. */
+export function withoutChangeUser<Connection extends mariadb.Connection>(connection: Connection): Connection {
+  connection.changeUser = async () => {
+    throw configError(
+      undefined,
+      '"changeUser" is not possible with IAM over the mariadb connector: open a connection as that user with createConnection()',
+    );
+  };
+  return connection;
+}

@@ -115,6 +115,12 @@ export class IamStream extends DialedStream {
     done();
   }
 
+  /** Ended before it has logged in: the driver has to hear of it, to answer what it has queued. */
+  override _final(done: (error?: Error | null) => void): void {
+    if (this.connecting) done(new LoginFailure('connection-lost', 'the connection was ended before it had logged in'));
+    else super._final(done);
+  }
+
   protected override abandon(): void {
     this.#closed.abort();
   }
