@@ -305,7 +305,8 @@ async function emulated(engine: Engine): Promise<Place> {
       vi.setSystemTime(Date.now() + durationMs);
     },
     async [Symbol.asyncDispose]() {
-      expect(emulator.stats.open, 'no connection outlives its pool').toBe(0);
+      // The server has heard the goodbye; that the socket is closed takes a round trip more.
+      await vi.waitFor(() => expect(emulator.stats.open, 'no connection outlives its pool').toBe(0), 5_000);
       await stack[Symbol.asyncDispose]();
     },
   };
