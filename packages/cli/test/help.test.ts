@@ -34,10 +34,9 @@ test('help names every command, and loads nothing that a command needs', async (
   expect(await loadedBy(['--help'])).toEqual(['cli']);
 });
 
-test('a token loads the signer, and not the emulator', async () => {
-  const loaded = await loadedBy(['token', 'postgres://app@mydb.abc123.eu-west-1.rds.amazonaws.com']);
-  expect(loaded).toEqual(expect.arrayContaining(['@aws-sdk/rds-signer', 'cli', 'core']));
-  expect(loaded).not.toContain('emulator');
+test('a token whose region the host name tells loads nothing of AWS, and not the emulator', async () => {
+  const token = await loadedBy(['token', 'postgres://app@mydb.abc123.eu-west-1.rds.amazonaws.com']);
+  expect(token).toEqual(['cli', 'core']);
 });
 
 test.each(COMMANDS)('%s --help has an example and the exit codes', async (command) => {
