@@ -1,7 +1,15 @@
 // Checked by `tsc` alone: each @ts-expect-error is a test that what follows does not compile.
 import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import type { PoolClient, QueryResult } from 'pg';
-import { Client, createRdsIam, isRdsIamError, Pool, type PoolConfig, type RdsIamErrorCode } from '../src/index.js';
+import ours, {
+  Client,
+  createRdsIam,
+  isRdsIamError,
+  Pool,
+  type PoolConfig,
+  type RdsIamErrorCode,
+  type PoolClient as SamePoolClient,
+} from '../src/index.js';
 
 // pg's own options pass through, with their own types.
 new Pool({
@@ -55,4 +63,12 @@ export function explain(error: unknown): string {
   // @ts-expect-error no such code
   if (code === 'ERR_RDS_IAM_NO_SUCH') return '';
   return `${error.hostname}:${error.port} ${error.attempts}`;
+}
+
+// Types are there by name and by default import, as of pg.
+export async function byDefaultImport(pool: ours.Pool): Promise<ours.QueryResult<{ one: number }>> {
+  const client: PoolClient & SamePoolClient & ours.PoolClient = await pool.connect();
+  const result: QueryResult<{ one: number }> = await client.query('select 1 as one');
+  ours.types.setTypeParser(20, BigInt);
+  return result;
 }
