@@ -170,6 +170,7 @@ export function describeConformance(subject: Subject): void {
         ...optionsOf(rds),
         hostname: RDS_HOSTNAME,
         iam,
+        max: 1,
         socket: () => socketThatLooksUp(loopback),
       });
       const sockets = watchTlsSockets(rds.emulator.port);
@@ -221,7 +222,8 @@ export function describeConformance(subject: Subject): void {
       const pool = newPool({
         ...optionsOf(rds),
         hostname: custom,
-        max: 2,
+        // A pool may open all its connections at once: this one opens its next when the first is gone.
+        max: 1,
         socket: () => socketThatLooksUp(server.lookup),
       });
       server.cname(custom, RDS_HOSTNAME);
@@ -229,12 +231,11 @@ export function describeConformance(subject: Subject): void {
       const first = await pool.checkout();
       const [before] = sockets().slice(-1);
       server.cname(custom, other);
-      const second = await pool.checkout();
+      first.destroy();
+      expect(await pool.query(ONE)).toHaveLength(1);
       const [after] = sockets().slice(-1);
       expect([before, after].map((socket) => socket && nameAskedFor(socket))).toEqual([RDS_HOSTNAME, other]);
       expect(rds.emulator.stats.distinctTokens).toBe(2);
-      first.release();
-      second.release();
     });
 
     test('throttled logins are tried again until the server takes them, unnoticed', async () => {

@@ -75,7 +75,7 @@ export function describeLogins(subject: Subject, open: () => Promise<Place>): vo
 
     test('TLS is on and verified, by the account of both ends', async () => {
       const sockets = watchTlsSockets(place.port);
-      const session = await newPool().checkout();
+      const session = await newPool({ max: 1 }).checkout();
       try {
         expect(sockets().at(-1)).toMatchObject({ encrypted: true, authorized: true });
         expect(sockets().at(-1)?.getProtocol()).toMatch(/^TLSv1\.[23]$/);
