@@ -7,6 +7,8 @@ import { type Client, type ClientClass, generateClient, type Provider, type Quer
 /** How the tests wait for connections, and how long they keep one: Prisma's own limits are two and five seconds. */
 const LIMITS = { maxWait: 60_000, timeout: 60_000 };
 
+const A_DAY_MS = 86_400_000;
+
 export async function subjectOf(provider: Provider): Promise<Subject> {
   const PrismaClient = await generateClient(provider);
   return {
@@ -106,7 +108,7 @@ function postgresqlOptions({
 
 type DialTo = { readonly host: string; readonly port: number };
 
-function mysqlOptions({ hostname, port, username, database, max, socket, asUrl, ...options }: SubjectOptions) {
+function mysqlOptions({ hostname, port, username, database, max, maxUses, socket, asUrl, ...options }: SubjectOptions) {
   const stream =
     socket &&
     function (this: DialTo, callback: (error: undefined, stream: Socket) => void) {
@@ -118,6 +120,8 @@ function mysqlOptions({ hostname, port, username, database, max, socket, asUrl, 
       ? { connectionString: `mysql://${username}@${hostname}:${port}/${database}?sslaccept=strict` }
       : { host: hostname, port, user: username, database }),
     ...(max !== undefined && { connectionLimit: max }),
+    // The clock of the scenario jumps by minutes, and it is by the clock that the connector's pool knows who has waited long.
+    ...(maxUses !== undefined && { acquireTimeout: A_DAY_MS }),
     ...(stream && { stream }),
     ...loginOptions(options),
   };
