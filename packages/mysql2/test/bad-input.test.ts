@@ -237,7 +237,11 @@ describe('a login that cannot succeed', () => {
 
   test.each([
     ['off', undefined, /the server does not offer TLS\n.*does not offer TLS, so no token was sent/],
-    ['other-ca', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', /\n {2}1\. the certificate is not of the CA/],
+    [
+      'other-ca',
+      'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+      /\n {2}1\. the certificate is of no authority that is trusted, which are those of "ca"/,
+    ],
     ['wrong-name', 'ERR_TLS_CERT_ALTNAME_INVALID', /2\. the certificate is made out to another name/],
     ['expired', 'CERT_HAS_EXPIRED', /certificate has expired/],
   ] as const)('at a server with TLS %s', async (tls, causeCode, message) => {
@@ -261,13 +265,14 @@ describe('a login that cannot succeed', () => {
     }
   });
 
-  test('as a user whose policy is missing, after a few tries', async () => {
+  test('as a user whose policy is missing', async () => {
     await using strict = await startStack({ accessKeys: [{ ...CREDENTIALS, usernames: ['somebody_else'] }] });
+    const config = { ...strict.config, iam: { ...strict.iam, retry: { patienceMs: 0 } } };
     for (const [way, connect] of Object.entries(WAYS)) {
-      const failure = (await connect(strict.config)) as Error;
+      const failure = (await connect(config)) as Error;
       expect(failure, way).toMatchObject({
         code: 'ERR_RDS_IAM_REFUSED',
-        attempts: expect.any(Number),
+        attempts: 1,
         cause: { code: 'ER_ACCESS_DENIED_ERROR', errno: 1045, sqlState: '28000' },
       });
       expect(failure.message).toMatch(/Access denied for user.*rds-db:connect/s);
