@@ -5,6 +5,17 @@ import type { Project } from './project.js';
 /** The oldest that we support, and the newest of each line since. */
 export const RUNTIMES = ['20.19.0', '22', '24', '26'] as const;
 
+/** Runtimes that are not Node.js, their newest: where their program is in the packages that they are made of, and its arguments. */
+export const OTHER_RUNTIMES = [
+  {
+    runtime: 'Bun',
+    name: `@oven/bun-linux-${process.arch === 'arm64' ? 'aarch64' : 'x64'}`,
+    path: 'bin/bun',
+    args: [],
+  },
+  { runtime: 'Deno', name: `@deno/linux-${process.arch}-glibc`, path: 'deno', args: ['run', '--allow-all'] },
+] as const;
+
 /** Node.js of this version, from the packages that the npm package `node` is made of; why not, where it cannot be had. */
 export async function installRuntime(
   project: Project,

@@ -1,4 +1,4 @@
-import { type Engine, startEmulator } from '@rds-iam/emulator';
+import { type Engine, type Faults, startEmulator } from '@rds-iam/emulator';
 import { CREDENTIALS, makeShop, startMariadb, startPostgres } from '@rds-iam/test-servers';
 
 /** A database `shop` and its user `app` behind the emulator. */
@@ -7,6 +7,8 @@ export interface Shop extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>;
   /** How many logged in. */
   readonly accepted: number;
+  /** What goes wrong from now on. */
+  setFaults(faults: Faults): void;
 }
 
 export async function openShop(engine: Engine): Promise<Shop> {
@@ -27,6 +29,7 @@ export async function openShop(engine: Engine): Promise<Shop> {
       ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
       SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
     },
+    setFaults: (faults) => emulator.setFaults(faults),
     get accepted() {
       return emulator.stats.accepted;
     },
