@@ -47,6 +47,9 @@ export interface OpenedAttempt<T> extends Progress {
   readonly connection: T;
 }
 
+/** Node.js cuts off the fraction of a timer's delay: it can fire this much before its time. */
+const TIMER_EARLY_MS = 1;
+
 export interface FailedAttempt extends Progress {
   readonly error: unknown;
   /** Whether the deadline of all attempts ended it, which says less of what is wrong than the attempt before. */
@@ -136,7 +139,7 @@ export async function attemptOnce<T>(
     );
     return { ...progress, connection };
   } catch (error) {
-    return { ...progress, error, cutShort: clock.now() >= deadline && isForWantOfTime(error) };
+    return { ...progress, error, cutShort: clock.now() >= deadline - TIMER_EARLY_MS && isForWantOfTime(error) };
   }
 }
 

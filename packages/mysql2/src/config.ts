@@ -58,9 +58,8 @@ export function checkConfig<Config extends object>(
   return { iam, config: rest as unknown as Config, endpoint, ssl: tls, timeoutMs };
 }
 
-function portOf(port: number | string | undefined): number {
-  if (port === undefined) return 3306;
-  return typeof port === 'string' && port !== '' ? Number(port) : (port as number);
+function portOf(port: unknown): number {
+  return (port ?? '') === '' ? 3306 : Number(port);
 }
 
 const REPLACED: Readonly<Record<string, string>> = {

@@ -58,7 +58,7 @@ export function checkConfig<Config extends pg.ClientConfig>(
   const host = config.host ?? (process.env['PGHOST'] || (defaults.host === STOCK_HOST ? undefined : defaults.host));
   const endpoint = {
     hostname: host ?? '',
-    port: Number(config.port ?? (process.env['PGPORT'] || defaults.port)),
+    port: portOf(config.port) ?? Number(process.env['PGPORT'] || defaults.port),
     username: config.user ?? (process.env['PGUSER'] || defaults.user || process.env['USERNAME'] || ''),
   };
   checkEndpoint(endpoint);
@@ -74,6 +74,11 @@ export function checkConfig<Config extends pg.ClientConfig>(
 
 /** What pg dials where it is told nothing, which is never meant where IAM is. */
 const STOCK_HOST = 'localhost';
+
+/** Frameworks that read a URL hand on an empty text or `null` for a port that it does not name. */
+function portOf(port: unknown): number | undefined {
+  return (port ?? '') === '' ? undefined : Number(port);
+}
 
 /**
  * Refuses, by name, what contradicts IAM authentication in a connection URL: for a framework that takes the URL apart by

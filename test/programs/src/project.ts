@@ -6,6 +6,12 @@ const FILES: Readonly<Record<string, string>> = {
   'migrations/.keep': '',
   'prisma/migrations/.keep': '',
   'prisma/schema.prisma': 'datasource db {\n provider = "postgresql"\n}\n',
+  'prisma.config.ts': `export default {
+  schema: 'prisma/schema.prisma',
+  migrations: { path: 'prisma/migrations' },
+  datasource: { url: process.env.DATABASE_URL },
+};
+`,
   'knexfile.js': `export default {
   client: process.env.DATABASE_URL.startsWith('mysql') ? 'mysql2' : 'pg',
   connection: process.env.DATABASE_URL,

@@ -198,7 +198,11 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
     run: (args, cwd, more) => runNode(args, cwd, { ...variables, ...more }),
     async runProgram(name, cwd, more) {
       const program = await bundled(name, cwd);
-      return runNode([program], cwd, { ...variables, NODE_OPTIONS: preloading(pretending), ...more });
+      try {
+        return await runNode([program], cwd, { ...variables, NODE_OPTIONS: preloading(pretending), ...more });
+      } finally {
+        rmSync(join(cwd, program));
+      }
     },
     async [Symbol.asyncDispose]() {
       for (const each of running) await each[Symbol.asyncDispose]();

@@ -33,6 +33,7 @@ export function makeCommands(folder: string, { emulators }: PretendedRds): void 
     npm: node(own('npm')),
     aws: 'echo "no test reaches AWS: aws $*" >&2; exit 1',
     npx: node(own('npx')),
+    dbmate: node(own('npx'), 'dbmate'),
     // Names of RDS lead to the emulators; all else, as verification, is what the script says.
     // A local port leads there by itself.
     psql: clientScript(

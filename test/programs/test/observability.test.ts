@@ -111,7 +111,7 @@ test('a login that is given up is a span with its error, and each of its attempt
   expect(JSON.stringify(failed[0]?.events)).not.toContain('X-Amz-Signature=');
   const refused = { ...place(), 'error.type': 'ERR_RDS_IAM_REFUSED' };
   expect(await measured()).toMatchObject({
-    'rds_iam.attempts_failed': [[refused, 2]],
+    'rds_iam.attempts_failed': [[refused, 1]],
     'db.client.connection.create_time': [[refused, 1]],
   });
 });

@@ -8,6 +8,9 @@ import { SETTINGS, type SettingName } from './flags.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** How long a first login that the server refuses is tried again. */
+const PATIENCE_MS = 3_000;
+
 /** A file as it was read. */
 interface SettingsFile {
   readonly urls: readonly string[] | undefined;
@@ -72,6 +75,8 @@ export function readProxySettings(
   const options = {
     targets: targetsOf(urls, environment, file),
     iam: {
+      // Whoever connects sits at a prompt, and programs try again by themselves: a user that is set up wrongly hears so soon.
+      retry: { patienceMs: PATIENCE_MS },
       ...(region !== undefined && { region: regionOf('--region', region) }),
       ...(dial !== undefined && { dial: readDial(dial) }),
       ...(profile !== undefined && { profile }),

@@ -16,7 +16,7 @@ describe.each([POSTGRES, MYSQL])('examples/knex on $engine', (backend) => {
   const knex = (...args: string[]) => rds.run([cli, ...args, '--env', backend.engine], folder);
 
   test('runs as it stands', async () => {
-    expect(await rds.runProgram(`${backend.engine}.ts`, folder)).toEqual({
+    expect(await rds.run([`${backend.engine}.ts`], folder)).toEqual({
       exitCode: 0,
       stderr: '',
       stdout: 'not enough of table\nsold: 2 lamp\nleft: 1 lamp, 1 table\n',
