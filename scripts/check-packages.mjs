@@ -13,7 +13,7 @@ const MAX_KB = {
   '@rds-iam/emulator': [38, 155],
   '@rds-iam/knex': [8, 25],
   '@rds-iam/mysql2': [22, 92],
-  '@rds-iam/pg': [17, 57],
+  '@rds-iam/pg': [19, 66],
   '@rds-iam/prisma': [8, 28],
   '@rds-iam/proxy': [30, 110],
   '@rds-iam/redis': [8, 23],

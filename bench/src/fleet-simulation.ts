@@ -3,7 +3,7 @@
 // fleetSimulation` prints the table of docs/throttling.md.
 import type { Figure } from './figure.js';
 
-export interface Fleet {
+interface Fleet {
   readonly processes: number;
   /** What the server admits in any second. */
   readonly perSecond: number;
@@ -16,7 +16,7 @@ export interface Fleet {
   readonly jitter: number;
 }
 
-export interface FleetOutcome {
+interface FleetOutcome {
   readonly lost: number;
   readonly lastMs: number;
   readonly loginsEach: number;
@@ -30,7 +30,7 @@ const WINDOW_MS = 1_000;
 const START_WITHIN_MS = 50;
 
 /** Pure but for `random`, which gives numbers from 0 to 1. */
-export function simulate(fleet: Fleet, random: () => number): FleetOutcome {
+function simulate(fleet: Fleet, random: () => number): FleetOutcome {
   const { processes, perSecond, patienceMs, countsRefused, waitsMs, jitter } = fleet;
   const byMs = new Map<number, number[]>();
   const at = (ms: number, process: number) => {

@@ -43,7 +43,7 @@ interface Progress {
   readonly permit?: Permit;
 }
 
-export interface OpenedAttempt<T> extends Progress {
+interface OpenedAttempt<T> extends Progress {
   readonly connection: T;
 }
 

@@ -104,7 +104,10 @@ export interface RdsIamErrorClass {
   ): RdsIamError;
 }
 
-/** {@inheritDoc (RdsIamError:type)} */
+/**
+ * Makes the one error of rds-iam, for an adapter that has one of its own to throw. Applications tell errors apart by
+ * {@link isRdsIamError} and `code`.
+ */
 export const RdsIamError = class RdsIamError extends Error {
   override readonly name = 'RdsIamError';
   readonly code: RdsIamErrorCode;

@@ -149,7 +149,7 @@ export const SSL_REQUEST = request((1234 << 16) | 5679);
 export const GSSENC_REQUEST = request((1234 << 16) | 5680);
 export const cancelRequest = (key: Buffer) => request((1234 << 16) | 5678, key);
 
-export const turn = () => new Promise((resolve) => setImmediate(resolve));
+const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Resolves once it holds; for what another process or socket does in its own time. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {

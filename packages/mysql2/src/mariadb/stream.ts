@@ -11,7 +11,7 @@ import type { Driver } from '../wire/server-login.js';
 export type CheckedForIam = Extract<Checked<mariadb.PoolConfig>, { readonly endpoint: unknown }>;
 
 /** The options of one connection, which the connector has as the `this` of its `stream` option. */
-export interface OptionsOfConnection {
+interface OptionsOfConnection {
   readonly host: string;
   readonly port: number;
   readonly user: string;

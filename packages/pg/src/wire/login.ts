@@ -135,5 +135,5 @@ function readerOf<Assembler extends { add(chunk: Buffer): void }>(
   return new LoginReader(stream, assembler, () => new LoginFailure('connection-lost'));
 }
 
-export const violation = (what: string): LoginFailure =>
+const violation = (what: string): LoginFailure =>
   new LoginFailure('protocol-violated', `this is not the login of a PostgreSQL server: ${what}`);

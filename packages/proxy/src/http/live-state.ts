@@ -15,7 +15,7 @@ export interface LiveState {
 }
 
 /** A table of a live page. */
-export interface LiveTable {
+interface LiveTable {
   readonly caption: string;
   readonly columns: readonly string[];
   /** A cell is a text, or a share of a whole (0 to 1) with its text, which is drawn as a bar. */
