@@ -19,7 +19,7 @@ const MAX_KB = {
   '@rds-iam/redis': [8, 23],
   '@rds-iam/sequelize': [8, 32],
   '@rds-iam/typeorm': [8, 23],
-  '@rds-iam/wire': [20, 80],
+  '@rds-iam/wire': [23, 92],
 };
 const MAX_ADDED_KB = 460;
 const folder = mkdtempSync(join(tmpdir(), 'rds-iam-packages-'));
@@ -48,7 +48,9 @@ try {
     checkSize(published, tarball);
     run('pnpm', ['exec', 'publint', '--strict', tarball], { stdio: 'inherit' });
     // A command line tool has no types, and nothing to import.
-    if (!bin) run('pnpm', ['exec', 'attw', '--profile', 'strict', tarball], { stdio: 'inherit' });
+    // As pg does, @rds-iam/pg exports the same names as its default and beside it, so that both forms of import work.
+    const ignored = published === '@rds-iam/pg' ? ['--ignore-rules', 'missing-export-equals'] : [];
+    if (!bin) run('pnpm', ['exec', 'attw', '--profile', 'strict', tarball, ...ignored], { stdio: 'inherit' });
   }
   checkInstalled(tarballs);
   checkTool(tarballs);
