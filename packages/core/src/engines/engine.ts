@@ -16,6 +16,7 @@ export interface Engine {
   classify(error: ErrorShape): Meaning | undefined;
 }
 
+/** How the texts of errors speak of an account for IAM. */
 export interface IamAccount {
   /** What is to be said of a user that is none, as in `is not a member of rds_iam`. */
   readonly isNone: string;

@@ -5,7 +5,7 @@ import { checkedLength, encodePacket, HEADER_BYTES } from './packet.js';
 /** Where packets come from and go to. */
 export interface ChannelEnd {
   readonly stream: Writable;
-  /** See {@link ByteReader}. */
+  /** See `ByteReader`. */
   readonly reader: { read(size: number): Promise<Buffer> };
 }
 
