@@ -149,6 +149,10 @@ export abstract class DialedStream extends Duplex {
     return this.#socket?.getPeerCertificate(...detailed) ?? null;
   }
 
+  getCipher(): ReturnType<TLSSocket['getCipher']> | undefined {
+    return this.#socket?.getCipher();
+  }
+
   getProtocol(): string | null {
     return this.#socket?.getProtocol() ?? null;
   }
