@@ -34,7 +34,8 @@ export async function openPlace(engine: Engine, named: NamedDatabase): Promise<P
   const maySpendLifetimes = Boolean(process.env[LIFETIME_VARIABLE]);
   return {
     ...{ hostname, port, username, database, maySpendLifetimes },
-    iam: ca === undefined ? {} : { ca },
+    // The contract has logins refused on purpose, which are to be given up on soon.
+    iam: { retry: { patienceMs: 1_000 }, ...(ca !== undefined && { ca }) },
     credentials: fromNodeProviderChain(),
     sessions: async () => Number((await reference.query(OWN_SESSIONS[engine]))[0]?.['n']),
     expectEncrypted: (session) => EXPECT_ENCRYPTED[engine](session, reference),
