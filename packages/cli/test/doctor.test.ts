@@ -1,7 +1,7 @@
 // What the doctor finds by itself, each with its cause in a real server, the emulator in front of it, or the DNS.
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { CREDENTIALS, expectNoSecrets, startDns } from '@rds-iam/test-servers';
 import { failure } from '@rds-iam/test-servers/aws';
@@ -9,6 +9,7 @@ import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { askingDns } from './command-line.js';
 import { HOST, mostLikely, outcomes, RESOURCE, sharedRdsLikePostgres, startWorld, tokensAt } from './doctor-world.js';
+import { startTunnel } from './tunnel.js';
 
 const { postgres, rdsLike } = sharedRdsLikePostgres();
 
@@ -42,16 +43,12 @@ describe('--dial', () => {
   test('through a tunnel, where the DNS does not know the name', async () => {
     await using world = await startWorld(rdsLike());
     await using nowhere = await startDns();
-    const tunnel = createServer((socket) => {
-      socket.pipe(connect(world.emulator.port, 'localhost')).pipe(socket);
-    }).listen(0, '127.0.0.1');
-    await once(tunnel, 'listening');
-    const { port } = tunnel.address() as AddressInfo;
+    await using tunnel = await startTunnel(world.emulator.port);
+    const { port } = tunnel;
     const seen = await world.examine({
       flags: ['--dial', `127.0.0.1:${port}`],
       variables: { NODE_OPTIONS: askingDns(nowhere.address) },
     });
-    tunnel.close();
     expect(seen.step('name').seen).toBe(`${HOST}, which --dial leads to by way of 127.0.0.1:${port}`);
     expect(seen.step('tcp').seen).toContain(`127.0.0.1:${port}`);
     expect(seen.step('tls')).toMatchObject({

@@ -1,7 +1,5 @@
-import { once } from 'node:events';
 import { constants as fileConstants, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type AddressInfo, connect, createServer } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +9,7 @@ import { afterAll, describe, expect, inject, test } from 'vitest';
 import { askingDns, has, hasTerminal, KEYS, rdsIam, start, startInTerminal, tool } from './command-line.js';
 import { execStack } from './exec-stack.js';
 import { startSlowCredentials } from './slow-credentials.js';
+import { startTunnel } from './tunnel.js';
 
 const require = createRequire(import.meta.url);
 /** Neither a program nor a certificate. */
@@ -249,21 +248,13 @@ describe('exec on PostgreSQL', () => {
   test.skipIf(!has('psql'))('psql through a tunnel: the name is the endpoint, the address the tunnel', async () => {
     const { emulator, username, database } = stack();
     // The token is for the port in the URL, where nobody listens.
-    const tunnel = createServer((socket) => {
-      socket.pipe(connect(emulator.port, 'localhost')).pipe(socket);
-    }).listen(0, '127.0.0.1');
-    await once(tunnel, 'listening');
-    const { port } = tunnel.address() as AddressInfo;
-    const dial = ['--ca', ca, '--dial', `localhost:${port}`, url()];
-    try {
-      const outcome = await exec([...dial, '--', 'psql', '-Atc', query]);
-      expect(outcome).toEqual({ exitCode: 0, stdout: `${username} in ${database}\n`, stderr: '' });
-      const others = await exec([...dial, ...node('console.log(process.env.PGHOSTADDR)')]);
-      expect(others.stdout).toBe('127.0.0.1\n');
-      expect(others.stderr).toContain('give --proxy, too, for them');
-    } finally {
-      tunnel.close();
-    }
+    await using tunnel = await startTunnel(emulator.port);
+    const dial = ['--ca', ca, '--dial', `localhost:${tunnel.port}`, url()];
+    const outcome = await exec([...dial, '--', 'psql', '-Atc', query]);
+    expect(outcome).toEqual({ exitCode: 0, stdout: `${username} in ${database}\n`, stderr: '' });
+    const others = await exec([...dial, ...node('console.log(process.env.PGHOSTADDR)')]);
+    expect(others.stdout).toBe('127.0.0.1\n');
+    expect(others.stderr).toContain('give --proxy, too, for them');
   });
 
   test.each([
