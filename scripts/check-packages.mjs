@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 /** The most that each may weigh, in kB: the tarball, and what is in it. To raise one is a decision. */
 const MAX_KB = {
-  'rds-iam': [60, 220],
+  'rds-iam': [63, 220],
   // 100 of them packed, and 135 unpacked, are the certificates of the roots.
   '@rds-iam/core': [135, 400],
   '@rds-iam/emulator': [38, 155],

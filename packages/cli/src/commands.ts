@@ -335,6 +335,7 @@ function addSwitch(program: Command, line: CommandLine, enable: boolean): void {
 
 interface EmulateFlags extends Flags, JsonFlag {
   readonly listenPort: string;
+  readonly httpPort?: string;
   readonly embedded?: boolean;
   readonly data?: string;
 }
@@ -361,11 +362,12 @@ function addEmulate(program: Command, line: CommandLine): void {
     .option('--engine <name>', 'postgres or mysql (which is MariaDB, too)')
     .option('--region <name>', 'that tokens must be for: else AWS_REGION, else eu-west-1')
     .option('--listen-port <number>', 'to listen on, on loopback; 0 is a free one', '0')
+    .option('--http-port <number>', 'a page on loopback that shows live who comes with which token; 0 is a free one')
     .option('--json', 'the connection settings as one line of JSON')
     .action(async (url: string | undefined, flags: EmulateFlags) => {
       nothingBehind(line);
       const [{ emulate, emulateEmbedded }, { readSettings }] = await Promise.all([
-        import('./emulate.js'),
+        import('./emulate/emulate.js'),
         import('./settings.js'),
       ]);
       if (flags.embedded !== true) {

@@ -1,10 +1,14 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
-import { type PostgresServer, startMariadb, startPostgres } from '@rds-iam/test-servers';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { describeConnection } from '../src/connection-settings.js';
+import { createRdsIam } from '@rds-iam/core';
+import { expectNoSecrets, type PostgresServer, startMariadb, startPostgres } from '@rds-iam/test-servers';
+import { openPage, startChromium } from '@rds-iam/test-servers/chromium';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describeConnection } from '../src/emulate/connection-settings.js';
 import { hasTerminal, rdsIam, start, startInTerminal, tool } from './command-line.js';
 
 const require = createRequire(import.meta.url);
@@ -70,6 +74,68 @@ describe('emulate', () => {
       /^unset AWS_PROFILE AWS_SESSION_TOKEN\r\nexport AWS_ACCESS_KEY_ID=AKIDLOCAL AWS_SECRET_ACCESS_KEY=\w+ AWS_REGION=eu-west-1\r$/m,
     );
     expect(stdout).toMatch(/stopped\r\n$/);
+  });
+
+  describe('its page, in Chromium', () => {
+    let browser: Awaited<ReturnType<typeof startChromium>>;
+    beforeAll(async () => {
+      browser = await startChromium();
+    });
+    afterAll(() => browser?.close());
+
+    /** What a client can make up, to be shown to whoever looks on. */
+    const MARKUP = '<img src=x onerror="document.title=1">';
+    const fingerprint = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 12);
+
+    test('shows live who came with which token, how old it was, and why it was refused', async () => {
+      const url = `postgres://owner@127.0.0.1:${server.port}/shop`;
+      const running = start(process.execPath, tool('emulate', url, '--json', '--http-port', '0'), {
+        PGPASSWORD: 'hunter2',
+      });
+      onTestFinished(() => void running.child.kill('SIGKILL'));
+      const settings = JSON.parse((await running.said(/^\{.*\}$/m))[0]);
+      const { hostname, port, caFile, region, accessKeyId, secretAccessKey, http } = settings;
+      const ca = readFileSync(caFile, 'utf8');
+      const token = async (secret: string) => {
+        const iam = createRdsIam({ region, ca, credentials: { accessKeyId, secretAccessKey: secret } });
+        return (await iam.getToken({ hostname, port, username: 'app' })).token;
+      };
+      const login = async (user: string, password: string) => {
+        const client = new pg.Client({ host: hostname, port, user, password, database: 'shop', ssl: { ca } });
+        await client.connect();
+        await client.end();
+      };
+      await using desktop = await openPage(browser, http, { width: 1280, colorScheme: 'light' });
+      await using phone = await openPage(browser, http, { width: 390, colorScheme: 'dark' });
+      await desktop.page.getByText('nobody has come yet').waitFor();
+
+      const [good, forged] = [await token(secretAccessKey), await token('another')];
+      await login('app', good);
+      await login('app', good);
+      await expect(login('app', forged)).rejects.toThrow();
+      await expect(login(MARKUP, 'a password of somebody')).rejects.toThrow();
+      for (const [name, open] of Object.entries({ desktop, phone })) {
+        const { page } = open;
+        // It shows what comes, without being loaded again.
+        await page.getByText('malformed: what came as the password is no token').waitFor();
+        await page.locator('.tile', { hasText: '0open now' }).waitFor();
+        const text = await page.locator('body').textContent();
+        for (const shown of [fingerprint(good), fingerprint(forged), 'old, of 15 min', MARKUP, 'bad-signature: ']) {
+          expect(text).toContain(shown);
+        }
+        const tiles = await page.locator('.tile').allTextContents();
+        expect(tiles.slice(0, 4)).toEqual(['0open now', '2let in', '2refused', '1different tokens']);
+        expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);
+        expect(await page.title()).toBe('rds-iam emulator');
+        const secrets = [secretAccessKey, 'hunter2', 'a password of somebody', fingerprint('a password of somebody')];
+        expectNoSecrets(await page.content(), secrets);
+        expect(open).toMatchObject({ problems: [], elsewhere: [] });
+        await open.screenshot(`emulator-${name}`);
+      }
+      running.child.kill('SIGTERM');
+      expect(await running.outcome).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(`live at ${http};`) });
+      await desktop.page.getByText('not reachable').waitFor();
+    });
   });
 
   test('a port that is taken', async () => {

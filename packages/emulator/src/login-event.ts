@@ -4,8 +4,8 @@ import type { RefusalReason } from './refusal.js';
 export interface SeenToken {
   /** The same for the same token, and of no use for anything else: the beginning of its SHA-256, in hex. */
   readonly fingerprint: string;
-  /** How long ago it was signed, in milliseconds on the emulator's clock; `undefined` for what is no token. */
-  readonly ageMs: number | undefined;
+  /** How long ago it was signed, in milliseconds on the emulator's clock. */
+  readonly ageMs: number;
 }
 
 /** What became of one login: a line of the server's own log, which clients never get to see. */
@@ -14,7 +14,7 @@ export type LoginEvent = {
   readonly atMs: number;
   /** The database user, as far as the client got to naming one. */
   readonly username: string | undefined;
-  /** The token that it came with, if it got as far as that. */
+  /** The token that it came with, if it got as far as that, and if that was one. */
   readonly token?: SeenToken;
 } & (
   | {

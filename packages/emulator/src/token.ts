@@ -112,14 +112,11 @@ export function checkToken(token: string, expected: TokenExpectation): TokenRefu
   return undefined;
 }
 
-/** What may be told of whatever a client gave as its token. */
-export function seenToken(token: string, nowMs: number): SeenToken {
-  const parsed = parseToken(token);
-  const signedAtMs = parsed && parseAmzDate(parsed.get('X-Amz-Date'));
-  return {
-    fingerprint: sha256Hex(token).slice(0, FINGERPRINT_DIGITS),
-    ageMs: signedAtMs === undefined ? undefined : nowMs - signedAtMs,
-  };
+/** What may be told of a token. `undefined` for what is none: it may be a password, which its hash would give away. */
+export function seenToken(token: string, nowMs: number): SeenToken | undefined {
+  const signedAtMs = parseAmzDate(parseToken(token)?.get('X-Amz-Date') ?? '');
+  if (signedAtMs === undefined) return undefined;
+  return { fingerprint: sha256Hex(token).slice(0, FINGERPRINT_DIGITS), ageMs: nowMs - signedAtMs };
 }
 
 /** When a token that `checkToken` found good expires, in milliseconds since the epoch. */

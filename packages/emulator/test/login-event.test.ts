@@ -21,7 +21,8 @@ test('the log tells of logins in their order, with the reasons that clients neve
   const token = { fingerprint: expect.stringMatching(/^[0-9a-f]{12}$/), ageMs: expect.any(Number) };
   expect(log).toEqual([
     { atMs, username: 'postgres', token, outcome: 'accepted' },
-    { atMs, username: 'postgres', token: { ...token, ageMs: undefined }, outcome: 'refused', reason: 'malformed' },
+    // What is no token may be a password, which its hash would give away.
+    { atMs, username: 'postgres', outcome: 'refused', reason: 'malformed' },
     { atMs, username: 'somebody', token, outcome: 'refused', reason: 'not-authorized' },
     { atMs, username: 'postgres', token, outcome: 'refused', reason: 'throttled' },
   ]);

@@ -1,9 +1,7 @@
-import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Stack, startStack } from '@rds-iam/conformance';
 import { CREDENTIALS, expectNoSecrets } from '@rds-iam/test-servers';
-import { type Browser, chromium } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { openPage, startChromium } from '@rds-iam/test-servers/chromium';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask, failure, logIn, startSite, until } from './harness.js';
 
 let stack: Stack;
@@ -85,33 +83,12 @@ test('metrics for Prometheus', async () => {
   expectNoSecrets(text, [CREDENTIALS.secretAccessKey, site.proxy.password ?? '']);
 });
 
-const CHROMIUM = '/usr/bin/chromium';
-
-describe.skipIf(!existsSync(CHROMIUM))('the page, in Chromium', () => {
-  let browser: Browser;
+describe('the page, in Chromium', () => {
+  let browser: Awaited<ReturnType<typeof startChromium>>;
   beforeAll(async () => {
-    const args = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'];
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: [...args, '--disable-component-update', '--disable-sync'],
-    });
-  }, 60_000);
+    browser = await startChromium();
+  });
   afterAll(() => browser?.close());
-
-  async function open(url: string, width: number, height = 900, colorScheme: 'light' | 'dark' = 'light') {
-    const context = await browser.newContext({ viewport: { width, height }, colorScheme });
-    onTestFinished(() => context.close());
-    const page = await context.newPage();
-    const problems: string[] = [];
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => problems.push(message.text()));
-    const elsewhere: string[] = [];
-    page.on('request', (request) => {
-      if (!request.url().startsWith(url)) elsewhere.push(request.url());
-    });
-    await page.goto(url);
-    return { page, problems, elsewhere };
-  }
 
   test.each([
     ['desktop', 1280, 'light'],
@@ -119,13 +96,15 @@ describe.skipIf(!existsSync(CHROMIUM))('the page, in Chromium', () => {
   ] as const)(
     'on a %s it shows what happens, live, and no secret',
     { timeout: 60_000 },
-    async (name, width, scheme) => {
+    async (name, width, colorScheme) => {
       const site = await startWithHttp();
-      const { page, problems, elsewhere } = await open(site.url, width, 900, scheme);
+      await using open = await openPage(browser, site.url, { width, colorScheme });
+      const { page } = open;
       await page.getByText('nobody has logged in yet').waitFor();
       // It shows what comes, without being loaded again.
       await liven(site);
       await page.getByText(`rds-iam proxy: this port is for the user`).waitFor();
+      await page.locator('.tile', { hasText: '2logins' }).waitFor();
       expect(await page.locator('#status').textContent()).toBe('ready');
       const text = await page.locator('body').textContent();
       for (const shown of [stack.username, `localhost:${stack.emulator.port}`, 'old, of 15 min', MARKUP]) {
@@ -139,12 +118,8 @@ describe.skipIf(!existsSync(CHROMIUM))('the page, in Chromium', () => {
       expect(await page.title()).toBe('rds-iam proxy');
       expect(await page.locator('img').count()).toBe(0);
       expectNoSecrets(await page.content(), [CREDENTIALS.secretAccessKey, site.proxy.password ?? '']);
-      expect(problems).toEqual([]);
-      expect(elsewhere).toEqual([]);
-      const screenshot = await page.screenshot({ fullPage: true });
-      expect(screenshot.length).toBeGreaterThan(10_000);
-      const folder = process.env['SCREENSHOTS'];
-      if (folder) writeFileSync(join(folder, `${name}.png`), screenshot);
+      expect(open).toMatchObject({ problems: [], elsewhere: [] });
+      expect((await open.screenshot(`proxy-${name}`)).length).toBeGreaterThan(10_000);
 
       await site.proxy.close();
       await page.getByText('not reachable').waitFor();

@@ -1,4 +1,6 @@
-import { type Browser, chromium } from 'playwright-core';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
 import { findOrInstall } from './binaries.js';
 
 // None of the background requests with which a browser begins: they would only be refused.
@@ -13,4 +15,43 @@ export async function startChromium(): Promise<Browser> {
   });
   // As root, and in containers, Chromium has no sandbox of its own.
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', ...QUIET] });
+}
+
+/** A page that a browser has open. */
+export interface OpenPage extends AsyncDisposable {
+  readonly page: Page;
+  /** What it wrote to its console, and errors of its scripts. */
+  readonly problems: readonly string[];
+  /** Requests to anywhere but where it came from. */
+  readonly elsewhere: readonly string[];
+  /** The whole page. It is kept in the folder of the environment's SCREENSHOTS, for people to look at. */
+  screenshot(name: string): Promise<Buffer>;
+}
+
+export async function openPage(
+  browser: Browser,
+  url: string,
+  look: { readonly width: number; readonly colorScheme: 'light' | 'dark' },
+): Promise<OpenPage> {
+  const { width, colorScheme } = look;
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+  const page = await context.newPage();
+  const problems: string[] = [];
+  const elsewhere: string[] = [];
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => problems.push(message.text()));
+  page.on('request', (request) => {
+    if (!request.url().startsWith(url)) elsewhere.push(request.url());
+  });
+  await page.goto(url);
+  return {
+    ...{ page, problems, elsewhere },
+    async screenshot(name) {
+      const png = await page.screenshot({ fullPage: true });
+      const folder = process.env['SCREENSHOTS'];
+      if (folder) writeFileSync(join(folder, `${name}.png`), png);
+      return png;
+    },
+    [Symbol.asyncDispose]: () => context.close(),
+  };
 }

@@ -2,9 +2,9 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { RdsIamEvents } from '@rds-iam/core';
 import type { Clock } from '../clock.js';
 import type { ProxyEvent } from '../event.js';
+import { type Answer, type HttpAddress, type LivePage, serveLivePage } from '../live-page/server.js';
 import { createMetrics } from './metrics.js';
 import { Monitor, signedAtMs } from './monitor.js';
-import { type Answer, type HttpAddress, type LivePage, serveLivePage } from './server.js';
 
 /** What the HTTP port has to know of the proxy at the moment that it is asked. */
 export interface Now {

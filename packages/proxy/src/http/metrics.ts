@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ProxyEvent } from '../event.js';
-import type { Answer } from './server.js';
+import type { Answer } from '../live-page/server.js';
 
 /** What Prometheus is told. */
 export interface Metrics {

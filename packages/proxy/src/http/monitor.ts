@@ -1,11 +1,10 @@
 import type { Clock } from '../clock.js';
 import type { ProxyEvent } from '../event.js';
-import { duration, LastMinute, type LiveState } from './live-state.js';
+import { duration, LastMinute, type LiveState, tokenAge } from '../live-page/state.js';
 
 /** Of users and refusals, what is kept: with `anyUser`, clients make up names. */
 const MAX_USERS = 500;
 const MAX_REFUSALS = 20;
-const TOKEN_LIFETIME_MS = 15 * 60_000;
 
 interface User {
   readonly endpoint: string;
@@ -85,7 +84,7 @@ export class Monitor {
           columns: ['endpoint', 'user', 'open', 'logins', 'token'],
           rows: users.map(({ endpoint, username, open: ofUser, logins, tokenSignedAtMs }) => [
             ...[endpoint, username, String(ofUser), String(logins)],
-            this.#age(tokenSignedAtMs),
+            tokenSignedAtMs === undefined ? 'none yet' : tokenAge(this.#clock.now() - tokenSignedAtMs),
           ]),
           none: 'nobody has logged in yet',
         },
@@ -102,14 +101,6 @@ export class Monitor {
         },
       ],
     };
-  }
-
-  #age(signedAtMs: number | undefined): string | { share: number; text: string } {
-    if (signedAtMs === undefined) return 'none yet';
-    const ageMs = Math.max(0, this.#clock.now() - signedAtMs);
-    return ageMs > TOKEN_LIFETIME_MS
-      ? `expired, last used ${duration(ageMs)} old`
-      : { share: ageMs / TOKEN_LIFETIME_MS, text: `${duration(ageMs)} old, of 15 min` };
   }
 
   #user(endpoint: string, username: string): User {

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { LiveState } from './live-state.js';
 import { page } from './page.js';
+import type { LiveState } from './state.js';
 
 /** Answers to one path. `isGood` is for checks: 200 or 503. */
 export interface Answer {
@@ -18,8 +18,8 @@ export interface HttpAddress {
   readonly port: number;
 }
 
-/** A running HTTP port. */
-export interface LivePage extends HttpAddress {
+/** A running HTTP port. `await using` closes it. */
+export interface LivePage extends HttpAddress, AsyncDisposable {
   close(): Promise<void>;
 }
 
@@ -46,16 +46,13 @@ export async function serveLivePage(
   server.listen(at.port, at.address);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return {
-    address: at.address,
-    port,
-    async close() {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
+  const close = async () => {
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
   };
+  return { address: at.address, port, close, [Symbol.asyncDispose]: close };
 }
 
 const json = (value: unknown): Answer => ({ type: 'application/json', body: JSON.stringify(value) });
@@ -65,7 +62,7 @@ async function answer(response: ServerResponse, route: () => Answer | Promise<An
     const { isGood = true, type, body } = await route();
     end(response, isGood ? 200 : 503, type, body);
   } catch {
-    end(response, 500, 'text/plain', 'a fault of the proxy\n');
+    end(response, 500, 'text/plain', 'a fault of this program\n');
   }
 }
 

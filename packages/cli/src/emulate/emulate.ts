@@ -4,14 +4,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmulatorOptions, startEmulator } from '@rds-iam/emulator';
+import { serveLivePage } from '@rds-iam/proxy/live-page';
+import { startEmbeddedPostgres } from '../embedded-postgres/embedded-postgres.js';
+import { UsageError } from '../exit-code.js';
+import { DEFAULT_PORTS, type Engine, portOf, regionOf, type Settings } from '../settings.js';
+import { printed, tell } from '../terminal.js';
 import { type ConnectionSettings, describeConnection } from './connection-settings.js';
-import { startEmbeddedPostgres } from './embedded-postgres/embedded-postgres.js';
-import { UsageError } from './exit-code.js';
-import { DEFAULT_PORTS, type Engine, portOf, regionOf, type Settings } from './settings.js';
-import { printed, tell } from './terminal.js';
+import { LoginMonitor } from './monitor.js';
 
 export interface EmulateRequest {
   readonly listenPort: string;
+  readonly httpPort?: string | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -26,7 +29,7 @@ export async function emulate(settings: Settings, request: EmulateRequest, envir
     throw new UsageError('the database is missing: give its URL, --hostname and --engine, or --embedded');
   }
   const region = regionFor(settings, environment);
-  const port = portOf('--listen-port', request.listenPort, 0);
+  const ports = portsOf(request);
   const password = settings.password ?? environment[engine === 'mysql' ? 'MYSQL_PWD' : 'PGPASSWORD'];
   const upstream = {
     hostname: hostname ?? '127.0.0.1',
@@ -35,7 +38,10 @@ export async function emulate(settings: Settings, request: EmulateRequest, envir
     ...(password && { password }),
   };
   return untilStopped(async (folder, stopped) => {
-    await serve({ ...settings, engine, region, folder, upstream, port, json: request.json, ended: undefined }, stopped);
+    await serve(
+      { ...settings, engine, region, folder, upstream, ...ports, json: request.json, ended: undefined },
+      stopped,
+    );
   });
 }
 
@@ -52,7 +58,7 @@ export async function emulateEmbedded(
 ): Promise<number> {
   if (engine === 'mysql') throw new UsageError('--embedded is a PostgreSQL: leave --engine out, or start a MySQL');
   const region = regionFor({ region: given }, environment);
-  const port = portOf('--listen-port', request.listenPort, 0);
+  const ports = portsOf(request);
   return untilStopped(async (folder, stopped) => {
     tell('starting a PostgreSQL');
     const { data } = request;
@@ -61,7 +67,7 @@ export async function emulateEmbedded(
     tell(
       `PostgreSQL has ${data === undefined ? 'its data in a folder that goes when it ends' : `its data in ${data}`}`,
     );
-    const at = { upstream: { hostname, port: upstream.port }, ended, port };
+    const at = { upstream: { hostname, port: upstream.port }, ended, ...ports };
     await serve({ engine, region, username, database, folder, json: request.json, ...at }, stopped);
   });
 }
@@ -71,6 +77,13 @@ function regionFor({ region }: Pick<Settings, 'region'>, environment: Environmen
   if (region !== undefined) return region;
   const name = ['AWS_REGION', 'AWS_DEFAULT_REGION'].find((each) => environment[each]);
   return name === undefined ? 'eu-west-1' : regionOf(name, environment[name] ?? '');
+}
+
+function portsOf({ listenPort, httpPort }: EmulateRequest): Pick<Service, 'port' | 'httpPort'> {
+  return {
+    port: portOf('--listen-port', listenPort, 0),
+    httpPort: httpPort === undefined ? undefined : portOf('--http-port', httpPort, 0),
+  };
 }
 
 /** Runs with a folder of its own, which goes, until a signal says so. */
@@ -98,6 +111,8 @@ interface Service {
   readonly ended: Promise<never> | undefined;
   /** To listen on. */
   readonly port: number;
+  /** Of a page that shows live what happens. */
+  readonly httpPort: number | undefined;
   readonly folder: string;
   readonly region: string;
   readonly username: string | undefined;
@@ -106,17 +121,24 @@ interface Service {
 }
 
 async function serve(service: Service, stopped: AbortSignal): Promise<void> {
-  const { engine, upstream, region, ended, port, folder, username, database, json = false } = service;
+  const { engine, upstream, region, ended, port, httpPort, folder, username, database, json = false } = service;
+  const monitor = new LoginMonitor(Date.now);
   // Made up at each start: whoever can read it gets into the database.
   const accessKey = { accessKeyId: 'AKIDLOCAL', secretAccessKey: randomBytes(20).toString('hex') };
   await using emulator = await startEmulator({
     ...{ engine, upstream, region, port, accessKeys: [accessKey] },
     onLogin: (login) => {
+      monitor.take(login);
       const who = login.username === undefined ? 'nobody yet' : JSON.stringify(login.username);
       const why = login.outcome === 'refused' ? `: ${login.reason}` : '';
       tell(`${new Date(login.atMs).toISOString()} ${login.outcome} ${who}${why}`);
     },
   });
+  await using page =
+    httpPort === undefined
+      ? undefined
+      : await serveLivePage({ address: '127.0.0.1', port: httpPort }, () => monitor.state(emulator.stats));
+  const http = page && `http://${page.address}:${page.port}/`;
   const caFile = join(folder, 'ca.pem');
   writeFileSync(caFile, emulator.ca);
   const connection: ConnectionSettings = {
@@ -130,7 +152,8 @@ async function serve(service: Service, stopped: AbortSignal): Promise<void> {
     ...accessKey,
   };
   // Nobody could log in without them, and there is a database to be ended in order.
-  await printed(json ? JSON.stringify(connection) : describeConnection(connection));
-  tell(`listening on ${emulator.hostname}:${emulator.port}; Ctrl-C ends it`);
+  await printed(json ? JSON.stringify({ ...connection, http }) : describeConnection(connection));
+  const live = http === undefined ? '' : `, live at ${http}`;
+  tell(`listening on ${emulator.hostname}:${emulator.port}${live}; Ctrl-C ends it`);
   if (!stopped.aborted) await Promise.race([once(stopped, 'abort'), ...(ended ? [ended] : [])]);
 }

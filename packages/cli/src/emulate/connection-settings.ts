@@ -1,5 +1,5 @@
-import type { Engine } from './settings.js';
-import { shellWord } from './shell-word.js';
+import type { Engine } from '../settings.js';
+import { shellWord } from '../shell-word.js';
 
 /** How to log in to an emulator. Its access key is made up. */
 export interface ConnectionSettings {

@@ -17,7 +17,7 @@ export const page = (nonce: string) => `<!doctype html>
 <p class="ends"><span><i class="good"></i>let in <i class="bad"></i>refused</span><span id="limit"></span></p></figure>
 <div id="tables"></div>
 </main>
-<noscript>This page draws with a script of its own; the same is at /state and /metrics.</noscript>
+<noscript>This page draws with a script of its own; the same is at /state.</noscript>
 <script nonce="${nonce}">${SCRIPT}</script>
 </body>
 </html>
@@ -53,6 +53,7 @@ th{font-weight:500}tr:last-child td{border-bottom:0}
 td{font-variant-numeric:tabular-nums}
 .share{position:relative;display:block;height:6px;border-radius:3px;background:var(--line);margin-top:5px;min-width:70px;overflow:hidden}
 .share i{position:absolute;inset:0 auto 0 0;background:var(--good)}
+@media(min-width:561px){td:first-child:not(.long){white-space:nowrap}}
 @media(max-width:560px){
 thead{display:none}tr{display:block;padding:6px 0;border-bottom:1px solid var(--line)}tr:last-child{border-bottom:0}
 td{display:grid;grid-template-columns:8.5em minmax(0,1fr);overflow-wrap:anywhere;gap:8px;border:0;padding:3px 12px}

@@ -15,16 +15,19 @@ export interface LiveState {
 }
 
 /** A table of a live page. */
-interface LiveTable {
+export interface LiveTable {
   readonly caption: string;
   readonly columns: readonly string[];
-  /** A cell is a text, or a share of a whole (0 to 1) with its text, which is drawn as a bar. */
-  readonly rows: readonly (readonly (string | { readonly share: number; readonly text: string })[])[];
+  readonly rows: readonly (readonly LiveCell[])[];
   /** What stands in place of rows that are not there. */
   readonly none: string;
 }
 
+/** A text, or a share of a whole (0 to 1) with its text, which is drawn as a bar. */
+type LiveCell = string | { readonly share: number; readonly text: string };
+
 const SECONDS = 60;
+const TOKEN_LIFETIME_MS = 15 * 60_000;
 
 /** Counts what succeeds and what does not, by the second, for the last minute. */
 export class LastMinute {
@@ -72,4 +75,11 @@ export function duration(ms: number): string {
   if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** How much of its life a token has behind it. */
+export function tokenAge(ageMs: number): LiveCell {
+  return ageMs > TOKEN_LIFETIME_MS
+    ? `expired, ${duration(ageMs)} old`
+    : { share: Math.max(0, ageMs) / TOKEN_LIFETIME_MS, text: `${duration(ageMs)} old, of 15 min` };
 }
