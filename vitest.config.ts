@@ -1,27 +1,9 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { defineConfig, type Plugin } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
 
 // Workspace packages are tested from their sources, without a build.
 export const conditions = ['@rds-iam/source'];
-
-/**
- * Packages load the package of a driver with `require` when it is needed, as they are published as CommonJS. Their sources,
- * which are tested, are ES modules: these import it.
- */
-export const requireAsImport: Plugin = {
-  name: 'require-as-import',
-  enforce: 'pre',
-  transform(code, id) {
-    if (!/\/packages\/[^/]+\/src\/[^?]*\.ts$/.test(id)) return undefined;
-    const imports: string[] = [];
-    const transformed = code.replace(/\brequire\(('[^']+')\)/g, (_, specifier) => {
-      imports.push(`import * as required${imports.length} from ${specifier};`);
-      return `required${imports.length - 1}`;
-    });
-    return imports.length === 0 ? undefined : `${imports.join(' ')} ${transformed}`;
-  },
-};
 
 export const resolveFrom = (owner: string, specifier: string) =>
   createRequire(new URL(`./packages/${owner}/package.json`, import.meta.url)).resolve(specifier);
@@ -56,7 +38,6 @@ const mysqlTests = [
 ];
 
 export default defineConfig({
-  plugins: [requireAsImport],
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {

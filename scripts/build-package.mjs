@@ -2,10 +2,14 @@
 // a file for each entry point, one for what several share, and one for each part that is loaded when it is needed. The ES
 // module of each entry point only names what the CommonJS one exports: a process that uses both formats, as many do
 // without knowing, then has one copy. Declarations are those of tsc, for both module formats; a command line tool has none.
+//
+// `--lazy NAME…` names packages that only the users of one driver or framework have installed: the sources import them as any
+// other package, and what is built loads each of them where it is first used.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { rolldown } from 'rolldown';
 
 const CJS = 'dist/cjs';
@@ -13,6 +17,9 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
 const { exports, bin = {}, dependencies = {}, peerDependencies = {} } = manifest;
 const entries = Object.values(exports).filter((entry) => typeof entry !== 'string');
 const tools = Object.values(bin);
+const { values, positionals } = parseArgs({ options: { lazy: { type: 'boolean' } }, allowPositionals: true });
+const lazyPackages = values.lazy ? positionals : [];
+const lazyImports = new Set();
 
 rmSync('dist', { recursive: true, force: true });
 mkdirSync(CJS, { recursive: true });
@@ -25,6 +32,7 @@ for (const tool of tools) {
 }
 if (entries.length > 0) declare();
 for (const entry of entries) nameExports(entry);
+checkLazy();
 
 async function bundle(define = {}) {
   const sources = [
@@ -55,7 +63,7 @@ async function bundle(define = {}) {
     comments: false,
   });
   await build.close();
-  for (const { fileName, code } of output) writeFileSync(join(CJS, fileName), importOthers(code));
+  for (const { fileName, code } of output) writeFileSync(join(CJS, fileName), loadWhereUsed(importOthers(code)));
   for (const { fileName, imports = [], dynamicImports = [] } of output) {
     for (const name of [...imports, ...dynamicImports]) checkImport(name, fileName, output);
   }
@@ -93,6 +101,30 @@ function importOthers(code) {
     /Promise\.resolve\(\)\.then\(\(\) => (?:\w+\.)?__toESM\(require\(("@?[^":]+")\), 1\)\)/g,
     'import($1)',
   );
+}
+
+/** `require` in place of each use, not of a variable: a bundler that follows it finds the package. */
+function loadWhereUsed(code) {
+  const names = new Map();
+  const rest = code.replace(/^let (\w+) = require\("([^"]+)"\);\n/gm, (line, name, specifier) => {
+    if (!lazyPackages.some((lazy) => specifier === lazy || specifier.startsWith(`${lazy}/`))) return line;
+    names.set(name, specifier);
+    lazyImports.add(specifier);
+    return '';
+  });
+  return rest.replace(/(?<![\w$.])\w+/g, (word) => (names.has(word) ? `(require("${names.get(word)}"))` : word));
+}
+
+/** Each entry point has been loaded by now. */
+function checkLazy() {
+  const require = createRequire(resolve('package.json'));
+  for (const lazy of lazyPackages) {
+    const specifiers = [...lazyImports].filter((name) => name === lazy || name.startsWith(`${lazy}/`));
+    if (specifiers.length === 0) throw new Error(`--lazy names ${lazy}, which nothing imports`);
+    for (const name of specifiers) {
+      if (require.cache[require.resolve(name)]) throw new Error(`${name} is loaded before it is used`);
+    }
+  }
 }
 
 /** These declarations and those that they lead to: a user of the package can see no others. */

@@ -1,11 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { conditions, requireAsImport, resolveFrom } from '../../vitest.config.js';
+import { conditions, resolveFrom } from '../../vitest.config.js';
 
 /** Apart from the other tests, which are kept from AWS: these are for it. */
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
-  plugins: [requireAsImport],
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {

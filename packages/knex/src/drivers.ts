@@ -1,5 +1,7 @@
 import type { RdsIam, RdsIamError } from '@rds-iam/core';
 import { configError } from '@rds-iam/core/adapter';
+import { mysql2Driver } from '@rds-iam/mysql2';
+import { pgDriver } from '@rds-iam/pg';
 import type { Knex } from 'knex';
 
 /** What differs between the drivers that Knex can log in with. */
@@ -12,17 +14,11 @@ export interface Driver {
 
 const DRIVERS: Readonly<Record<string, Driver>> = {
   pg: {
-    load(iam) {
-      const { pgDriver } = require('@rds-iam/pg') as typeof import('@rds-iam/pg');
-      return pgDriver(iam);
-    },
+    load: (iam) => pgDriver(iam),
     url: 'connectionString',
   },
   mysql2: {
-    load(iam) {
-      const { mysql2Driver } = require('@rds-iam/mysql2') as typeof import('@rds-iam/mysql2');
-      return mysql2Driver(iam);
-    },
+    load: (iam) => mysql2Driver(iam),
     url: 'uri',
   },
 };

@@ -1,6 +1,6 @@
 import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
 import { configError, rdsIamOf } from '@rds-iam/core/adapter';
-import type { Knex } from 'knex';
+import knex, { type Knex } from 'knex';
 import type { KnexConfig } from './config.js';
 import { iamDialect } from './dialect.js';
 import { type Driver, driverOf, noClient } from './drivers.js';
@@ -40,7 +40,6 @@ export function withRdsIam(given: string | KnexConfig): Knex.Config {
 function dialectOf(client: Knex.Config['client']): typeof Knex.Client {
   if (typeof client === 'function') return client;
   if (client === undefined) throw noClient();
-  const { default: knex } = require('knex') as typeof import('knex');
   return knex({ client }).client.constructor;
 }
 
@@ -58,7 +57,6 @@ function fromUrl(url: string): Knex.Config {
 function withUrl(url: string, option: Driver['url']): Knex.StaticConnectionConfig {
   // The driver says what is wrong with one that cannot be read.
   if (!URL.canParse(url)) return { [option]: url };
-  const { default: knex } = require('knex') as typeof import('knex');
   // The base of all dialects reads a URL, and has no driver to open a pool with.
   const { ssl: _, password: __, ...fields } = knex({ client: knex.Client, connection: url }).client.config.connection;
   return { ...fields, [option]: url };

@@ -10,7 +10,6 @@ import { configOf, DIALECTS } from './subject.js';
 
 const project = fileURLToPath(new URL('cli', import.meta.url));
 const cli = createRequire(import.meta.url).resolve('knex/bin/cli.js');
-const require = new URL('../../../test/programs/src/require-in-sources.mjs', import.meta.url).href;
 
 describe.each(DIALECTS)("Knex's command line with $client", (dialect) => {
   let stack: Stack;
@@ -30,7 +29,7 @@ describe.each(DIALECTS)("Knex's command line with $client", (dialect) => {
       env: {
         ...process.env,
         NODE_ENV: 'production',
-        NODE_OPTIONS: `--conditions=@rds-iam/source --import=tsx --import=${require}`,
+        NODE_OPTIONS: `--conditions=@rds-iam/source --import=tsx`,
         CONFIG: JSON.stringify(configOf(dialect, options())),
         NO_COLOR: '1',
       },

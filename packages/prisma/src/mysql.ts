@@ -1,7 +1,8 @@
 // biome-ignore lint/suspicious/noTsIgnore: it is for users without this adapter, in whose declarations it stays
 /** @ts-ignore */
-import type { PrismaMariaDb } from '@prisma/adapter-mariadb';
+import { PrismaMariaDb } from '@prisma/adapter-mariadb';
 import { configError, rdsIamOf, type WithIam } from '@rds-iam/core/adapter';
+import { checkPoolConfig, createPool, type PoolConfig } from '@rds-iam/mysql2/mariadb';
 import { diagnosisOf, withDiagnosis } from './diagnosis.js';
 
 type Arguments = ConstructorParameters<typeof PrismaMariaDb>;
@@ -26,7 +27,6 @@ export function mysqlAdapter(
   { provider: _, iam: given, connectionString, ...config }: MysqlOptions,
   adapterOptions?: MysqlAdapterOptions,
 ): MysqlAdapter {
-  const { PrismaMariaDb } = require('@prisma/adapter-mariadb') as typeof import('@prisma/adapter-mariadb');
   if (connectionString !== undefined && Object.keys(config).length > 0) {
     throw configError(
       'connectionString',
@@ -37,9 +37,6 @@ export function mysqlAdapter(
   if (!iam.enabled) return new PrismaMariaDb(connectionString ?? config, adapterOptions);
 
   checkTakesPools(PrismaMariaDb);
-  type PoolConfig = import('@rds-iam/mysql2/mariadb').PoolConfig;
-  const { checkPoolConfig, createPool } =
-    require('@rds-iam/mysql2/mariadb') as typeof import('@rds-iam/mysql2/mariadb');
   const own = { ...(connectionString === undefined ? config : { uri: connectionString }), iam };
   const options = withoutStatementCache(own) as PoolConfig;
   checkPoolConfig(options);

@@ -1,7 +1,8 @@
 // biome-ignore lint/suspicious/noTsIgnore: it is for users without this adapter, in whose declarations it stays
 /** @ts-ignore */
-import type { PrismaPg } from '@prisma/adapter-pg';
+import { PrismaPg } from '@prisma/adapter-pg';
 import { rdsIamOf, type WithIam } from '@rds-iam/core/adapter';
+import { iamPoolConfig, type PoolConfig } from '@rds-iam/pg';
 import { withDiagnosis } from './diagnosis.js';
 
 type Arguments = ConstructorParameters<typeof PrismaPg>;
@@ -25,11 +26,8 @@ export function postgresqlAdapter(
   { provider: _, iam: given, ...config }: PostgresqlOptions,
   adapterOptions?: PostgresqlAdapterOptions,
 ): PostgresqlAdapter {
-  const { PrismaPg } = require('@prisma/adapter-pg') as typeof import('@prisma/adapter-pg');
   const iam = rdsIamOf(given);
   if (!iam.enabled) return new PrismaPg(config, adapterOptions);
-  type PoolConfig = import('@rds-iam/pg').PoolConfig;
-  const { iamPoolConfig } = require('@rds-iam/pg') as typeof import('@rds-iam/pg');
   const newFactory = (ended: AbortController) =>
     new PrismaPg(iamPoolConfig({ ...config, iam } as PoolConfig, ended.signal), adapterOptions);
 

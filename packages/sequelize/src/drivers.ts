@@ -1,5 +1,8 @@
 import type { RdsIam } from '@rds-iam/core';
 import { configError } from '@rds-iam/core/adapter';
+import { checkConnectionUrl as checkMysql2Url, mysql2Driver } from '@rds-iam/mysql2';
+import { checkConnectionUrl as checkMariadbUrl, mariadbDriver } from '@rds-iam/mysql2/mariadb';
+import { checkConnectionUrl as checkPgUrl, pgDriver } from '@rds-iam/pg';
 
 /** The dialects of Sequelize that RDS and Aurora have IAM authentication for. */
 export type RdsDialect = 'postgres' | 'mysql' | 'mariadb';
@@ -14,19 +17,9 @@ export interface Driver {
 
 /** The driver that each dialect is given: the one hook of this package. Nothing of the other dialects is loaded. */
 export const DRIVERS: Readonly<Record<RdsDialect, (iam: RdsIam) => Driver>> = {
-  postgres(iam) {
-    const { checkConnectionUrl, pgDriver } = require('@rds-iam/pg') as typeof import('@rds-iam/pg');
-    return { module: pgDriver(iam), checkConnectionUrl };
-  },
-  mysql(iam) {
-    const { checkConnectionUrl, mysql2Driver } = require('@rds-iam/mysql2') as typeof import('@rds-iam/mysql2');
-    return { module: mysql2Driver(iam), checkConnectionUrl };
-  },
-  mariadb(iam) {
-    const { checkConnectionUrl, mariadbDriver } =
-      require('@rds-iam/mysql2/mariadb') as typeof import('@rds-iam/mysql2/mariadb');
-    return { module: mariadbDriver(iam), checkConnectionUrl };
-  },
+  postgres: (iam) => ({ module: pgDriver(iam), checkConnectionUrl: checkPgUrl }),
+  mysql: (iam) => ({ module: mysql2Driver(iam), checkConnectionUrl: checkMysql2Url }),
+  mariadb: (iam) => ({ module: mariadbDriver(iam), checkConnectionUrl: checkMariadbUrl }),
 };
 
 /** Refuses, by name, an option of Sequelize that names a driver of the user's own. */

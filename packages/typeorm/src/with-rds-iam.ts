@@ -1,5 +1,7 @@
 import type { RdsIam } from '@rds-iam/core';
 import { checkDriverTls, configError, rdsIamOf, refusePassword } from '@rds-iam/core/adapter';
+import { checkConnectionUrl as checkMysql2Url, mysql2Driver } from '@rds-iam/mysql2';
+import { checkConnectionUrl as checkPgUrl, pgDriver } from '@rds-iam/pg';
 import type { RdsIamDataSourceOptions, RdsOptions } from './options.js';
 
 /** What of TypeORM's options is looked at here, as a program in JavaScript may give it. */
@@ -38,17 +40,13 @@ function driverFor(given: Given, iam: RdsIam): object {
     }
   }
   switch (given.type) {
-    case 'postgres': {
-      const { checkConnectionUrl, pgDriver } = require('@rds-iam/pg') as typeof import('@rds-iam/pg');
-      checkNodes(given, checkConnectionUrl);
+    case 'postgres':
+      checkNodes(given, checkPgUrl);
       return pgDriver(iam);
-    }
     case 'mysql':
-    case 'mariadb': {
-      const { checkConnectionUrl, mysql2Driver } = require('@rds-iam/mysql2') as typeof import('@rds-iam/mysql2');
-      checkNodes(given, checkConnectionUrl);
+    case 'mariadb':
+      checkNodes(given, checkMysql2Url);
       return mysql2Driver(iam);
-    }
     case 'aurora-postgres':
     case 'aurora-mysql':
       throw configError(
