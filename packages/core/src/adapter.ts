@@ -1,14 +1,14 @@
 // What an adapter of a driver or a framework is made of; an application needs none of it.
-export { dialedLogin, followSocket, LoginReader, type MakeSocket, type StartedTls } from './dialed-login.js';
+export { dialedLogin, LoginReader, type MakeSocket, type StartedTls } from './dialed-login.js';
 export { DialedStream } from './dialed-stream.js';
 export { checkEndpoint, type Endpoint } from './endpoint.js';
 export type { Engine, ErrorShape, IamAccount, Meaning } from './engines/engine.js';
 export { mysql } from './engines/mysql.js';
 export { postgres } from './engines/postgres.js';
 export { configError } from './errors.js';
-export { type FailureKind, isLoginFailure, LoginFailure } from './failure.js';
+export { type FailureKind, LoginFailure } from './failure.js';
 export type { ConnectOptions, Login } from './login.js';
-export { isRdsIam, rdsIamOf } from './rds-iam.js';
+export { rdsIamOf } from './rds-iam.js';
 export { assertVerifiedPeer, checkDriverTls, type DriverTls, type PeerSession } from './tls.js';
 export {
   type AlwaysIam,

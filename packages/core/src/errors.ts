@@ -189,6 +189,3 @@ export function kindOf(value: unknown): string {
       return `a ${typeof value}`;
   }
 }
-
-/** {@link configError} as adapters used to call it. */
-export const configErrorOf = (message: string, cause?: unknown): RdsIamError => configError(undefined, message, cause);

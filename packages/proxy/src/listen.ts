@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { join } from 'node:path';
-import { configError } from '@rds-iam/core';
+import { configError } from '@rds-iam/core/adapter';
 import type { ListenAt, ProxyTarget } from './options.js';
 
 /** Where one target is listened for. */
@@ -50,7 +50,7 @@ function makePrivate(folder: string): void {
   const mine = uid === process.getuid?.();
   if (!mine || (mode & 0o077) !== 0) {
     const why = mine ? 'others may enter it' : 'it is not yours';
-    throw configError(`"socketFolder" is ${folder}, but ${why}: give a folder of your own, chmod 700, or a new one`);
+    throw configError('socketFolder', `is ${folder}, but ${why}: give a folder of your own, chmod 700, or a new one`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { checkEndpoint, configError, type RdsIam, type RdsIamOptions } from '@rds-iam/core';
+import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
+import { checkEndpoint, configError } from '@rds-iam/core/adapter';
 import type { ProxyEvent } from './event.js';
 
 /** A database, and who logs in to it. */
@@ -104,35 +105,36 @@ const NAMES: Readonly<Record<keyof ProxyOptions, true>> = {
 export function checkOptions(options: ProxyOptions): CheckedOptions {
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(NAMES, name));
   if (unknown !== undefined) {
-    throw configError(`unknown option "${unknown}": the known ones are ${Object.keys(NAMES).join(', ')}`);
+    throw configError(unknown, `is no option: the known ones are ${Object.keys(NAMES).join(', ')}`);
   }
   const { targets, address = '127.0.0.1', port, socketFolder, password, trustLocalUsers = false, tls } = options;
   const { passwordMethod } = options;
   if (!Array.isArray(targets) || targets.length === 0) {
-    throw configError('"targets" must name a database at least: { engine, hostname, port, username }');
+    throw configError('targets', 'must name a database at least: { engine, hostname, port, username }');
   }
   targets.forEach(checkTarget);
   if (socketFolder !== undefined && options.address !== undefined) {
-    throw configError('"socketFolder" and "address" exclude each other: a Unix socket has no address');
+    throw configError('socketFolder', 'and "address" exclude each other: a Unix socket has no address');
   }
   whole('port', port ?? 0, 0, 65_535 - targets.length + 1);
   if (password !== undefined && password !== false && !(typeof password === 'string' && /^[!-~]+$/.test(password))) {
     // Others are changed on their way to SCRAM, by each client as it sees fit.
-    throw configError('"password" must be printable characters of ASCII without a space, or false');
+    throw configError('password', 'must be printable characters of ASCII without a space, or false');
   }
   if (passwordMethod !== undefined && !['scram-sha-256', 'password'].includes(passwordMethod)) {
-    throw configError('"passwordMethod" must be scram-sha-256 or password');
+    throw configError('passwordMethod', 'must be scram-sha-256 or password');
   }
   const atPort = socketFolder === undefined;
   if (atPort && password === false && !trustLocalUsers) {
     throw configError(
-      '"password" is false, which lets everybody on this machine log in to the database: give "socketFolder", whose sockets only you can reach, or set "trustLocalUsers" to true',
+      'password',
+      'is false, which lets everybody on this machine log in to the database: give "socketFolder", whose sockets only you can reach, or set "trustLocalUsers" to true',
     );
   }
   const isExposed = atPort && !isLoopback(address);
   if (isExposed && (tls === undefined || password === false)) {
     const missing = tls === undefined ? '"tls"' : 'a password';
-    throw configError(`"address" is ${address}, which others on the network can reach: that takes ${missing}`);
+    throw configError('address', `is ${address}, which others on the network can reach: that takes ${missing}`);
   }
   if (options.http !== undefined) whole('http.port', options.http?.port, 0, 65_535);
   return {
@@ -160,14 +162,14 @@ const MYSQL_CONNECTIONS_PER_SECOND = 200;
 
 function checkTarget(target: ProxyTarget): void {
   if (target.engine !== 'postgres' && target.engine !== 'mysql') {
-    throw configError('"engine" of a target must be postgres or mysql');
+    throw configError('engine', 'of a target must be postgres or mysql');
   }
   checkEndpoint(target);
 }
 
 function whole(name: string, value: unknown, min: number, max: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
-  throw configError(`"${name}" must be a whole number from ${min} to ${max}`);
+  throw configError(name, `must be a whole number from ${min} to ${max}`);
 }
 
 /** Whether nobody but this machine reaches an address. A name could lead anywhere. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
-import { rdsIamOf } from '@rds-iam/core';
+import { rdsIamOf } from '@rds-iam/core/adapter';
 import { type Clock, systemClock } from './clock.js';
 import type { Engine } from './engine.js';
 import type { ProxyEvent } from './event.js';

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Engine, Row, SubjectPool } from '@rds-iam/conformance';
-import { type RdsIam, type RdsIamOptions, rdsIamOf } from '@rds-iam/core';
+import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
+import { rdsIamOf } from '@rds-iam/core/adapter';
 import { createPool } from '@rds-iam/mysql2/promise';
 import { Pool } from '@rds-iam/pg';
 import type { RowDataPacket } from 'mysql2/promise';

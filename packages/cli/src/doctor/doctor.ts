@@ -1,4 +1,5 @@
-import { checkEndpoint, createRdsIam, isRdsIamError, rdsRoots } from '@rds-iam/core';
+import { createRdsIam, isRdsIamError, rdsRoots } from '@rds-iam/core';
+import { checkEndpoint } from '@rds-iam/core/adapter';
 import { awsClockSkewMs } from '@rds-iam/core/doctor';
 import type { Database } from '../database.js';
 import { describeDial } from '../dial.js';
