@@ -16,10 +16,11 @@ import { makeScramble } from './greeting.js';
 /** More than any answer to a scramble has. */
 const MAX_ANSWER_BYTES = 65_536;
 
-const PROOFS: Readonly<Record<string, (password: string, scramble: Buffer) => Buffer>> = {
-  [Plugin.cachingSha2Password]: cachingSha2Password,
-  [Plugin.nativePassword]: nativePassword,
-};
+/** By the name of the plugin, which the client gives: an object would know `toString`, too. */
+const PROOFS: ReadonlyMap<string, (password: string, scramble: Buffer) => Buffer> = new Map([
+  [Plugin.cachingSha2Password, cachingSha2Password],
+  [Plugin.nativePassword, nativePassword],
+]);
 
 /** What a client has answered to a scramble. */
 export interface Answer {
@@ -52,13 +53,13 @@ export async function authenticate(
   let { scramble } = asked;
   if (password !== undefined && hasPlugins && plugin !== asked.plugin) {
     // What it has answered is for another scramble, or for none.
-    plugin = plugin in PROOFS ? plugin : asked.plugin;
+    plugin = PROOFS.has(plugin) ? plugin : asked.plugin;
     scramble = makeScramble();
     channel.write(encodeAuthSwitch({ plugin, data: nulTerminated(scramble) }));
     authentication = await channel.read(MAX_ANSWER_BYTES);
   }
   if (password !== undefined) {
-    const expected = PROOFS[plugin]?.(password, scramble);
+    const expected = PROOFS.get(plugin)?.(password, scramble);
     if (!expected || !isSame(authentication, expected)) throw wrongPassword(answer.username, authentication);
   }
   // One with an empty password awaits nothing more.

@@ -1,18 +1,12 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { type Stack, startStack } from '@rds-iam/conformance';
-import { ByteReader, isConnectionEnded } from '@rds-iam/wire';
 import {
-  Capability,
-  Channel,
   Command,
   cachingSha2Password,
   decodeError,
   decodeGreeting,
-  encodeHandshakeResponse,
   encodePacket,
-  type Greeting,
-  type HandshakeResponse,
   Plugin,
   Reply,
 } from '@rds-iam/wire/mysql';
@@ -21,66 +15,13 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { Clock } from '../../src/clock.js';
 import { startProxyWith } from '../../src/proxy.js';
 import { until } from '../harness.js';
-import { ask, type Site, startSite } from './harness.js';
+import { ask, type Site, startSite, Wire } from './harness.js';
 
 let stack: Stack;
 beforeAll(async () => {
   stack = await startStack('mysql');
 });
 afterAll(() => stack[Symbol.asyncDispose]());
-
-/** A client at the level of packets, which has read the greeting. */
-class Wire {
-  readonly socket: Socket;
-  readonly channel: Channel;
-  readonly reader: ByteReader;
-  greeting!: Greeting;
-
-  constructor(socket: Socket) {
-    this.socket = socket.on('error', () => {});
-    this.reader = new ByteReader(socket);
-    this.channel = new Channel({ stream: socket, reader: this.reader });
-  }
-
-  static async open({ config }: Site): Promise<Wire> {
-    const socket = connect({ host: config.host as string, port: config.port as number, allowHalfOpen: true });
-    await once(socket, 'connect');
-    onTestFinished(() => void socket.destroy());
-    const wire = new Wire(socket);
-    wire.greeting = decodeGreeting(await wire.channel.read(1000));
-    return wire;
-  }
-
-  /** How a client answers that knows the password. */
-  response({ config }: Site, change: Partial<HandshakeResponse> = {}): Buffer {
-    const { scramble, capabilities } = this.greeting;
-    const wanted = Capability.protocol41 | Capability.secureConnection | Capability.pluginAuth;
-    return encodeHandshakeResponse({
-      capabilities: (capabilities & wanted) >>> 0,
-      mariadbCapabilities: 0,
-      maxPacketBytes: 1 << 24,
-      characterSet: 45,
-      username: config.user,
-      authentication: cachingSha2Password(config.password as string, scramble),
-      database: undefined,
-      plugin: Plugin.cachingSha2Password,
-      attributes: undefined,
-      zstdLevel: undefined,
-      ...change,
-    });
-  }
-
-  /** All until the other side ends. */
-  async rest(): Promise<Buffer> {
-    const pieces: Buffer[] = [];
-    try {
-      for (;;) pieces.push(await this.reader.readSome());
-    } catch (error) {
-      if (!isConnectionEnded(error)) throw error;
-      return Buffer.concat(pieces);
-    }
-  }
-}
 
 describe('a client that vanishes', () => {
   test.each(['greeting', 'half of its response', 'its response', 'its proof', 'a change of user'])(

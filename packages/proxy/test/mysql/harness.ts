@@ -1,4 +1,17 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import type { Stack } from '@rds-iam/conformance';
+import { ByteReader, isConnectionEnded } from '@rds-iam/wire';
+import {
+  Capability,
+  Channel,
+  cachingSha2Password,
+  decodeGreeting,
+  encodeHandshakeResponse,
+  type Greeting,
+  type HandshakeResponse,
+  Plugin,
+} from '@rds-iam/wire/mysql';
 import mysql, { type Connection, type ConnectionOptions, type RowDataPacket } from 'mysql2/promise';
 import { onTestFinished } from 'vitest';
 import { type ProxyEvent, type ProxyOptions, type RdsIamProxy, startProxy } from '../../src/index.js';
@@ -69,4 +82,57 @@ export async function failure(
     return error as Error;
   }
   throw new Error('the login worked');
+}
+
+/** A client at the level of packets, which has read the greeting. */
+export class Wire {
+  readonly socket: Socket;
+  readonly channel: Channel;
+  readonly reader: ByteReader;
+  greeting!: Greeting;
+
+  constructor(socket: Socket) {
+    this.socket = socket.on('error', () => {});
+    this.reader = new ByteReader(socket);
+    this.channel = new Channel({ stream: socket, reader: this.reader });
+  }
+
+  static async open({ config }: Site): Promise<Wire> {
+    const socket = connect({ host: config.host as string, port: config.port as number, allowHalfOpen: true });
+    await once(socket, 'connect');
+    onTestFinished(() => void socket.destroy());
+    const wire = new Wire(socket);
+    wire.greeting = decodeGreeting(await wire.channel.read(1000));
+    return wire;
+  }
+
+  /** How a client answers that knows the password. */
+  response({ config }: Site, change: Partial<HandshakeResponse> = {}): Buffer {
+    const { scramble, capabilities } = this.greeting;
+    const wanted = Capability.protocol41 | Capability.secureConnection | Capability.pluginAuth;
+    return encodeHandshakeResponse({
+      capabilities: (capabilities & wanted) >>> 0,
+      mariadbCapabilities: 0,
+      maxPacketBytes: 1 << 24,
+      characterSet: 45,
+      username: config.user,
+      authentication: cachingSha2Password(config.password as string, scramble),
+      database: undefined,
+      plugin: Plugin.cachingSha2Password,
+      attributes: undefined,
+      zstdLevel: undefined,
+      ...change,
+    });
+  }
+
+  /** All until the other side ends. */
+  async rest(): Promise<Buffer> {
+    const pieces: Buffer[] = [];
+    try {
+      for (;;) pieces.push(await this.reader.readSome());
+    } catch (error) {
+      if (!isConnectionEnded(error)) throw error;
+      return Buffer.concat(pieces);
+    }
+  }
 }

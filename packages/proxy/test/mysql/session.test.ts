@@ -5,10 +5,11 @@ import { Readable } from 'node:stream';
 import { type Stack, startStack } from '@rds-iam/conformance';
 import { createCertificateAuthority } from '@rds-iam/emulator';
 import { CREDENTIALS, expectNoSecrets } from '@rds-iam/test-servers';
+import { decodeError, Reply } from '@rds-iam/wire/mysql';
 import mariadb from 'mariadb';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { until } from '../harness.js';
-import { ask, failure, logIn, rows, startSite } from './harness.js';
+import { ask, failure, logIn, rows, startSite, Wire } from './harness.js';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -50,6 +51,25 @@ describe('a login', () => {
       expect(stack.emulator.stats.connections).toBe(before);
     },
   );
+
+  // An object has members that nobody has put there.
+  test.each([
+    ['toString', '[object Object]'],
+    ['toLocaleString', '[object Object]'],
+    ['constructor', 'secret'],
+    ['__proto__', ''],
+    ['mysql_clear_password', 'secret\0'],
+  ])('by the plugin %s is no proof of the password', async (plugin, answer) => {
+    const site = await startSite(stack, { password: 'secret' });
+    const wire = await Wire.open(site);
+    wire.channel.write(wire.response(site, { plugin, authentication: Buffer.alloc(0) }));
+    expect((await wire.channel.read(1000))[0]).toBe(Reply.authSwitch);
+    wire.channel.write(Buffer.from(answer));
+    const refusal = await wire.channel.read(1000);
+    expect(refusal[0]).toBe(Reply.error);
+    expect(decodeError(refusal)).toMatchObject({ code: 1045 });
+    expect(site.proxy.stats).toMatchObject({ logins: 0, refused: { password: 1 } });
+  });
 
   test('as another user, or to another database, is refused by name once the password is right', async () => {
     const site = await startSite(stack);
