@@ -136,7 +136,7 @@ export default defineConfig({
           globalSetup: [mysqlSetup],
           include: [
             ...inProcess('mysql2'),
-            'packages/mysql2/test/compression.test.ts',
+            'packages/mysql2/test/{compression,exports}.test.ts',
             'packages/mysql2/test/mariadb/*.test.ts',
           ],
         },

@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
 
 const update = process.argv.includes('--update');
@@ -36,7 +36,7 @@ if (problems.length > 0) {
 function report(folder, subpath, declarations) {
   const file = `${subpath === '.' ? 'index' : subpath.slice(2)}.api.md`;
   const reportFolder = join(folder, 'api');
-  const entry = join(folder, declarations);
+  const entry = withoutDefault(join(folder, declarations));
   const none = { logLevel: 'none' };
   if (update) mkdirSync(reportFolder, { recursive: true });
   const config = ExtractorConfig.prepare({
@@ -97,6 +97,16 @@ function report(folder, subpath, declarations) {
     problems.push(`${relative('.', join(reportFolder, file))} differs from the public surface`);
   else if (!succeeded && said === problems.length) problems.push(`${relative('.', entry)} has no report`);
   return file;
+}
+
+/**
+ * An entry point that stands in for a driver's module exports the same names once more as its default, which API Extractor
+ * cannot follow: the declarations of what it exports so.
+ */
+function withoutDefault(entry) {
+  const twice = /^(?:\/\/.*\n)*export \* as default from '(\S+)\.js';\nexport \* from '\1\.js';\n$/;
+  const [, all] = twice.exec(readFileSync(entry, 'utf8')) ?? [];
+  return all === undefined ? entry : join(dirname(entry), `${all}.d.ts`);
 }
 
 function existing(folder) {

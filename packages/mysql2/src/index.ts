@@ -1,20 +1,3 @@
-export {
-  type AuthToken,
-  createRdsIam,
-  isRdsIamError,
-  type RdsIam,
-  RdsIamError,
-  type RdsIamErrorCode,
-  type RdsIamOptions,
-} from '@rds-iam/core';
-export { checkConnectionUrl } from './config.js';
-export {
-  type AddNode,
-  createConnection,
-  createPool,
-  createPoolCluster,
-  type PoolCluster,
-  withRdsIam,
-} from './mysql2/create.js';
-export { mysql2Driver } from './mysql2/driver.js';
-export type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './mysql2/options.js';
+// In place of mysql2: all that it exports, with connections, pools and clusters that log in with IAM.
+export * as default from './mysql2/exports.js';
+export * from './mysql2/exports.js';

@@ -1,24 +1,3 @@
-export {
-  type AuthToken,
-  createRdsIam,
-  isRdsIamError,
-  type RdsIam,
-  RdsIamError,
-  type RdsIamErrorCode,
-  type RdsIamOptions,
-} from '@rds-iam/core';
-export type { Pool } from 'mariadb';
-export { checkConnectionUrl } from './config.js';
-export {
-  type ConnectionConfig,
-  checkPoolConfig,
-  createConnection,
-  createPool,
-  createPoolCluster,
-  type ImportFileConfig,
-  importFile,
-  type PoolCluster,
-  type PoolClusterConfig,
-  type PoolConfig,
-} from './mariadb/create.js';
-export { mariadbDriver } from './mariadb/driver.js';
+// In place of the mariadb connector: all that it exports, with connections, pools and clusters that log in with IAM.
+export * as default from './mariadb/exports.js';
+export * from './mariadb/exports.js';

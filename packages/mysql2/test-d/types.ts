@@ -3,9 +3,10 @@ import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import type * as mariadb from 'mariadb';
 import type * as mysql2 from 'mysql2';
 import type * as mysql2Promise from 'mysql2/promise';
+import type { QueryResult, RowDataPacket } from '../src/index.js';
 import { createConnection, createPool, createPoolCluster, createRdsIam, type PoolOptions } from '../src/index.js';
-import * as connector from '../src/mariadb.js';
-import * as promises from '../src/promise.js';
+import connectorByDefault, * as connector from '../src/mariadb.js';
+import byDefault, * as promises from '../src/promise.js';
 
 // mysql2's own options pass through, with their own types.
 createPool({
@@ -66,3 +67,16 @@ const rows = promisePool.query<mysql2.RowDataPacket[]>('select 1');
 const namespace: mysql2Promise.PoolNamespace = promises.createPoolCluster().of('*');
 const fromConnector: Promise<mariadb.PoolConnection> = connector.createPool({ host: 'db' }).getConnection();
 void [pool, connection, promised, rows, namespace, fromConnector];
+
+// Types are there by name and by default import, as of the drivers.
+export async function byDefaultImport(pool: byDefault.Pool): Promise<connectorByDefault.UpsertResult[]> {
+  const connection: mysql2Promise.PoolConnection & byDefault.PoolConnection = await pool.getConnection();
+  const [result]: [QueryResult, unknown] = await connection.query<byDefault.RowDataPacket[] & RowDataPacket[]>(
+    'select 1',
+  );
+  if (connection instanceof byDefault.Connection) connection.release();
+  const column = { typeCast: (field: byDefault.TypeCastField) => field.type === byDefault.Types[0] };
+  await byDefault.createConnection({ host: 'db', ...column });
+  const other: connectorByDefault.Pool = connectorByDefault.createPool({ host: 'db' });
+  return result === undefined ? [] : other.batch('insert into t values (?)', [[connector.TypeNumbers.JSON]]);
+}

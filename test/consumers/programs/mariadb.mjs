@@ -1,4 +1,4 @@
-import { createPool } from '@rds-iam/mysql2/mariadb';
+import mariadb from '@rds-iam/mysql2/mariadb';
 
 const host = '127.0.0.1';
 const port = Number(process.env.PORT);
@@ -11,6 +11,6 @@ const iam = {
   ca: process.env.CA ?? '',
 };
 
-const pool = createPool({ host, port, user: 'app', database: 'shop', iam });
+const pool = mariadb.createPool({ host, port, user: 'app', database: 'shop', iam });
 console.log(JSON.stringify(await pool.query('select current_user() as name')));
 await pool.end();

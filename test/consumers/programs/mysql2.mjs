@@ -1,4 +1,4 @@
-import { createPool } from '@rds-iam/mysql2/promise';
+import mysql from '@rds-iam/mysql2/promise';
 
 const host = '127.0.0.1';
 const port = Number(process.env.PORT);
@@ -11,7 +11,7 @@ const iam = {
   ca: process.env.CA ?? '',
 };
 
-const pool = createPool({ host, port, user: 'app', database: 'shop', iam });
+const pool = mysql.createPool({ host, port, user: 'app', database: 'shop', iam });
 const [rows] = await pool.query('select current_user() as name');
 console.log(JSON.stringify(rows));
 await pool.end();

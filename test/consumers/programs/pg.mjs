@@ -1,4 +1,4 @@
-import { Pool } from '@rds-iam/pg';
+import pg from '@rds-iam/pg';
 
 const host = '127.0.0.1';
 const port = Number(process.env.PORT);
@@ -11,7 +11,7 @@ const iam = {
   ca: process.env.CA ?? '',
 };
 
-const pool = new Pool({ host, port, user: 'app', database: 'shop', iam });
+const pool = new pg.Pool({ host, port, user: 'app', database: 'shop', iam });
 const { rows } = await pool.query('select current_user as name');
 console.log(rows[0].name);
 await pool.end();

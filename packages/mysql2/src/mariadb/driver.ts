@@ -8,8 +8,10 @@ import { createConnection, createPool, createPoolCluster, importFile } from './c
  * option: it then gives its own configuration to them as to the connector's.
  */
 export function mariadbDriver(iam: RdsIam): typeof mariadb {
+  // Its default export has functions of its own, without IAM.
+  const { default: _, ...connector } = mariadb;
   const driver = {
-    ...mariadb,
+    ...connector,
     createConnection: (options: string | object) => createConnection(withIam(options, iam, 'uri')),
     createPool: (options: string | object) => createPool(withIam(options, iam, 'uri')),
     createPoolCluster: (options: object) => createPoolCluster(withIam(options, iam, 'uri')),

@@ -1,10 +1,10 @@
 import { createRdsIam, isRdsIamError, type RdsIam, type RdsIamOptions } from '@rds-iam/core';
 import { type Emulator, startEmulator } from '@rds-iam/emulator';
 import { withRdsIam as knexConfig } from '@rds-iam/knex';
-import { createPool as createMysqlPool } from '@rds-iam/mysql2';
-import { createPool as createMariadbPool } from '@rds-iam/mysql2/mariadb';
-import { createPool as createPromisePool } from '@rds-iam/mysql2/promise';
-import { Client, Pool } from '@rds-iam/pg';
+import { createPool as createMysqlPool, type RowDataPacket } from '@rds-iam/mysql2';
+import mariadb, { createPool as createMariadbPool } from '@rds-iam/mysql2/mariadb';
+import mysql, { createPool as createPromisePool } from '@rds-iam/mysql2/promise';
+import pg, { Client, Pool } from '@rds-iam/pg';
 import { withRdsIam as postgresJsOptions } from '@rds-iam/pg/postgres-js';
 import { createRdsIamAdapter } from '@rds-iam/prisma';
 import { redisLimiter } from '@rds-iam/redis';
@@ -30,8 +30,13 @@ export async function useAll(): Promise<unknown> {
   const { rows } = await new Pool(login).query<{ name: string }>('select current_user as name');
   await postgres(postgresJsOptions(login))`select 1`;
   createMysqlPool(login).query('select 1', (error) => isRdsIamError(error) && error.code);
-  await createPromisePool(login).query('select 1');
+  await createPromisePool(login).query<RowDataPacket[]>('select 1');
   await createMariadbPool(login).query('select 1');
+  const defaults: [pg.Pool, mysql.Pool, mariadb.Pool] = [
+    new pg.Pool(login),
+    mysql.createPool(login),
+    mariadb.createPool(login),
+  ];
   await new DataSource(dataSourceOptions({ type: 'postgres', host: 'db', username: 'app', iam })).initialize();
   await knex(knexConfig({ client: 'pg', connection: { host: 'db', user: 'app' }, iam })).raw('select 1');
   await new Sequelize(sequelizeOptions({ dialect: 'mysql', host: 'db', username: 'app', iam })).authenticate();
@@ -47,7 +52,7 @@ export async function useAll(): Promise<unknown> {
     accessKeys: [],
   });
   const name: string | undefined = rows[0]?.name;
-  return [name, emulator.port];
+  return [name, emulator.port, defaults, mysql.Types, mysql.format('select ?', [1])];
 }
 
 // @ts-expect-error a password beside IAM
