@@ -10,8 +10,7 @@ type Answered = (error: { readonly errno?: number } | null, ...rest: unknown[]) 
 
 interface ChangeUserCommand {
   readonly user: string;
-  onResult?: Answered;
-  once(event: 'error', listener: Answered): unknown;
+  onResult: Answered;
 }
 
 /** Asked for the password when a connection that has logged in changes its user. */
@@ -19,17 +18,10 @@ export const answerChangeUser: mysql2.AuthPlugin = ({ connection, command: given
   const { stream } = connection as unknown as { readonly stream: Duplex };
   const command = given as unknown as ChangeUserCommand;
   const { user, onResult } = command;
-  const dropIfRefused: Answered = (error) => {
+  command.onResult = (error, ...rest) => {
     if (error?.errno === ACCESS_DENIED && stream instanceof IamStream) stream.dropTokenOf(user);
+    onResult.call(command, error, ...rest);
   };
-  if (onResult) {
-    command.onResult = (error, ...rest) => {
-      dropIfRefused(error);
-      onResult.call(command, error, ...rest);
-    };
-  } else {
-    command.once('error', dropIfRefused);
-  }
   return async () => {
     try {
       if (!(stream instanceof IamStream)) throw streamIsMissing();

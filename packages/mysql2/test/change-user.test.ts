@@ -1,0 +1,61 @@
+import { count } from '@rds-iam/conformance';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import * as callbacks from '../src/index.js';
+import { createConnection, createRdsIam } from '../src/promise.js';
+import { type Stack, startStack } from './stack.js';
+
+let stack: Stack;
+let serverTime: number | undefined;
+beforeAll(async () => {
+  stack = await startStack({ now: () => serverTime ?? Date.now() });
+});
+afterEach(() => {
+  serverTime = undefined;
+  stack.emulator.setFaults({});
+});
+afterAll(() => stack[Symbol.asyncDispose]());
+
+/** In one second, a login and no change of the user after it. */
+const refusing = { throttle: { connectionsPerSecond: 1, action: 'deny', counting: 'logins' } } as const;
+
+type Change = { readonly user: string; readonly database?: string };
+
+/** What becomes of a change of the user, undefined if it is done. */
+const WAYS: Readonly<Record<string, (config: callbacks.ConnectionOptions, change: Change) => Promise<unknown>>> = {
+  'with a callback': (config, change) =>
+    new Promise((resolve) => {
+      const connection = callbacks.createConnection(config);
+      connection.changeUser(change, (error) => {
+        connection.destroy();
+        resolve(error ?? undefined);
+      });
+    }),
+  'of /promise': async (config, change) => {
+    const connection = await createConnection(config);
+    return connection
+      .changeUser(change)
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      .finally(() => connection.destroy());
+  },
+};
+
+describe.each(Object.entries(WAYS))('changeUser %s', (_, changeUser) => {
+  test('forgets a token that was refused, and no other', async () => {
+    const { username } = stack;
+    const iam = createRdsIam(stack.iam);
+    const config = { ...stack.config, iam };
+    const signed = count('rds-iam:token:signed');
+    expect(await changeUser(config, { user: username })).toBeUndefined();
+    expect(await changeUser(config, { user: username, database: 'nowhere' })).toMatchObject({ errno: 1044 });
+    expect(await changeUser(config, { user: username })).toBeUndefined();
+    expect(signed()).toBe(1);
+
+    serverTime = Date.now() + 5_000;
+    stack.emulator.setFaults(refusing);
+    expect(await changeUser(config, { user: username })).toMatchObject({ errno: 1045 });
+    await expect.poll(signed).toBe(2);
+  });
+});
