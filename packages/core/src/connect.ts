@@ -81,10 +81,9 @@ export async function connect<T>(
     if (failure.kind === 'token-refused' && attempt.target) {
       context.history.wasRefusedSince(attempt.target, startedAt);
     }
-    const final = await giveUp(context, request, boundOf(failure, policy, limit), {
-      ...told,
-      failure: { ...told.failure, attempts: number, elapsedMs },
-    });
+    const last = { ...told, failure: { ...told.failure, attempts: number, elapsedMs } };
+    const bound = isTimeout(stopRetrying?.reason) ? limit : isStopped() ? undefined : boundOf(last, policy, limit);
+    const final = await giveUp(context, request, bound, last);
     publish('rds-iam:connection:gave-up', () => ({
       ...about,
       attempts: number,
@@ -105,10 +104,18 @@ function limitOf<T>(
   return atMostMs !== undefined && atMostMs < limit.ms ? { ms: atMostMs, option: atMostOption } : limit;
 }
 
-/** A first login that is refused has a time of its own, which is a part of the other by default. */
-function boundOf({ retry }: Failure, { patienceMs }: RetryPolicy, limit: Limit): Limit {
+/** The time-out that ended it all, if one did. A first login that is refused has one of its own, by default a part of the other. */
+function boundOf({ failure, attempt }: Told, { patienceMs }: RetryPolicy, limit: Limit): Limit | undefined {
+  const { retry, attempts } = failure;
+  if (attempt.cutShort) return limit;
+  if (attempts === 1 || (retry !== 'until-deadline' && retry !== 'while-patient')) return undefined;
   const isOwn = retry === 'while-patient' && patienceMs !== undefined && patienceMs < limit.ms;
   return isOwn ? { ms: patienceMs, option: 'retry.patienceMs' } : limit;
+}
+
+/** Whether an adapter stops because its driver or its framework has waited long enough. */
+function isTimeout(reason: unknown): boolean {
+  return isLoginFailure(reason) && reason.kind === 'timed-out';
 }
 
 /** What a failed attempt means; and the end of all that it was made with and that may be to blame. */
@@ -131,7 +138,7 @@ function judge<T>(
 async function giveUp<T>(
   { clock, clockSkew, peers, options }: ConnectContext,
   { endpoint, engine, ssl, signal, deadline }: Request<T>,
-  bound: Limit,
+  bound: Limit | undefined,
   { failure, attempt: { error, target, phase } }: Told,
 ): Promise<RdsIamError> {
   const { attempts, elapsedMs, evidence } = failure;
@@ -140,7 +147,9 @@ async function giveUp<T>(
     return errorAt(endpoint, aborted, { attempts, elapsedMs, phase });
   }
   // An error of our own already says what is wrong.
-  if (isRdsIamError(error)) return errorAt(endpoint, error, { attempts, elapsedMs, phase });
+  if (isRdsIamError(error)) {
+    return errorAt(endpoint, error, { attempts, elapsedMs, phase }, bound && ` ("${bound.option}" ran out)`);
+  }
   const isRefused = failure.kind === 'token-refused';
   const clockSkewMs = isRefused ? await clockSkew.within(deadline - clock.now(), target?.region) : undefined;
   const dialed = target?.hostname ?? endpoint.hostname;

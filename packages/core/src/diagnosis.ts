@@ -14,8 +14,8 @@ export interface Circumstances {
   /** The host name that the token was signed for, where it differs from the endpoint's. */
   readonly dialed: string;
   readonly phase: Phase;
-  /** What bounds the time of all attempts. */
-  readonly bound?: Limit;
+  /** The time-out that ended all attempts, if one did. */
+  readonly bound?: Limit | undefined;
   /** Whose certificates were trusted, where the server's was not. */
   readonly trusted?: string | undefined;
   /** AWS's clock minus ours, in milliseconds, where it could be learned. */
@@ -28,13 +28,12 @@ export interface Circumstances {
 export function diagnose(failure: Failure, circumstances: Circumstances, cause: unknown): RdsIamError {
   const { hostname, port, username } = circumstances.endpoint;
   const where = circumstances.dialed === hostname ? hostname : `${hostname} (${circumstances.dialed})`;
+  const { attempts, elapsedMs, evidence } = failure;
   const { bound } = circumstances;
-  const isTimeBound = failure.retry === 'until-deadline' || failure.retry === 'while-patient';
-  const within = bound && isTimeBound ? `, all that "${bound.option}" allows` : '';
-  const tried =
-    failure.attempts === 1 ? '' : ` after ${failure.attempts} attempts in ${Math.round(failure.elapsedMs)} ms${within}`;
+  const within = bound ? `, all that "${bound.option}" allows` : '';
+  const tried = attempts === 1 ? '' : ` after ${attempts} attempts in ${Math.round(elapsedMs)} ms${within}`;
   const lines = [
-    `${WHAT[failure.code]} ${where}:${port} as "${username}"${tried}: ${failure.evidence}`,
+    `${WHAT[failure.code]} ${where}:${port} as "${username}"${tried}: ${evidence}${attempts === 1 ? within : ''}`,
     ...likelyCauses(failure, circumstances).map((likely, index) => `  ${index + 1}. ${likely}`),
   ];
   return new RdsIamError(failure.code, lines.join('\n'), {
@@ -42,8 +41,8 @@ export function diagnose(failure: Failure, circumstances: Circumstances, cause: 
     details: {
       kind: failure.kind,
       ...{ hostname, port, username, phase: circumstances.phase },
-      attempts: failure.attempts,
-      elapsedMs: failure.elapsedMs,
+      attempts,
+      elapsedMs,
     },
   });
 }

@@ -151,14 +151,17 @@ export function configError(option: string | undefined, problem: string, cause?:
 /**
  * An error of ours with where it happened put to it: a new one, as the error of a shared signing or credentials request
  * reaches callers of several endpoints.
+ *
+ * @param further - what the message goes on with
  */
 export function errorAt(
   { hostname, port, username }: { readonly hostname: string; readonly port: number; readonly username: string },
   error: RdsIamError,
   details: RdsIamErrorDetails = {},
+  further = '',
 ): RdsIamError {
   const { option, problem } = error as Partial<RdsIamConfigError>;
-  return new RdsIamError(error.code, `${error.message} [${hostname}:${port} as "${username}"]`, {
+  return new RdsIamError(error.code, `${error.message}${further} [${hostname}:${port} as "${username}"]`, {
     ...('cause' in error && { cause: error.cause }),
     details: {
       kind: error.kind,

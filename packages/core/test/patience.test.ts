@@ -4,7 +4,7 @@ import '../src/connect.js';
 import type { RdsIamError } from '../src/errors.js';
 import type { RdsIamOptions } from '../src/options.js';
 import { createRdsIamWith } from '../src/rds-iam.js';
-import { World } from './world.js';
+import { settle, World } from './world.js';
 
 const endpoint = { hostname: 'db.abc.eu-west-1.rds.amazonaws.com', port: 5432, username: 'app' };
 const credentials = { accessKeyId: 'AKID', secretAccessKey: 'SECRET' };
@@ -94,6 +94,35 @@ describe('a first login that is refused', () => {
     const framework = { ...bounds, atMostMs: 4_000, atMostOption: 'acquireConnectionTimeout' };
     const byFramework = await failureOf(world.runTimersUntil(iam.connect(endpoint, refuse, framework)));
     expect(byFramework.message).toContain('all that "acquireConnectionTimeout" allows');
+  });
+
+  const never = () => new Promise<never>(() => {});
+  test.each([
+    ['a server that does not answer', 'ERR_RDS_IAM_UNREACHABLE', endpoint.hostname, never],
+    ['a DNS that does not answer', 'ERR_RDS_IAM_ENDPOINT', 'db.example.com', refuse],
+    ['a turn that does not come', 'ERR_RDS_IAM_ADMISSION', endpoint.hostname, refuse],
+  ])('names it with %s, too', async (_, code, hostname, open) => {
+    const world = new World();
+    const options = { credentials, region: 'eu-west-1', maxConnectionsPerSecond: 1 };
+    const iam = createRdsIamWith({ ...world.effects, resolveCname: never }, options);
+    const bounds = { timeoutMs: 300, timeoutOption: 'connectTimeout' };
+    const calls = [1, 2].map(() => failureOf(iam.connect({ ...endpoint, hostname }, open, bounds)));
+    const errors = await world.runTimersUntil(Promise.all(calls));
+    expect(errors.find((error) => error.code === code)?.message).toMatch(
+      /, all that "connectTimeout" allows|\("connectTimeout" ran out\)/,
+    );
+  });
+
+  test('names none where the end of a pool ended it', async () => {
+    const world = new World();
+    const iam = createRdsIamWith(world.effects, { credentials });
+    const ended = new AbortController();
+    const waiting = failureOf(iam.connect(endpoint, refuse, { stopRetrying: ended.signal }));
+    await settle();
+    ended.abort();
+    const error = await waiting;
+    expect(error).toMatchObject({ code: 'ERR_RDS_IAM_REFUSED' });
+    expect(error.message).not.toContain('allows');
   });
 
   test('fails at once where patience is 0', async () => {

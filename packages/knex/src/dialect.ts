@@ -1,9 +1,9 @@
 import type { RdsIam } from '@rds-iam/core';
+import { type Wait, within } from '@rds-iam/core/adapter';
 import type { Knex } from 'knex';
 import type { Driver } from './drivers.js';
 
-/** How long Knex waits for a connection of its pool, and its pool for a new one, where the configuration does not say. */
-const KNEX_WAITS_MS = 60_000;
+/** How long Knex's pool waits for a new connection where the configuration does not say; Knex itself waits for longer. */
 const POOL_WAITS_MS = 30_000;
 
 /**
@@ -16,14 +16,8 @@ export function iamDialect(Dialect: typeof Knex.Client, driver: Driver, iam: Rds
     declare poolDestroyed: AbortController | undefined;
 
     _driver(): unknown {
-      const atMostMs = patienceMs(this.config);
-      return driver.load({
-        ...iam,
-        connect: (endpoint, open, options) => {
-          const stopRetrying = this.poolDestroyed?.signal;
-          return iam.connect(endpoint, open, { ...options, atMostMs, ...(stopRetrying && { stopRetrying }) });
-        },
-      });
+      const untilDestroyed = () => (this.poolDestroyed ? { stopRetrying: this.poolDestroyed.signal } : {});
+      return driver.load(within(waitOf(this.config), iam, untilDestroyed));
     }
 
     override initializePool(config?: object): void {
@@ -41,9 +35,12 @@ export function iamDialect(Dialect: typeof Knex.Client, driver: Driver, iam: Rds
   return Object.defineProperty(IamDialect, 'name', { value: Dialect.name });
 }
 
-/** A login gives up before Knex does, whose own error would only say that the pool is probably full. */
-function patienceMs({ acquireConnectionTimeout, pool }: Knex.Config): number {
-  const waits = [acquireConnectionTimeout, pool?.acquireTimeoutMillis].filter((wait) => wait !== undefined);
-  const waitMs = waits.length === 0 ? KNEX_WAITS_MS : Math.min(...waits);
-  return Math.floor(0.9 * Math.min(waitMs, pool?.createTimeoutMillis ?? POOL_WAITS_MS));
+/** What is over first: Knex's own error would only say that the pool is probably full. */
+function waitOf({ acquireConnectionTimeout, pool }: Knex.Config): Wait {
+  const waits = [
+    { option: 'acquireConnectionTimeout', ms: acquireConnectionTimeout },
+    { option: 'pool.acquireTimeoutMillis', ms: pool?.acquireTimeoutMillis },
+    { option: 'pool.createTimeoutMillis', ms: pool?.createTimeoutMillis ?? POOL_WAITS_MS },
+  ].filter((wait): wait is Wait => wait.ms !== undefined);
+  return waits.reduce((shortest, wait) => (wait.ms < shortest.ms ? wait : shortest));
 }

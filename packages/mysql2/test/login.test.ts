@@ -175,8 +175,19 @@ describe('retry', () => {
     expect(await connectBy({ ...stack.config, connectTimeout: 200 })).toMatchObject({
       code: 'ERR_RDS_IAM_UNREACHABLE',
       username: stack.username,
+      message: expect.stringContaining('all that "connectTimeout" allows'),
       cause: { kind: 'timed-out' },
     });
+  });
+
+  test.each(['acquireTimeout', 'initializationTimeout'])("nor than the connector's %s", async (option) => {
+    stack.emulator.setFaults({ hang: 'before-authentication' });
+    const pool = connector.createPool({ ...stack.config, [option]: 300 });
+    await expect(pool.getConnection()).rejects.toMatchObject({
+      code: 'ERR_RDS_IAM_UNREACHABLE',
+      message: expect.stringContaining(`all that "${option}" allows`),
+    });
+    await pool.end();
   });
 
   test.each([

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { type ClientConfig, checkConfig } from './config.js';
-import { pgStream } from './pg-stream.js';
+import { pgStream, TIMEOUT_OPTION } from './pg-stream.js';
 
 /** Under this key a pool tells the clients it makes that it has been ended. */
 export const poolEnded = Symbol('rds-iam pool ended');
@@ -27,6 +27,7 @@ export class Client extends pg.Client {
     const stopRetrying = typeof made === 'object' ? AbortSignal.abort() : ended;
     const stream = pgStream(checked, {
       ...(connectionTimeoutMillis && { timeoutMs: connectionTimeoutMillis, timedOutByDestroy: ended !== undefined }),
+      timeoutOption: TIMEOUT_OPTION,
       ...(stopRetrying && { stopRetrying }),
     });
     // TLS is underneath.

@@ -8,10 +8,13 @@ import type { CheckedForIam } from './config.js';
 import { IamStream, type IamStreamOptions } from './wire/iam-stream.js';
 import { messageOf } from './wire/server-error.js';
 
+/** What pg calls the time that a connection may take. */
+export const TIMEOUT_OPTION = 'connectionTimeoutMillis';
+
 /** A stream for pg's `stream` option, by a configuration that was checked. */
 export function pgStream(
   { iam, ssl, endpoint, directTls, config }: CheckedForIam<pg.ClientConfig>,
-  options: Pick<IamStreamOptions, 'timeoutMs' | 'timedOutByDestroy' | 'stopRetrying'>,
+  options: Pick<IamStreamOptions, 'timeoutMs' | 'timeoutOption' | 'timedOutByDestroy' | 'stopRetrying'>,
 ): PgStream {
   const { stream: made, ...fields } = config;
   return new PgStream({

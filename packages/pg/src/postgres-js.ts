@@ -43,7 +43,7 @@ export function withRdsIam(urlOrOptions?: string | Given, beside?: Given): objec
   const iam = rdsIamOf(given);
   if (!iam.enabled) return options;
 
-  const { fields, ssl, directTls, timeoutMs, socket } = checkFields(options);
+  const { fields, ssl, directTls, timeoutMs, timeoutOption, socket } = checkFields(options);
   return {
     ...fields,
     // All three are kept underneath.
@@ -59,7 +59,7 @@ export function withRdsIam(urlOrOptions?: string | Given, beside?: Given): objec
           dial: ({ hostname, port }) => dial({ ...driver, host: [hostname], port: [port] }, socket),
         },
         ssl,
-        ...(timeoutMs !== undefined && { timeoutMs }),
+        ...(timeoutMs !== undefined && { timeoutMs, timeoutOption }),
       }),
   };
 }

@@ -1,10 +1,7 @@
-import { configError } from '@rds-iam/core/adapter';
+import { configError, shareOfWait } from '@rds-iam/core/adapter';
 import type pg from 'pg';
 import { checkConfig, type PoolConfig } from './config.js';
-import { pgStream } from './pg-stream.js';
-
-/** A login gives up before pg does, whose own error would say nothing of the cause. */
-const SHARE_OF_TIMEOUT = 0.9;
+import { pgStream, TIMEOUT_OPTION } from './pg-stream.js';
 
 /**
  * pg's own configuration with an IAM login behind its `stream` option: for what makes its own `Client` or `Pool` of pg, and
@@ -25,8 +22,8 @@ export function withRdsIam(given: string | PoolConfig): pg.PoolConfig {
       'must be a function that gives a socket: one that is given as it is serves one attempt',
     );
   }
-  const timeoutMs = Math.floor(SHARE_OF_TIMEOUT * (config.connectionTimeoutMillis ?? 0));
-  const stream = () => pgStream(checked, { ...(timeoutMs > 0 && { timeoutMs }) });
+  const timeoutMs = shareOfWait(config.connectionTimeoutMillis ?? 0);
+  const stream = () => pgStream(checked, { ...(timeoutMs > 0 && { timeoutMs }), timeoutOption: TIMEOUT_OPTION });
   // TLS and the login are kept underneath: pg is asked for a password only where the stream is not in between.
   const inClear = { ssl: false, sslnegotiation: 'postgres' } as const;
   return { ...config, ...inClear, stream, password: streamIsMissing };

@@ -1,5 +1,5 @@
 import type { RdsIam } from '@rds-iam/core';
-import { configError } from '@rds-iam/core/adapter';
+import { configError, type Wait } from '@rds-iam/core/adapter';
 import { checkConnectionUrl as checkMysql2Url, mysql2Driver } from '@rds-iam/mysql2';
 import { checkConnectionUrl as checkMariadbUrl, mariadbDriver } from '@rds-iam/mysql2/mariadb';
 import { checkConnectionUrl as checkPgUrl, pgDriver } from '@rds-iam/pg';
@@ -21,6 +21,15 @@ export const DRIVERS: Readonly<Record<RdsDialect, (iam: RdsIam) => Driver>> = {
   mysql: (iam) => ({ module: mysql2Driver(iam), checkConnectionUrl: checkMysql2Url }),
   mariadb: (iam) => ({ module: mariadbDriver(iam), checkConnectionUrl: checkMariadbUrl }),
 };
+
+/** How long Sequelize's pool waits where the options do not say. */
+const ACQUIRE_MS = 60_000;
+
+/** The time that Sequelize waits for a connection of its pool, in both of its versions. */
+export function acquireWait(pool: unknown): Wait {
+  const { acquire = ACQUIRE_MS } = (pool ?? {}) as { readonly acquire?: number };
+  return { ms: acquire, option: 'pool.acquire' };
+}
 
 /** Refuses, by name, an option of Sequelize that names a driver of the user's own. */
 export function refuseOwnDriver(options: object, names: readonly string[]): void {

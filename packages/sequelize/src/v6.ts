@@ -1,7 +1,14 @@
 import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
-import { type AlwaysIam, checkDriverTls, configError, rdsIamOf, type SwitchableIam } from '@rds-iam/core/adapter';
+import {
+  type AlwaysIam,
+  checkDriverTls,
+  configError,
+  rdsIamOf,
+  type SwitchableIam,
+  within,
+} from '@rds-iam/core/adapter';
 import type { ConnectionOptions, Options } from 'sequelize';
-import { DRIVERS, type Driver, type RdsDialect, refuseOwnDriver } from './drivers.js';
+import { acquireWait, DRIVERS, type Driver, type RdsDialect, refuseOwnDriver } from './drivers.js';
 
 /** Options that name another driver than the one that logs in with IAM. */
 type OwnDriver = 'dialectModule' | 'dialectModulePath' | 'native';
@@ -70,7 +77,8 @@ function withDriver({ iam: given, ...options }: Given, url?: string): Options {
   refuseOwnDriver(options, ['dialectModule', 'dialectModulePath', 'native']);
   // Sequelize 6 looks at "dialectOptions.ssl" alone; whoever turned TLS off here should hear that it is on.
   checkDriverTls(options.ssl);
-  const driver = driverOf(url === undefined ? options.dialect : url.split(':', 1)[0], iam);
+  const bounded = within(acquireWait(options.pool), iam);
+  const driver = driverOf(url === undefined ? options.dialect : url.split(':', 1)[0], bounded);
   if (url !== undefined) driver.checkConnectionUrl(url);
   return { ...options, dialectModule: driver.module };
 }

@@ -1,7 +1,7 @@
 import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
-import { type AlwaysIam, configError, rdsIamOf, type SwitchableIam } from '@rds-iam/core/adapter';
+import { type AlwaysIam, configError, rdsIamOf, type SwitchableIam, within } from '@rds-iam/core/adapter';
 import type { AbstractDialect, Options, RawConnectionOptions } from '@sequelize/core';
-import { DRIVERS, type RdsDialect, refuseOwnDriver } from './drivers.js';
+import { acquireWait, DRIVERS, type RdsDialect, refuseOwnDriver } from './drivers.js';
 
 export {
   type AuthToken,
@@ -73,7 +73,10 @@ export function withRdsIam<Dialect extends AbstractDialect>(given: SequelizeOpti
   if (!iam.enabled) return options as object as Options<Dialect>;
   refuseOwnDriver(options, [...Object.values(DRIVER_OPTIONS), 'native']);
   const dialect = dialectOf(options.dialect);
-  return { ...options, [DRIVER_OPTIONS[dialect]]: DRIVERS[dialect](iam).module } as object as Options<Dialect>;
+  return {
+    ...options,
+    [DRIVER_OPTIONS[dialect]]: DRIVERS[dialect](within(acquireWait(options['pool']), iam)).module,
+  } as object as Options<Dialect>;
 }
 
 /** The dialect by its name, or by the class's own word for the option that we give it. */

@@ -6,7 +6,7 @@ import { MySqlDialect } from '@sequelize/mysql';
 import { PostgresDialect } from '@sequelize/postgres';
 import * as v6 from 'sequelize';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createRdsIam, withRdsIam } from '../src/index.js';
+import { createRdsIam, isRdsIamError, withRdsIam } from '../src/index.js';
 import { withRdsIam as withRdsIam7 } from '../src/v7.js';
 
 /** What both majors have, by the types of the older one. */
@@ -90,6 +90,16 @@ describe.each(['postgres', 'mysql', 'mariadb'] as const)('%s', (dialect) => {
       expect([...new Set(places)].sort(), "the user's own hooks ran").toEqual(
         [`localhost:${replica.port}`, `localhost:${stack.emulator.port}`].sort(),
       );
+    });
+
+    test('a login ends before Sequelize stops waiting, and says so', async () => {
+      stack.emulator.setFaults({ hang: 'before-authentication' });
+      const error: Error & { parent?: Error } = await select(
+        newSequelize({ pool: { acquire: 1_000 } }),
+        'select 1',
+      ).catch((reason) => reason);
+      const diagnosis = [error, error.parent, error.cause].find(isRdsIamError);
+      expect(diagnosis?.message).toContain('all that "pool.acquire" allows');
     });
 
     test('a transaction begins although its connection is throttled at first', async () => {

@@ -99,8 +99,11 @@ export function withIamStream(
       endpoint: { hostname, port, username },
       driver,
       ssl,
-      ...(timeoutMs !== undefined && { timeoutMs }),
-      ...(connectTimeout > 0 && { atMostMs: Math.max(1, connectTimeout - LONGER_MS) }),
+      ...(timeoutMs !== undefined && { timeoutMs, timeoutOption: 'connectTimeout' }),
+      ...(connectTimeout > 0 && {
+        atMostMs: Math.max(1, connectTimeout - LONGER_MS),
+        atMostOption: config.initializationTimeout === undefined ? 'acquireTimeout' : 'initializationTimeout',
+      }),
       ...(logins && { signal: logins.ended }),
     });
     logins?.opening?.(this, made);

@@ -65,7 +65,7 @@ export function withIamStream<Config extends mysql2.ConnectionOptions>(
         errorOf: (refusal, greeting) => interpreter.errorOf(refusal, greeting),
       },
       ssl,
-      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(timeoutMs !== undefined && { timeoutMs, timeoutOption: 'connectTimeout' }),
       ...(ended && { stopRetrying: ended }),
     });
     made.on('error', (error) => failures.add(error));

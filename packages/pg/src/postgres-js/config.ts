@@ -33,6 +33,8 @@ export interface Checked {
   readonly ssl: DriverTls;
   readonly directTls: boolean;
   readonly timeoutMs: number | undefined;
+  /** Where that comes from. */
+  readonly timeoutOption: string;
   readonly socket: MakeSocket | undefined;
 }
 
@@ -71,6 +73,7 @@ export function checkFields(given: Fields): Checked {
     ssl: checkSsl(ssl),
     directTls: (sslnegotiation ?? process.env['PGSSLNEGOTIATION']) === 'direct',
     timeoutMs: seconds * 1_000 || undefined,
+    timeoutOption: connect_timeout === undefined ? 'PGCONNECT_TIMEOUT' : 'connect_timeout',
     socket: checkSocket(socket),
   };
 }

@@ -68,7 +68,7 @@ export class IamStream extends DialedStream {
       super._destroy(error, done);
       return;
     }
-    this.#timedOut.abort(new LoginFailure('timed-out', 'the driver has waited for as long as it may'));
+    this.#timedOut.abort(new LoginFailure('timed-out', 'no connection within the time that the driver waits'));
     this.#login.then(
       () => super._destroy(null, done),
       (failure: Error) => super._destroy(failure, done),
@@ -117,9 +117,9 @@ export class IamStream extends DialedStream {
   /** Not with `AbortSignal.any`: what a pool has lives as long as the pool. */
   #stopRetrying(given: AbortSignal | undefined): AbortSignal {
     const stop = new AbortController();
-    const abort = () => stop.abort();
+    const abort = ({ target }: Pick<Event, 'target'>) => stop.abort((target as AbortSignal).reason);
     for (const signal of [given, this.#timedOut.signal]) {
-      if (signal?.aborted) abort();
+      if (signal?.aborted) abort({ target: signal });
       signal?.addEventListener('abort', abort, { once: true });
     }
     this.once('close', () => given?.removeEventListener('abort', abort));

@@ -200,6 +200,7 @@ describe('a login that fails', () => {
     await expect(connect({ connect_timeout: 0.2 })`select 1`).rejects.toMatchObject({
       code: 'ERR_RDS_IAM_UNREACHABLE',
       username: stack.username,
+      message: expect.stringContaining('all that "connect_timeout" allows'),
       cause: { kind: 'timed-out' },
     });
   });
