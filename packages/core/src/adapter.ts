@@ -7,7 +7,7 @@ export { mysql } from './engines/mysql.js';
 export { postgres } from './engines/postgres.js';
 export { configError } from './errors.js';
 export { type FailureKind, LoginFailure } from './failure.js';
-export { shareOfWait, type Wait, within } from './framework-wait.js';
+export { boundBy, shareOfWait, type Wait } from './framework-wait.js';
 export type { ConnectOptions, Login } from './login.js';
 export { rdsIamOf } from './rds-iam.js';
 export { assertVerifiedPeer, checkDriverTls, type DriverTls, type PeerSession } from './tls.js';

@@ -16,7 +16,7 @@ export function shareOfWait(ms: number): number {
 }
 
 /** The same logins, none of which takes longer than the framework waits. */
-export function within(
+export function boundBy(
   { ms, option }: Wait,
   iam: RdsIam,
   more: () => Pick<ConnectOptions, 'stopRetrying'> = () => ({}),

@@ -1,5 +1,5 @@
 import type { RdsIam } from '@rds-iam/core';
-import { type Wait, within } from '@rds-iam/core/adapter';
+import { boundBy, type Wait } from '@rds-iam/core/adapter';
 import type { Knex } from 'knex';
 import type { Driver } from './drivers.js';
 
@@ -17,7 +17,7 @@ export function iamDialect(Dialect: typeof Knex.Client, driver: Driver, iam: Rds
 
     _driver(): unknown {
       const untilDestroyed = () => (this.poolDestroyed ? { stopRetrying: this.poolDestroyed.signal } : {});
-      return driver.load(within(waitOf(this.config), iam, untilDestroyed));
+      return driver.load(boundBy(waitOf(this.config), iam, untilDestroyed));
     }
 
     override initializePool(config?: object): void {

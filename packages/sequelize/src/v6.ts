@@ -1,11 +1,11 @@
 import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
 import {
   type AlwaysIam,
+  boundBy,
   checkDriverTls,
   configError,
   rdsIamOf,
   type SwitchableIam,
-  within,
 } from '@rds-iam/core/adapter';
 import type { ConnectionOptions, Options } from 'sequelize';
 import { acquireWait, DRIVERS, type Driver, type RdsDialect, refuseOwnDriver } from './drivers.js';
@@ -77,7 +77,7 @@ function withDriver({ iam: given, ...options }: Given, url?: string): Options {
   refuseOwnDriver(options, ['dialectModule', 'dialectModulePath', 'native']);
   // Sequelize 6 looks at "dialectOptions.ssl" alone; whoever turned TLS off here should hear that it is on.
   checkDriverTls(options.ssl);
-  const bounded = within(acquireWait(options.pool), iam);
+  const bounded = boundBy(acquireWait(options.pool), iam);
   const driver = driverOf(url === undefined ? options.dialect : url.split(':', 1)[0], bounded);
   if (url !== undefined) driver.checkConnectionUrl(url);
   return { ...options, dialectModule: driver.module };

@@ -1,5 +1,5 @@
 import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
-import { type AlwaysIam, configError, rdsIamOf, type SwitchableIam, within } from '@rds-iam/core/adapter';
+import { type AlwaysIam, boundBy, configError, rdsIamOf, type SwitchableIam } from '@rds-iam/core/adapter';
 import type { AbstractDialect, Options, RawConnectionOptions } from '@sequelize/core';
 import { acquireWait, DRIVERS, type RdsDialect, refuseOwnDriver } from './drivers.js';
 
@@ -75,7 +75,7 @@ export function withRdsIam<Dialect extends AbstractDialect>(given: SequelizeOpti
   const dialect = dialectOf(options.dialect);
   return {
     ...options,
-    [DRIVER_OPTIONS[dialect]]: DRIVERS[dialect](within(acquireWait(options['pool']), iam)).module,
+    [DRIVER_OPTIONS[dialect]]: DRIVERS[dialect](boundBy(acquireWait(options['pool']), iam)).module,
   } as object as Options<Dialect>;
 }
 
