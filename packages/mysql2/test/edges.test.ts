@@ -1,91 +1,290 @@
-import { createServer, type Server } from 'node:net';
+import { next, Seen, turn } from '@rds-iam/conformance';
 import type * as mysql2 from 'mysql2';
 import * as plain from 'mysql2';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as ours from '../src/index.js';
-import * as connector from '../src/mariadb.js';
+import { closedPort } from './closed-port.js';
 import { type Stack, startStack } from './stack.js';
 
+// Wherever plain mysql2 calls a callback or emits an event, ours does, in that order: each of these is done to both, and what
+// is seen is compared.
+
 let stack: Stack;
-/** Takes connections, and says nothing. */
-let silent: Server;
+let plainConfig: mysql2.PoolOptions;
+let ourConfig: ours.PoolOptions;
+let unreachable: { readonly port: number };
 beforeAll(async () => {
   stack = await startStack();
-  silent = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+  const { hostname, port } = stack.upstream;
+  plainConfig = { host: hostname, port, user: stack.username, database: stack.database };
+  ourConfig = { ...stack.config, iam: { ...stack.iam, retry: false } };
+  unreachable = { port: await closedPort() };
 });
-afterAll(async () => {
-  silent.close();
-  await stack[Symbol.asyncDispose]();
-});
+afterAll(() => stack[Symbol.asyncDispose]());
 
-const makers: Readonly<Record<string, (extra?: object) => mysql2.Connection>> = {
-  mysql2: (extra = {}) => {
-    const { hostname, port } = stack.upstream;
-    return plain.createConnection({ host: hostname, port, user: stack.username, database: stack.database, ...extra });
-  },
-  '@rds-iam/mysql2': (extra = {}) => ours.createConnection({ ...stack.config, ...extra }),
-};
+/** @param closed - once its stream has emitted that */
+type Scene = (connection: mysql2.Connection, seen: Seen, closed: Promise<unknown>) => Promise<unknown>;
 
-describe.each(Object.entries(makers))('a connection of %s', (_, make) => {
-  test('answers every queued command where it is destroyed before its login', async () => {
-    const connection = make();
-    const failures: unknown[] = [];
-    connection.on('error', () => {});
-    const answered = Promise.all(
-      [1, 2].map(
-        (n) =>
-          new Promise<void>((resolve) => {
-            connection.query(`select ${n}`, (error) => {
-              failures.push(error);
-              resolve();
-            });
-          }),
-      ),
-    );
-    connection.destroy();
-    await answered;
-    expect(failures).toEqual([expect.any(Error), expect.any(Error)]);
+const connected = (connection: mysql2.Connection) => next(connection, 'connect');
+const failed = (connection: mysql2.Connection) => next(connection, 'error');
+
+/** A query, whose callback is seen. */
+const query = (connection: Pick<mysql2.Connection, 'query'>, seen: Seen, name: string, sql = 'select 1') =>
+  new Promise<void>((resolve) => {
+    connection.query(sql, (error) => {
+      seen.callback(name)(error);
+      resolve();
+    });
   });
 
-  test('ends after what was queued is done, and tells both callbacks', async () => {
-    const connection = make();
-    const done: string[] = [];
-    connection.query('select 1', (error) => done.push(`query ${error}`));
+const GOOD: Readonly<Record<string, Scene>> = {
+  'connect and end with callbacks': async (connection, seen) => {
     await new Promise<void>((resolve) => {
-      connection.end((error) => {
-        done.push(`end ${error ?? null}`);
+      connection.connect((error) => {
+        seen.callback('connect')(error);
         resolve();
       });
     });
-    await expect.poll(() => done.length).toBe(2);
-    expect(done.sort()).toEqual(['end null', 'query null']);
-  });
-
-  test('hears of a time-out that was set before the login', async () => {
-    const connection = make();
-    const { stream } = connection as unknown as { readonly stream: import('node:net').Socket };
-    const timedOut = new Promise<void>((resolve) => stream.setTimeout(30, resolve));
-    await new Promise<void>((resolve) => connection.once('connect', () => resolve()));
+    connection.end(seen.callback('end'));
+    await next(connection, 'end');
+  },
+  'connect again once connected': async (connection, seen) => {
+    await connected(connection);
+    connection.connect(((error: unknown, same: unknown) => seen.add(`${error} ${same === connection}`)) as never);
+    connection.end();
+    await next(connection, 'end');
+  },
+  'queries that are given before the login, and an end behind them': async (connection, seen) => {
+    const queries = [1, 2].map((n) => query(connection, seen, `query ${n}`));
+    connection.end(seen.callback('end'));
+    await Promise.all(queries);
+    await next(connection, 'end');
+  },
+  'end twice, and a query after it': async (connection, seen) => {
+    await connected(connection);
+    connection.end(seen.callback('end'));
+    connection.end(seen.callback('second end'));
+    await query(connection, seen, 'query');
+    await next(connection, 'end');
+    await query(connection, seen, 'second query');
+  },
+  'a query without a callback after end': async (connection, seen) => {
+    await connected(connection);
+    connection.end();
+    connection.query('select 1');
+    await next(connection, 'end');
+    seen.add(connection.state);
+  },
+  'destroy before the login': async (connection, seen, closed) => {
+    connection.connect(seen.callback('connect'));
+    connection.destroy();
+    await closed;
+    seen.add(connection.state);
+  },
+  'destroy before the login, with queries that were given': async (connection, seen, closed) => {
+    const queries = [1, 2].map((n) => query(connection, seen, `query ${n}`));
+    connection.destroy();
+    await Promise.all(queries);
+    await closed;
+  },
+  'destroy once connected, and then a query': async (connection, seen, closed) => {
+    await connected(connection);
+    connection.destroy();
+    await query(connection, seen, 'query');
+    await closed;
+    seen.add(connection.state);
+  },
+  'destroy during a query': async (connection, seen, closed) => {
+    await connected(connection);
+    void query(connection, seen, 'query', 'select sleep(0.05)');
+    await turn();
+    connection.destroy();
+    await closed;
+    await turn();
+  },
+  disposal: async (connection, seen) => {
+    await connected(connection);
+    connection[Symbol.dispose]();
+    await next(connection, 'end');
+    seen.add(connection.state);
+  },
+  'the states of a connection': async (connection, seen) => {
+    seen.add(connection.state);
+    await connected(connection);
+    seen.add(connection.state);
+    await query(connection, seen, 'query');
+    connection.end();
+    seen.add(connection.state);
+    await next(connection, 'end');
+  },
+  'ping, reset and a change of the user': async (connection, seen) => {
+    await new Promise<void>((resolve) => {
+      connection.ping(seen.callback('ping'));
+      connection.reset(seen.callback('reset'));
+      connection.changeUser({ user: stack.username }, (error) => {
+        seen.callback('changeUser')(error);
+        resolve();
+      });
+    });
+    await query(connection, seen, 'query');
+    connection.end();
+    await next(connection, 'end');
+  },
+  'a pause in which a query is answered': async (connection, seen) => {
+    await connected(connection);
+    const answered = query(connection, seen, 'query');
+    connection.pause();
+    await turn();
+    seen.add('resumed');
+    connection.resume();
+    await answered;
+    connection.end();
+    await next(connection, 'end');
+  },
+  'the server ends an idle session': async (connection, seen) => {
+    await connected(connection);
+    const over = failed(connection);
+    await kill(connection);
+    seen.add(codeOf(await over));
+    await query(connection, seen, 'query');
+    connection.connect(seen.callback('connect'));
+    seen.add(connection.state);
+  },
+  'the server ends a session with a query': async (connection, seen, closed) => {
+    await connected(connection);
+    const answered = query(connection, seen, 'query', 'select sleep(20)');
+    await kill(connection);
+    await answered;
+    await closed;
+    await query(connection, seen, 'second query');
+  },
+  'the stream is destroyed while idle': async (connection, seen) => {
+    await connected(connection);
+    const over = failed(connection);
+    streamOf(connection).destroy();
+    seen.add(codeOf(await over));
+    await query(connection, seen, 'query');
+  },
+  'the stream fails while idle': async (connection, seen) => {
+    await connected(connection);
+    const over = failed(connection);
+    streamOf(connection).destroy(new Error('of the network'));
+    seen.add(String(await over));
+    await query(connection, seen, 'query');
+    connection.end(seen.callback('end'));
+  },
+  'the stream is destroyed while it connects': async (connection, seen) => {
+    connection.connect(seen.callback('connect'));
+    const over = failed(connection);
+    streamOf(connection).destroy();
+    seen.add(codeOf(await over));
+  },
+  'the stream fails with a reset as the connection is closed': async (connection, seen, closed) => {
+    await connected(connection);
+    connection.destroy();
+    streamOf(connection).destroy(Object.assign(new Error('reset'), { code: 'ECONNRESET' }));
+    await closed;
+    seen.add(connection.state);
+  },
+  'a time-out that was set before the login': async (connection, _seen, closed) => {
+    const timedOut = new Promise<void>((resolve) => streamOf(connection).setTimeout(30, resolve));
+    await connected(connection);
     await timedOut;
     connection.destroy();
-  });
+    await closed;
+  },
+};
 
-  test('refuses commands once it is destroyed', async () => {
-    const connection = make();
-    await new Promise<void>((resolve) => connection.once('connect', () => resolve()));
+const FAILING: Readonly<Record<string, Scene>> = {
+  'connect with a callback': async (connection, seen, closed) => {
+    const over = failed(connection);
+    connection.connect(seen.callback('connect'));
+    seen.add(String(((await over) as mysql2.QueryError).fatal));
+    await closed;
+    seen.add(connection.state);
+  },
+  'queries that were given before': async (connection, seen, closed) => {
+    await Promise.all([1, 2].map((n) => query(connection, seen, `query ${n}`)));
+    await closed;
+  },
+  'a query without a callback': async (connection) => {
+    const over = failed(connection);
+    connection.query('select 1');
+    await over;
+  },
+  'a query and an end after it failed': async (connection, seen) => {
+    await failed(connection);
+    await query(connection, seen, 'query');
+    connection.end(seen.callback('end'));
+    connection.ping(seen.callback('ping'));
+  },
+  'an end that was given before': async (connection, seen, closed) => {
+    const over = failed(connection);
+    connection.end(seen.callback('end'));
+    await Promise.race([over, closed]);
+  },
+  'destroy after it failed': async (connection, seen, closed) => {
+    await failed(connection);
     connection.destroy();
-    const error = await new Promise((resolve) => connection.query('select 1', resolve));
-    expect((error as Error).message).toMatch(/closed state/);
+    await closed;
+    await query(connection, seen, 'query');
+  },
+};
+
+describe.each(Object.entries(GOOD))('with a good server: %s', (_, scene) => {
+  test('is seen as with mysql2 alone', async () => {
+    const expected = await watch(plain.createConnection(plainConfig), scene);
+    expect(expected.length).toBeGreaterThan(0);
+    expect(await watch(ours.createConnection(ourConfig), scene)).toEqual(expected);
   });
 });
 
-test('changeUser of the mariadb connector says that it is not possible', async () => {
-  const connection = await connector.createConnection(stack.config);
-  await expect(connection.changeUser({ user: 'other' })).rejects.toThrow(/"changeUser".*createConnection/);
-  await connection.end();
-  const pool = connector.createPool({ ...stack.config, connectionLimit: 1 });
-  const pooled = await pool.getConnection();
-  await expect(pooled.changeUser({ user: 'other' })).rejects.toThrow(/"changeUser"/);
-  await pooled.release();
-  await pool.end();
+describe.each(Object.entries(FAILING))('with a login that fails: %s', (_, scene) => {
+  // Between one that nobody answers and one that is refused, our connections make no difference.
+  test.each([
+    ['where nobody listens', () => unreachable],
+    ['on a database that is not there', () => ({ database: 'nowhere' })],
+  ])('%s, is seen as with mysql2 alone where nobody listens', async (_, failing) => {
+    const expected = await watch(plain.createConnection({ ...plainConfig, ...unreachable }), scene);
+    expect(expected.length).toBeGreaterThan(0);
+    expect(await watch(ours.createConnection({ ...ourConfig, ...failing() }), scene)).toEqual(expected);
+  });
 });
+
+test('mysql2 warns of an option that it does not know as often as it does alone', async () => {
+  const warn = vi.spyOn(console, 'error').mockImplementation(() => {});
+  onTestFinished(() => warn.mockRestore());
+  const warnings = async (make: (unknown: object) => mysql2.Connection) => {
+    const before = warn.mock.calls.length;
+    await connected(
+      make({ nonsense: 1 }).on('connect', function (this: mysql2.Connection) {
+        this.destroy();
+      }),
+    );
+    return warn.mock.calls.slice(before);
+  };
+  const expected = await warnings((unknown) => plain.createConnection({ ...plainConfig, ...unknown }));
+  expect(expected).toHaveLength(1);
+  expect(await warnings((unknown) => ours.createConnection({ ...ourConfig, ...unknown }))).toEqual(expected);
+});
+
+async function watch(connection: mysql2.Connection, scene: Scene): Promise<readonly string[]> {
+  const seen = new Seen();
+  const closed = next(streamOf(connection), 'close');
+  await scene(seen.of(connection, ['connect', 'error', 'end']), seen, closed);
+  connection.destroy();
+  return seen.list;
+}
+
+async function kill(connection: mysql2.Connection): Promise<void> {
+  const killer = plain.createConnection(plainConfig);
+  // In a busy server a session is there before it is in the list of those that can be killed.
+  await vi.waitFor(() => killer.promise().query(`kill ${connection.threadId}`));
+  killer.end();
+}
+
+function streamOf(connection: mysql2.Connection): import('node:net').Socket {
+  return (connection as unknown as { readonly stream: import('node:net').Socket }).stream;
+}
+
+const codeOf = (error: unknown) => String((error as mysql2.QueryError).code);

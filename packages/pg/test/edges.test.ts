@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { runProgram } from '@rds-iam/conformance';
+import { next, runProgram, Seen, turn } from '@rds-iam/conformance';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Client, Pool } from '../src/index.js';
@@ -27,33 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
-/** What is seen of a client, in order. */
-class Seen {
-  readonly list: string[] = [];
-
-  add(what: string): void {
-    this.list.push(what);
-  }
-
-  of(client: pg.Client): pg.Client {
-    for (const event of ['connect', 'error', 'end'] as const) client.on(event, () => this.add(event));
-    return client;
-  }
-
-  async outcome(name: string, work: Promise<unknown>): Promise<void> {
-    await work.then(
-      () => this.add(`${name} resolves`),
-      () => this.add(`${name} rejects`),
-    );
-  }
-
-  callback(name: string): (error?: unknown) => void {
-    return (error) => this.add(`${name} is called${error ? ' with an error' : ''}`);
-  }
-}
-
-const turn = () => new Promise(setImmediate);
-const next = (emitter: NodeJS.EventEmitter, event: string) => new Promise((resolve) => emitter.once(event, resolve));
+const EVENTS = ['connect', 'error', 'end'] as const;
 const ended = (client: pg.Client) => next(client, 'end');
 
 type Scene = (client: pg.Client, seen: Seen) => Promise<unknown>;
@@ -298,10 +272,7 @@ describe('a pool', () => {
   };
   const watchPool = async (pool: pg.Pool, scene: PoolScene) => {
     const seen = new Seen();
-    for (const event of ['connect', 'acquire', 'release', 'remove', 'error'] as const) {
-      pool.on(event as 'connect', () => seen.add(event));
-    }
-    await scene(pool, seen);
+    await scene(seen.of(pool, ['connect', 'acquire', 'release', 'remove', 'error']), seen);
     return seen.list;
   };
 
@@ -368,7 +339,7 @@ describe('a process', () => {
 
 async function watch(client: pg.Client, scene: Scene): Promise<readonly string[]> {
   const seen = new Seen();
-  await scene(seen.of(client), seen);
+  await scene(seen.of(client, EVENTS), seen);
   await client.end();
   return seen.list;
 }

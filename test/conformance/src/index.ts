@@ -16,6 +16,7 @@ export { authSwitch, type MysqlManner, packet, startRecordingMysql } from './rec
 export { type PostgresManner, startRecordingPostgres } from './recording-postgres.js';
 export { FREE, runProgram } from './run-program.js';
 export { describeScenario } from './scenario.js';
+export { next, Seen, turn } from './seen.js';
 export { describeSocketBehavior, listening, SOCKETS, type SocketLike, type SocketSubject } from './socket-behavior.js';
 export { loopback, socketThatLooksUp } from './sockets.js';
 export { CREDENTIALS, type Engine, RDS_HOSTNAME, REGION, type Stack, startStack } from './stack.js';

@@ -26,7 +26,6 @@ interface ConnectionConfig {
   readonly clientFlags: unknown;
   readonly charsetNumber: unknown;
   readonly connectAttributes: unknown;
-  readonly multipleStatements: unknown;
   readonly compress: unknown;
 }
 
@@ -55,7 +54,7 @@ export function withIamStream<Config extends mysql2.ConnectionOptions>(
   const stream: MakeStream = ({ config }) => {
     const { host: hostname, port, user: username, pool } = config;
     if (pool) ended ??= signalOfEnd(pool);
-    const interpreter = interpreterFor(config, options, answers);
+    const interpreter = interpreterFor(config, answers);
     const made = new IamStream({
       iam,
       endpoint: { hostname, port, username },
@@ -88,28 +87,14 @@ function dial({ hostname, port }: Login, config: ConnectionConfig, ownStream: Ma
   });
 }
 
-function interpreterFor(
-  config: ConnectionConfig,
-  options: mysql2.ConnectionOptions,
-  answers: AnswersByConfig,
-): Interpreter {
-  const { user, database, clientFlags, charsetNumber, connectAttributes, multipleStatements } = config;
-  // Older versions of mysql2 forget the wish, for all of a pool, where one server cannot.
-  const compress = Boolean(config.compress);
+function interpreterFor(config: ConnectionConfig, answers: AnswersByConfig): Interpreter {
+  // As it is now: older versions of mysql2 have one for all of a pool, and where one server cannot compress, forget the wish.
+  const asked = { ...config, compress: Boolean(config.compress) };
+  const { user, database, clientFlags, charsetNumber, connectAttributes, compress } = asked;
   const key = JSON.stringify([user, database, clientFlags, charsetNumber, connectAttributes, compress]);
   const known = answers.get(key) ?? new Map();
   answers.set(key, known);
-  // Of what is in an answer, a framework may have added to our options.
-  const current = {
-    ...{ user, ...(database !== undefined && { database }), compress, multipleStatements },
-    ...{ charset: undefined, charsetNumber, connectAttributes },
-    // It runs no statement: room for 16,000 of them is most of what a connection of mysql2's costs.
-    maxPreparedStatements: 1,
-  };
-  return new Interpreter(
-    (over, failed) => connectUnheard({ ...options, ...current, stream: () => over }).on('error', failed),
-    known,
-  );
+  return new Interpreter((over, failed) => connectUnheard(asked, over).on('error', failed), known);
 }
 
 /** Aborted when the pool is ended. Such an end does not fail because a login fails, as it would with mysql2 alone. */

@@ -1,0 +1,32 @@
+/** What is seen of a driver, in order: to compare ours with the plain one. */
+export class Seen {
+  readonly list: string[] = [];
+
+  add(what: string): void {
+    this.list.push(what);
+  }
+
+  /** Sees these events, and gives the emitter back. */
+  of<Emitter extends NodeJS.EventEmitter>(emitter: Emitter, events: readonly string[]): Emitter {
+    for (const event of events) emitter.on(event, () => this.add(event));
+    return emitter;
+  }
+
+  async outcome(name: string, work: PromiseLike<unknown>): Promise<void> {
+    await work.then(
+      () => this.add(`${name} resolves`),
+      () => this.add(`${name} rejects`),
+    );
+  }
+
+  callback(name: string): (error?: unknown) => void {
+    return (error) => this.add(`${name} is called${error ? ' with an error' : ''}`);
+  }
+}
+
+/** One turn of the event loop. */
+export const turn = (): Promise<unknown> => new Promise(setImmediate);
+
+/** The next time that this happens; not a failure if it is an error. */
+export const next = (emitter: NodeJS.EventEmitter, event: string): Promise<unknown> =>
+  new Promise((resolve) => emitter.once(event, resolve));
