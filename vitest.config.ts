@@ -27,7 +27,7 @@ const inProcess = (owner: string) =>
   ['conformance', 'login', 'bad-input', 'safety'].map((name) => `packages/${owner}/test/${name}.test.ts`);
 
 const builtSetup = './test/servers/src/vitest-built.ts';
-const packSetup = './test/consumers/src/vitest-pack.ts';
+const consumersSetup = './test/consumers/src/vitest-projects.ts';
 const mysqlSetup = './test/servers/src/vitest-mysql.ts';
 const commandLineSetup = './packages/cli/test/vitest-bundle.ts';
 const mysqlTests = [
@@ -73,7 +73,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'consumers',
-          globalSetup: [mysqlSetup, builtSetup, packSetup],
+          globalSetup: [mysqlSetup, builtSetup, consumersSetup],
           include: ['test/consumers/test/**/*.test.ts'],
         },
       },

@@ -103,7 +103,7 @@ describe.each<Engine>(['postgres', 'mysql'])('with exec on %s', (engine) => {
       await running.said(/migrating/);
       running.child.kill('SIGTERM');
       expect((await running.outcome).exitCode).toBe(128 + constants.signals.SIGTERM);
-      await vi.waitFor(async () => expect(await stack().sessions()).toBe(0));
+      await vi.waitFor(async () => expect(await stack().sessions()).toBe(0), 10_000);
     },
   );
 });

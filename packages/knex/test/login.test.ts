@@ -140,7 +140,7 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
     const work = vi.fn((transaction: Knex.Transaction) => one(transaction));
     const before = stack.emulator.stats.connections;
     const result = open({ iam }).transaction(work);
-    await vi.waitFor(() => expect(stack.emulator.stats.connections - before).toBeGreaterThan(3));
+    await vi.waitFor(() => expect(stack.emulator.stats.connections - before).toBeGreaterThan(3), 10_000);
     expect(work).not.toHaveBeenCalled();
     stack.emulator.setFaults({});
     expect(await result).toBe(1);
@@ -192,12 +192,12 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
         () => expect.unreachable(),
         (error: unknown) => error,
       );
-      await vi.waitFor(() => expect(stack.emulator.stats.connections - before).toBeGreaterThan(1));
+      await vi.waitFor(() => expect(stack.emulator.stats.connections - before).toBeGreaterThan(1), 10_000);
       if (initialized === 'twice') db.initialize();
       const atTheEnd = stack.emulator.stats.connections;
       await db.destroy();
       expect(stack.emulator.stats.connections - atTheEnd, 'attempts after the end').toBeLessThanOrEqual(1);
-      await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+      await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
       expect(await query).toBeInstanceOf(Error);
       stack.emulator.setFaults({});
       // As Knex allows after a destroy.

@@ -195,7 +195,7 @@ describe('a login that cannot succeed', () => {
       });
       first ??= failure as typeof first;
     }
-    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
     expect(await stack.sessions()).toBe(0);
     return first ?? expect.unreachable();
   };

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   stack.emulator.setFaults({});
-  await vi.waitFor(() => expect(stack.emulator.stats.open, 'no connection outlives its test').toBe(0));
+  await vi.waitFor(() => expect(stack.emulator.stats.open, 'no connection outlives its test').toBe(0), 10_000);
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
@@ -92,7 +92,7 @@ describe('what mysql2 offers is there:', () => {
     const events: string[] = [];
     for (const event of ['connection', 'acquire', 'release']) pool.on(event, () => events.push(event));
     await pool.promise().query('select 1');
-    await vi.waitFor(() => expect(events).toEqual(['connection', 'acquire', 'release']));
+    await vi.waitFor(() => expect(events).toEqual(['connection', 'acquire', 'release']), 10_000);
     await pool.promise().end();
   });
 
@@ -100,8 +100,8 @@ describe('what mysql2 offers is there:', () => {
     const pool = createPool({ ...stack.config, connectionLimit: 2 });
     await Promise.all([pool.query('select sleep(0.01)'), pool.query('select sleep(0.01)')]);
     expect(stack.emulator.dropConnections()).toBe(2);
-    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
-    await vi.waitFor(async () => expect(await one(pool.query('select 1 as one'))).toEqual({ one: 1 }));
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
+    await vi.waitFor(async () => expect(await one(pool.query('select 1 as one'))).toEqual({ one: 1 }), 10_000);
     await pool.end();
   });
 
@@ -165,7 +165,7 @@ describe('retry', () => {
     stack.emulator.setFaults(reset);
     const before = stack.emulator.stats.connections;
     const outcome = connectBy(stack.config);
-    await vi.waitFor(() => expect(stack.emulator.stats.connections - before).toBeGreaterThan(2));
+    await vi.waitFor(() => expect(stack.emulator.stats.connections - before).toBeGreaterThan(2), 10_000);
     stack.emulator.setFaults({});
     expect(await outcome).toBeUndefined();
   });
@@ -198,7 +198,7 @@ describe('retry', () => {
     const before = stack.emulator.stats.connections;
     const pool = create({ ...stack.config, iam: patient(stack.iam) });
     const checkout = pool.getConnection().catch((error: unknown) => error);
-    await vi.waitFor(() => expect(stack.emulator.stats.connections).toBeGreaterThan(before));
+    await vi.waitFor(() => expect(stack.emulator.stats.connections).toBeGreaterThan(before), 10_000);
     await pool.end();
     expect(await checkout).toBeInstanceOf(Error);
   });
@@ -210,7 +210,7 @@ describe('retry', () => {
       const cluster = callbacks.createPoolCluster({ canRetry: false });
       cluster.add('node', { ...stack.config, iam: patient(stack.iam) });
       const failure = new Promise((resolve) => cluster.getConnection('node', (error) => resolve(error)));
-      await vi.waitFor(() => expect(stack.emulator.stats.connections).toBeGreaterThan(before));
+      await vi.waitFor(() => expect(stack.emulator.stats.connections).toBeGreaterThan(before), 10_000);
       if (end === 'end') await new Promise<void>((resolve) => cluster.end(() => resolve()));
       else cluster.remove('node');
       expect(await failure).toBeInstanceOf(Error);
@@ -224,8 +224,8 @@ describe('retry', () => {
       for (let turn = 0; turn < after; turn++) await new Promise((resolve) => setImmediate(resolve));
       connection.destroy();
     }
-    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
-    await vi.waitFor(async () => expect(await stack.sessions()).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
+    await vi.waitFor(async () => expect(await stack.sessions()).toBe(0), 10_000);
   });
 });
 
@@ -234,7 +234,7 @@ describe('the pool of the mariadb connector', () => {
     const pool = connector.createPool({ ...stack.config, connectionLimit: 1 });
     await pool.query('select 1');
     expect(stack.emulator.dropConnections()).toBe(1);
-    await vi.waitFor(() => expect(pool.totalConnections()).toBe(0));
+    await vi.waitFor(() => expect(pool.totalConnections()).toBe(0), 10_000);
     expect((await pool.execute('select ? as one', [1]))[0]).toEqual({ one: 1 });
     await pool.end();
   });

@@ -114,7 +114,7 @@ describe('a login that cannot succeed', () => {
     );
     expect(pool.totalCount).toBe(0);
     await pool.end();
-    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
     expect(await stack.sessions()).toBe(0);
     return failure;
   };
@@ -215,7 +215,7 @@ describe('a login that cannot succeed', () => {
       const failure = await pool.query('select 1').catch((error) => error);
       expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_REFUSED', username: user, attempts: 1 });
       expect(failure.message).toMatch(/asks for a stored password.*GRANT rds_iam/s);
-      await vi.waitFor(() => expect(strict.emulator.stats.open, 'it is us who hang up').toBe(0));
+      await vi.waitFor(() => expect(strict.emulator.stats.open, 'it is us who hang up').toBe(0), 10_000);
       await pool.end();
     }
   });

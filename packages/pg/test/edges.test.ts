@@ -365,6 +365,6 @@ async function terminate(pid: number): Promise<void> {
   await vi.waitFor(async () => {
     const { rows } = await admin.query('select pg_terminate_backend($1) as ended', [pid]);
     expect(rows).toEqual([{ ended: true }]);
-  });
+  }, 10_000);
   await admin.end();
 }

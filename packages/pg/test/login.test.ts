@@ -20,7 +20,7 @@ afterEach(async () => {
   vi.useRealTimers();
   stack.emulator.setFaults({});
   await Promise.all(pools.splice(0).map((pool) => pool.end()));
-  await vi.waitFor(() => expect(stack.emulator.stats.open, 'no connection outlives its test').toBe(0));
+  await vi.waitFor(() => expect(stack.emulator.stats.open, 'no connection outlives its test').toBe(0), 10_000);
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
@@ -81,7 +81,7 @@ describe('Pool', () => {
     pool.on('error', () => {});
     await Promise.all([1, 2, 3].map(() => pool.query('select pg_sleep(0.01)')));
     expect(stack.emulator.dropConnections()).toBe(3);
-    await vi.waitFor(() => expect(pool.totalCount).toBe(0));
+    await vi.waitFor(() => expect(pool.totalCount).toBe(0), 10_000);
     expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   });
 });
@@ -100,7 +100,7 @@ describe('Client', () => {
       expect((await client.query('select current_user as name')).rows).toEqual([{ name: stack.username }]);
       await client.end();
     }
-    await vi.waitFor(async () => expect(await stack.sessions()).toBe(0));
+    await vi.waitFor(async () => expect(await stack.sessions()).toBe(0), 10_000);
   });
 
   test('runs queries that were queued before it was connected', async () => {
@@ -123,7 +123,7 @@ describe('Client', () => {
       await client.end();
       expect(failed, 'what was asked to end did not fail').toBe(false);
     }
-    await vi.waitFor(async () => expect(await stack.sessions()).toBe(0));
+    await vi.waitFor(async () => expect(await stack.sessions()).toBe(0), 10_000);
   });
 
   test('takes a connection URL alone', async () => {
@@ -147,7 +147,7 @@ describe('retry', () => {
     await pool.query('select 1');
     stack.emulator.dropConnections();
     pool.on('error', () => {});
-    await vi.waitFor(() => expect(pool.totalCount).toBe(0));
+    await vi.waitFor(() => expect(pool.totalCount).toBe(0), 10_000);
     stack.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'deny', counting: 'logins' } });
     const refusedBefore = stack.emulator.stats.refused['throttled'] ?? 0;
     const query = pool.query('select 1 as one');
@@ -157,7 +157,7 @@ describe('retry', () => {
     );
     stack.emulator.setFaults({});
     expect((await query).rows).toEqual([{ one: 1 }]);
-    await vi.waitFor(async () => expect(await stack.sessions()).toBe(1));
+    await vi.waitFor(async () => expect(await stack.sessions()).toBe(1), 10_000);
   });
 
   test('lasts no longer than connectionTimeoutMillis, and the error says what it was', async () => {
@@ -185,7 +185,7 @@ describe('retry', () => {
     stack.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'reset', counting: 'logins' } });
     const before = stack.emulator.stats.connections;
     const query = pool.query('select 1').catch((error) => error);
-    await vi.waitFor(() => expect(stack.emulator.stats.connections).toBeGreaterThan(before));
+    await vi.waitFor(() => expect(stack.emulator.stats.connections).toBeGreaterThan(before), 10_000);
     await pool.end();
     expect(await query).toMatchObject({ code: 'ERR_RDS_IAM_UNREACHABLE' });
   });

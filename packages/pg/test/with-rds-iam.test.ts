@@ -10,7 +10,7 @@ describe('plain pg with the configuration of withRdsIam', () => {
   });
   afterEach(async () => {
     stack.emulator.setFaults({});
-    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
   });
   afterAll(() => stack[Symbol.asyncDispose]());
 

@@ -22,7 +22,7 @@ describe.each<[Provider, Engine]>([
   afterEach(async () => {
     stack.emulator.setFaults({});
     await Promise.all(clients.splice(0).map((prisma) => prisma.$disconnect()));
-    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
   });
   afterAll(() => stack[Symbol.asyncDispose]());
 
@@ -42,7 +42,7 @@ describe.each<[Provider, Engine]>([
     const prisma = newClient();
     await prisma.$queryRawUnsafe(ONE);
     await prisma.$disconnect();
-    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
     expect(await prisma.$queryRawUnsafe(ONE)).toHaveLength(1);
     await prisma.$disconnect();
     await prisma.$connect();
@@ -53,7 +53,7 @@ describe.each<[Provider, Engine]>([
     adapterOf(provider, whereOf(stack));
     await newClient().$queryRawUnsafe(ONE);
     await Promise.all(clients.splice(0).map((prisma) => prisma.$disconnect()));
-    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
   });
 
   test('one adapter serves several clients', async () => {
@@ -175,7 +175,7 @@ describe('postgresql', () => {
     stack.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'reset', counting: 'logins' } });
     const prisma = new PrismaClient({ adapter: adapterOf('postgresql', whereOf(stack)) });
     const query = prisma.$queryRawUnsafe(ONE).catch((error: unknown) => error);
-    await vi.waitFor(() => expect(stack.emulator.stats.connections).toBeGreaterThan(2));
+    await vi.waitFor(() => expect(stack.emulator.stats.connections).toBeGreaterThan(2), 10_000);
     await prisma.$disconnect();
     const attempts = stack.emulator.stats.connections;
     expect(diagnosisOf(await query)).toMatchObject({ name: 'RdsIamError' });

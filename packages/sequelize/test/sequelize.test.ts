@@ -37,7 +37,7 @@ describe.each(['postgres', 'mysql', 'mariadb'] as const)('%s', (dialect) => {
   afterEach(async () => {
     stack.emulator.setFaults({});
     await Promise.all(open.splice(0).map((sequelize) => sequelize.close()));
-    await vi.waitFor(() => expect(stack.emulator.stats.open + replica.stats.open).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open + replica.stats.open).toBe(0), 10_000);
   });
   afterAll(async () => {
     await replica.close();
@@ -110,7 +110,7 @@ describe.each(['postgres', 'mysql', 'mariadb'] as const)('%s', (dialect) => {
       stack.emulator.setFaults(deny);
       const before = stack.emulator.stats.refused.throttled;
       const result = sequelize.transaction(async () => 'committed');
-      await vi.waitFor(() => expect(stack.emulator.stats.refused.throttled - before).toBeGreaterThan(3));
+      await vi.waitFor(() => expect(stack.emulator.stats.refused.throttled - before).toBeGreaterThan(3), 10_000);
       stack.emulator.setFaults({});
       expect(await result).toBe('committed');
     });

@@ -32,7 +32,7 @@ describe.each<[RdsIamDataSourceOptions['type'], Engine]>([
     stack.emulator.setFaults({});
     replica.emulator.setFaults({});
     for (const dataSource of dataSources.splice(0)) if (dataSource.isInitialized) await dataSource.destroy();
-    await vi.waitFor(() => expect(stack.emulator.stats.open + replica.emulator.stats.open).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open + replica.emulator.stats.open).toBe(0), 10_000);
   });
   afterAll(async () => {
     await stack[Symbol.asyncDispose]();
@@ -87,7 +87,7 @@ describe.each<[RdsIamDataSourceOptions['type'], Engine]>([
     stack.emulator.setFaults({ clockOffsetMs: 3_600_000 });
     const error = await dataSource.initialize().catch((thrown: unknown) => thrown);
     expect(isRdsIamError(error) && error.code).toBe('ERR_RDS_IAM_REFUSED');
-    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
     expect(await stack.sessions()).toBe(0);
     stack.emulator.setFaults({});
     await dataSource.initialize();
@@ -102,14 +102,14 @@ describe.each<[RdsIamDataSourceOptions['type'], Engine]>([
     });
     stack.emulator.setFaults({ clockOffsetMs: 3_600_000 });
     await expect(dataSource.initialize()).rejects.toMatchObject({ code: 'ERR_RDS_IAM_REFUSED' });
-    await vi.waitFor(() => expect(stack.emulator.stats.open + replica.emulator.stats.open).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open + replica.emulator.stats.open).toBe(0), 10_000);
     expect((await stack.sessions()) + (await replica.sessions())).toBe(0);
   });
 
   test('an established connection that is dropped is replaced', async () => {
     const dataSource = await newDataSource({ poolSize: 1, logging: false }).initialize();
     expect(stack.emulator.dropConnections()).toBe(1);
-    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
     expect(await userOf(dataSource, 'master')).toBe(stack.username);
   });
 

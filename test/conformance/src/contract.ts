@@ -82,7 +82,7 @@ export function describeConformance(subject: Subject): void {
       vi.useRealTimers();
       stack.emulator.setFaults({});
       await Promise.all(pools.splice(0).map((pool) => pool.end()));
-      await vi.waitFor(() => expect(stack.emulator.stats.open, 'no connection outlives its test').toBe(0));
+      await vi.waitFor(() => expect(stack.emulator.stats.open, 'no connection outlives its test').toBe(0), 10_000);
     });
     afterAll(() => stack[Symbol.asyncDispose]());
 
@@ -244,17 +244,17 @@ export function describeConformance(subject: Subject): void {
       stack.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'deny', counting: 'logins' } });
       const before = stack.emulator.stats.refused.throttled;
       const query = pool.query(ONE);
-      await vi.waitFor(() => expect(stack.emulator.stats.refused.throttled - before).toBeGreaterThan(3));
+      await vi.waitFor(() => expect(stack.emulator.stats.refused.throttled - before).toBeGreaterThan(3), 10_000);
       stack.emulator.setFaults({});
       expect(await query).toHaveLength(1);
-      await vi.waitFor(async () => expect(await stack.sessions()).toBe(1));
+      await vi.waitFor(async () => expect(await stack.sessions()).toBe(1), 10_000);
     });
 
     test('connections that are reset during the login are tried again', async () => {
       stack.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'reset', counting: 'logins' } });
       const before = stack.emulator.stats.connections;
       const query = newPool().query(ONE);
-      await vi.waitFor(() => expect(stack.emulator.stats.connections - before).toBeGreaterThan(2));
+      await vi.waitFor(() => expect(stack.emulator.stats.connections - before).toBeGreaterThan(2), 10_000);
       stack.emulator.setFaults({});
       expect(await query).toHaveLength(1);
     });
@@ -263,7 +263,7 @@ export function describeConformance(subject: Subject): void {
       const pool = newPool({ max: 1, iam: { ...stack.iam, retry: false } });
       stack.emulator.setFaults({ clockOffsetMs: 60 * MINUTE });
       for (let count = 0; count < 3; count++) await expect(pool.query(ONE)).rejects.toThrow();
-      await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+      await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
       expect(await stack.sessions()).toBe(0);
       stack.emulator.setFaults({});
       expect(await pool.query(ONE)).toHaveLength(1);

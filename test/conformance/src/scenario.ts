@@ -106,7 +106,7 @@ export function describeScenario(subject: Subject): void {
       vi.useRealTimers();
       await vi.waitFor(async () => {
         expect({ open: emulator.stats.open, sessions: await stack.sessions() }).toEqual({ open: 0, sessions: 0 });
-      });
+      }, 10_000);
     }, 60_000);
   });
 }

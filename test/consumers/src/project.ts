@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
-import { copyFile, cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -20,28 +19,13 @@ export interface CompilerSettings {
   readonly declarations?: boolean;
 }
 
-/** An empty project, as somebody would begin one, in which packages are installed with npm. */
-export class Project implements AsyncDisposable {
+/** A project of a consumer, in whose folder packages are installed. */
+export class Project {
   readonly folder: string;
 
-  private constructor(folder: string) {
+  /** @param folder - that of a project which the setup of the tests installed */
+  constructor(folder: string) {
     this.folder = folder;
-  }
-
-  /** @param name - begins with the files of this folder of `projects/`, in place of an empty ES module package. */
-  static async create(name?: string): Promise<Project> {
-    const folder = await mkdtemp(join(tmpdir(), 'rds-iam-consumer-'));
-    if (name === undefined) {
-      await writeFile(join(folder, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }\n');
-    } else {
-      await cp(fileURLToPath(new URL(`../projects/${name}`, import.meta.url)), folder, { recursive: true });
-    }
-    return new Project(folder);
-  }
-
-  /** What the project's own package.json names is installed as well. */
-  async install(...what: readonly string[]): Promise<void> {
-    await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...what], { cwd: this.folder });
   }
 
   /** The names of all that is installed, scopes included. */
@@ -55,10 +39,15 @@ export class Project implements AsyncDisposable {
     return [...names, ...inScopes.flat()];
   }
 
-  /** Runs a program of `programs/` in the project, which may not warn of anything; what it printed. */
-  async run(program: string, environment: Readonly<Record<string, string>>, node = process.execPath): Promise<string> {
+  /** Runs a program of `programs/` in the project, which may not warn of anything; `args` are the runtime's. What it printed. */
+  async run(
+    program: string,
+    environment: Readonly<Record<string, string>>,
+    node = process.execPath,
+    args: readonly string[] = [],
+  ): Promise<string> {
     await this.#copy(program);
-    const { stdout, stderr } = await this.node([program], environment, node);
+    const { stdout, stderr } = await this.node([...args, program], environment, node);
     if (stderr !== '') throw new Error(`${program} said on stderr: ${stderr}`);
     return stdout;
   }
@@ -102,10 +91,6 @@ export class Project implements AsyncDisposable {
       .filter(
         (line) => /node_modules\/@rds-iam\/|^error /.test(line) || sources.some((source) => line.startsWith(source)),
       );
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.folder, { recursive: true, force: true });
   }
 
   async #copy(program: string, as = program): Promise<void> {

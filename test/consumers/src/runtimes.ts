@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Project } from './project.js';
 
-/** The oldest that we support, and the newest of each line since. */
+/** The oldest that we support, and the newest of each line since; from the packages that the npm package `node` is made of. */
 export const RUNTIMES = ['20.19.0', '22', '24', '26'] as const;
+
+export const runtimeAlias = (version: string): string => `node-${version}`;
 
 /** Runtimes that are not Node.js, their newest: where their program is in the packages that they are made of, and its arguments. */
 export const OTHER_RUNTIMES = [
@@ -16,18 +17,8 @@ export const OTHER_RUNTIMES = [
   { runtime: 'Deno', name: `@deno/linux-${process.arch}-glibc`, path: 'deno', args: ['run', '--allow-all'] },
 ] as const;
 
-/** Node.js of this version, from the packages that the npm package `node` is made of; why not, where it cannot be had. */
-export async function installRuntime(
-  project: Project,
-  version: string,
-): Promise<{ readonly executable: string } | { readonly missing: string }> {
-  const name = `node-${process.platform}-${process.arch}`;
-  const alias = `node-${version}`;
-  try {
-    await project.install(`${alias}@npm:${name}@${version}`);
-    const executable = join(project.folder, 'node_modules', alias, 'bin/node');
-    return existsSync(executable) ? { executable } : { missing: `${name}@${version} has no bin/node` };
-  } catch (error) {
-    return { missing: `${name}@${version} cannot be installed: ${error instanceof Error ? error.message : error}` };
-  }
+/** A runtime's program in the project of runtimes; nothing where it cannot be had for this platform. */
+export function executableOf(folder: string, name: string, path: string): string | undefined {
+  const executable = join(folder, 'node_modules', name, path);
+  return existsSync(executable) ? executable : undefined;
 }

@@ -1,4 +1,4 @@
-import { type Engine, type Faults, startEmulator } from '@rds-iam/emulator';
+import { type Emulator, type Engine, type Faults, startEmulator } from '@rds-iam/emulator';
 import { CREDENTIALS, makeShop, startMariadb, startPostgres } from '@rds-iam/test-servers';
 
 /** A database `shop` and its user `app` behind the emulator. */
@@ -7,20 +7,27 @@ export interface Shop extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>;
   /** How many logged in. */
   readonly accepted: number;
-  /** What goes wrong from now on. */
-  setFaults(faults: Faults): void;
+  /** Another emulator before the same database, with which this is wrong; it ends with the shop. */
+  withFaults(faults: Faults): Promise<Emulator>;
 }
 
 export async function openShop(engine: Engine): Promise<Shop> {
   const server = await (engine === 'postgres' ? startPostgres() : startMariadb());
   await makeShop(server);
   const { hostname, port } = server;
-  const emulator = await startEmulator({
-    engine,
-    upstream: { hostname, port },
-    region: 'eu-west-1',
-    accessKeys: [CREDENTIALS],
-  });
+  const emulators: Emulator[] = [];
+  const withFaults = async (faults: Faults) => {
+    const emulator = await startEmulator({
+      engine,
+      upstream: { hostname, port },
+      region: 'eu-west-1',
+      accessKeys: [CREDENTIALS],
+    });
+    emulator.setFaults(faults);
+    emulators.push(emulator);
+    return emulator;
+  };
+  const emulator = await withFaults({});
   return {
     environment: {
       ENGINE: engine,
@@ -29,12 +36,12 @@ export async function openShop(engine: Engine): Promise<Shop> {
       ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
       SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
     },
-    setFaults: (faults) => emulator.setFaults(faults),
+    withFaults,
     get accepted() {
       return emulator.stats.accepted;
     },
     async [Symbol.asyncDispose]() {
-      await emulator.close();
+      for (const each of emulators) await each.close();
       await server.close();
     },
   };

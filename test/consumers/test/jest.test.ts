@@ -1,14 +1,11 @@
 import { expect, inject, test } from 'vitest';
 import { Project } from '../src/project.js';
 import { openShop } from '../src/shop.js';
-import { withRange } from '../src/tarballs.js';
 
 test('Jest with CommonJS: programs log in, and Jest ends by itself', async () => {
   await using postgres = await openShop('postgres');
   await using mysql = await openShop('mysql');
-  await using project = await Project.create('jest');
-  const ours = ['core', 'wire', 'pg', 'mysql2'].map((name) => inject('tarballs')[`@rds-iam/${name}`] ?? '');
-  await project.install(...ours, await withRange('pg', 'pg'), await withRange('mysql2', 'mysql2'));
+  const project = new Project(inject('projects')['jest'] as string);
   const { stderr } = await project.node(['node_modules/jest/bin/jest.js', '--ci'], {
     ...postgres.environment,
     // Each emulator has a CA of its own.
@@ -18,4 +15,4 @@ test('Jest with CommonJS: programs log in, and Jest ends by itself', async () =>
   });
   expect(stderr).toContain('Tests:       3 passed, 3 total');
   expect(stderr).not.toMatch(/did not exit|open handle|warning/i);
-}, 180_000);
+}, 60_000);

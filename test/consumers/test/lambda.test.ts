@@ -1,9 +1,9 @@
-import { copyFile, cp, readdir, stat } from 'node:fs/promises';
+import { copyFile, cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { Project } from '../src/project.js';
 import { openShop, type Shop } from '../src/shop.js';
-import { withRange } from '../src/tarballs.js';
 
 /** An ES module bundle brings along CommonJS packages, which need a `require` for what is built in. */
 const BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
@@ -21,13 +21,7 @@ const MAX_KB = {
   mysql: { mjs: [1280, 1690], cjs: [1690, 1690] },
 };
 
-let project: Project;
-beforeAll(async () => {
-  project = await Project.create('lambda');
-  const ours = ['core', 'wire', 'pg', 'mysql2'].map((name) => inject('tarballs')[`@rds-iam/${name}`] ?? '');
-  await project.install(...ours, await withRange('pg', 'pg'), await withRange('mysql2', 'mysql2'));
-}, 180_000);
-afterAll(() => project[Symbol.asyncDispose]());
+const project = new Project(inject('projects')['lambda'] as string);
 
 describe.each(['postgres', 'mysql'] as const)('a Lambda function with %s', (engine) => {
   let shop: Shop;
@@ -66,7 +60,8 @@ describe.each(['postgres', 'mysql'] as const)('a Lambda function with %s', (engi
       expect(atStart).toBeLessThanOrEqual(mostAtStart);
       expect(all).toBeLessThanOrEqual(most);
 
-      await using deployed = await Project.create();
+      const deployed = new Project(await mkdtemp(join(tmpdir(), 'rds-iam-deployed-')));
+      onTestFinished(() => rm(deployed.folder, { recursive: true }));
       await cp(join(project.folder, folder), deployed.folder, { recursive: true });
       await copyFile(join(project.folder, 'invoke.mjs'), join(deployed.folder, 'invoke.mjs'));
       expect(await readdir(deployed.folder)).not.toContain('node_modules');

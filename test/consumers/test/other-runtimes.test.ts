@@ -1,60 +1,91 @@
-import { join } from 'node:path';
-import type { Faults } from '@rds-iam/emulator';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Emulator, Faults } from '@rds-iam/emulator';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { Project } from '../src/project.js';
-import { OTHER_RUNTIMES } from '../src/runtimes.js';
+import { executableOf, OTHER_RUNTIMES } from '../src/runtimes.js';
 import { openShop, type Shop } from '../src/shop.js';
-import { withRange } from '../src/tarballs.js';
 
 const HOUR = 3_600_000;
+const ALLOWED = ['app', 'app'];
+const NO_TLS = ['ERR_RDS_IAM_TLS', 'ERR_RDS_IAM_TLS'];
+const REFUSED = ['ERR_RDS_IAM_REFUSED', 'ERR_RDS_IAM_REFUSED'];
 
-let project: Project;
+interface Server {
+  readonly faults: Faults;
+  readonly result: readonly string[];
+  /** How long a refused login is tried again. */
+  readonly patienceMs: number;
+  /** How many logins the server accepts. */
+  readonly accepted: number;
+}
+
+const SERVERS: Readonly<Record<string, Server>> = {
+  good: { faults: {}, result: ALLOWED, patienceMs: 0, accepted: 2 },
+  'one login a second': {
+    faults: { throttle: { connectionsPerSecond: 1, action: 'deny', counting: 'logins' } },
+    result: ALLOWED,
+    patienceMs: 20_000,
+    accepted: 2,
+  },
+  'without TLS': { faults: { tls: 'off' }, result: NO_TLS, patienceMs: 0, accepted: 0 },
+  'with another name in its certificate': { faults: { tls: 'wrong-name' }, result: NO_TLS, patienceMs: 0, accepted: 0 },
+  'with a certificate of another authority': {
+    faults: { tls: 'other-ca' },
+    result: NO_TLS,
+    patienceMs: 0,
+    accepted: 0,
+  },
+  'with an expired certificate': { faults: { tls: 'expired' }, result: NO_TLS, patienceMs: 0, accepted: 0 },
+  'that takes the token for expired': {
+    faults: { clockOffsetMs: HOUR },
+    result: REFUSED,
+    patienceMs: 500,
+    accepted: 0,
+  },
+};
+
+const project = new Project(inject('projects')['drivers'] as string);
 const shops: Record<string, Shop> = {};
 beforeAll(async () => {
-  shops['pg.mjs'] = await openShop('postgres');
-  shops['mysql2.mjs'] = await openShop('mysql');
-  project = await Project.create();
-  const ours = ['core', 'wire', 'pg', 'mysql2'].map((name) => inject('tarballs')[`@rds-iam/${name}`] ?? '');
-  await project.install(...ours, await withRange('pg', 'pg'), await withRange('mysql2', 'mysql2'));
-}, 180_000);
-afterEach(() => {
-  for (const shop of Object.values(shops)) shop.setFaults({});
+  shops['pg'] = await openShop('postgres');
+  shops['mysql2'] = await openShop('mysql');
 });
 afterAll(async () => {
-  await project[Symbol.asyncDispose]();
   for (const shop of Object.values(shops)) await shop[Symbol.asyncDispose]();
 });
 
-describe.each(OTHER_RUNTIMES)('on $runtime', { timeout: 120_000 }, ({ name, path, args }) => {
-  beforeAll(() => project.install(name), 180_000);
+describe.each([{ runtime: 'Node.js', name: undefined, path: '', args: [] }, ...OTHER_RUNTIMES])(
+  'on $runtime',
+  ({ runtime, name, path, args }) => {
+    const executable = name ? executableOf(inject('projects')['runtimes'] as string, name, path) : process.execPath;
+    if (!executable) process.stderr.write(`${runtime}: DID NOT RUN: it cannot be installed\n`);
 
-  describe.each(['pg.mjs', 'mysql2.mjs'])('%s', (program) => {
-    const run = () => {
-      const environment = { ...shops[program]?.environment, NO_COLOR: '1', DENO_NO_UPDATE_CHECK: '1' };
-      return project.node([...args, program], environment, join(project.folder, 'node_modules', name, path));
-    };
-    beforeAll(() => project.run(program, (shops[program] as Shop).environment), 120_000);
-
-    test('logs in, and ends by itself', async () => {
-      expect((await run()).stdout).toContain('app');
-    });
-
-    test.each<[string, Faults, RegExp]>([
-      ['a server without TLS', { tls: 'off' }, /no verified TLS connection to/],
-      ['a certificate for another name', { tls: 'wrong-name' }, /no verified TLS connection to/],
-      ['a certificate of another authority', { tls: 'other-ca' }, /no verified TLS connection to/],
-      ['an expired certificate', { tls: 'expired' }, /no verified TLS connection to/],
-      [
-        'a token that the server takes for expired, after three attempts',
-        { clockOffsetMs: HOUR },
-        /login refused by .* after 3 attempts/,
-      ],
-    ])('refuses %s', async (_, faults, code) => {
-      const shop = shops[program] as Shop;
-      const { accepted } = shop;
-      shop.setFaults(faults);
-      await expect(run()).rejects.toThrow(code);
-      expect(shop.accepted).toBe(accepted);
-    });
-  });
-});
+    test.for(['pg', 'mysql2'])(
+      '%s logs in, tries again, refuses wrong servers, and ends by itself',
+      { timeout: 60_000 },
+      async (driver, { skip }) => {
+        if (!executable) return skip('it cannot be installed');
+        const shop = shops[driver] as Shop;
+        const emulators: Record<string, Emulator> = {};
+        for (const [server, { faults }] of Object.entries(SERVERS)) emulators[server] = await shop.withFaults(faults);
+        const servers = Object.entries(emulators).map(([server, { port, ca }]) => [
+          server,
+          { port, ca, patienceMs: SERVERS[server]?.patienceMs },
+        ]);
+        const environment = {
+          ...shop.environment,
+          DRIVER: driver,
+          SERVERS: JSON.stringify(Object.fromEntries(servers)),
+          NO_COLOR: '1',
+          DENO_NO_UPDATE_CHECK: '1',
+        };
+        const printed = JSON.parse(await project.run('every-server.mjs', environment, executable, args));
+        expect(printed).toEqual(
+          Object.fromEntries(Object.entries(SERVERS).map(([server, { result }]) => [server, result])),
+        );
+        for (const [server, { accepted }] of Object.entries(SERVERS)) {
+          expect(emulators[server]?.stats.accepted, server).toBe(accepted);
+        }
+      },
+    );
+  },
+);

@@ -33,7 +33,7 @@ describe.each(drivers)('a login that does not come to its end, over $name:', (dr
     expect(lost).toEqual([]);
     expect(toll.cost).toMatchObject({ connections: WANTED, gaveUp: 0 });
     expect(toll.attempts).toBeLessThanOrEqual(5 * WANTED);
-    await vi.waitFor(() => expect(site.emulator.stats.open, 'only those that logged in').toBe(WANTED));
+    await vi.waitFor(() => expect(site.emulator.stats.open, 'only those that logged in').toBe(WANTED), 10_000);
   }
 
   test.each<[HalfOpen['until'], HalfOpen['then']]>([
@@ -78,7 +78,7 @@ describe.each(drivers)('a login that does not come to its end, over $name:', (dr
         message: expect.stringMatching(/no answer to the login within|its turn did not come within|no answer within/),
       });
     }
-    await vi.waitFor(() => expect(site.emulator.stats.open).toBe(0));
+    await vi.waitFor(() => expect(site.emulator.stats.open).toBe(0), 10_000);
     site.emulator.setFaults({});
     expect(await storm(pool, WANTED), 'their places in the pool are free').toEqual([]);
   });

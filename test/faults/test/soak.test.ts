@@ -56,7 +56,7 @@ describe.each(drivers)('a recycling pool, over $name:', (driver) => {
           failedCheckouts.push(...(await storm(pool, CONNECTIONS)));
           clock.forward(STEP_MS);
         }
-        await vi.waitFor(() => expect([site.emulator.stats.open, site.network.open]).toEqual([0, 0]));
+        await vi.waitFor(() => expect([site.emulator.stats.open, site.network.open]).toEqual([0, 0]), 10_000);
         return footprint();
       };
 

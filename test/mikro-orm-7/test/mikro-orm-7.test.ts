@@ -70,7 +70,7 @@ describe.each(['postgres', 'mysql'] as const)('MikroORM 7 on %s', (engine) => {
     stack.emulator.setFaults({});
     await orm.em.getConnection().execute('drop table orders');
     await orm.close();
-    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
   });
   afterAll(() => stack[Symbol.asyncDispose]());
 

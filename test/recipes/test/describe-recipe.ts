@@ -51,7 +51,7 @@ export function describeRecipe({ name, engine, connect, diagnosisOf }: Recipe): 
       vi.useRealTimers();
       stack.emulator.setFaults({});
       await application.end();
-      await vi.waitFor(() => expect(stack.emulator.stats.open, 'no connection outlives its test').toBe(0));
+      await vi.waitFor(() => expect(stack.emulator.stats.open, 'no connection outlives its test').toBe(0), 10_000);
     });
     afterAll(() => stack[Symbol.asyncDispose]());
 

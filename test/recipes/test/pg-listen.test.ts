@@ -16,7 +16,7 @@ test('pg-listen listens, and does so again with a token of its own time when its
   await subscriber.connect();
   await subscriber.listenTo('news');
   await subscriber.notify('news', 'first');
-  await vi.waitFor(() => expect(heard).toEqual(['first']));
+  await vi.waitFor(() => expect(heard).toEqual(['first']), 10_000);
 
   vi.useFakeTimers({ toFake: ['Date'] });
   onTestFinished(() => void vi.useRealTimers());
@@ -26,6 +26,6 @@ test('pg-listen listens, and does so again with a token of its own time when its
   await vi.waitFor(async () => {
     await subscriber.notify('news', 'second');
     expect(heard).toContain('second');
-  });
+  }, 10_000);
   expect(emulator.stats).toMatchObject({ accepted: 2, distinctTokens: 2 });
 });

@@ -72,7 +72,10 @@ const POOL_OPTIONS: Readonly<Record<PoolOption, (makePool: MakePool) => Promise<
     const warning = vi.fn();
     const pool = makePool({ connectionLimit: 1, leakDetectionTimeout: 1, logger: { warning } });
     const connection = await pool.getConnection();
-    await vi.waitFor(() => expect(warning).toHaveBeenCalledWith(expect.stringMatching(/possible connection leak/)));
+    await vi.waitFor(
+      () => expect(warning).toHaveBeenCalledWith(expect.stringMatching(/possible connection leak/)),
+      10_000,
+    );
     await connection.release();
     expect(warning).toHaveBeenCalledWith(expect.stringMatching(/returned to pool/));
   },

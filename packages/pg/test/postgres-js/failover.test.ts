@@ -20,7 +20,7 @@ const run = (program: string) =>
       cwd: fileURLToPath(new URL('../..', import.meta.url)),
       async freeze() {
         stack.emulator.dropConnections();
-        await vi.waitFor(async () => expect(await stack.sessions()).toBe(0));
+        await vi.waitFor(async () => expect(await stack.sessions()).toBe(0), 10_000);
       },
     },
   );

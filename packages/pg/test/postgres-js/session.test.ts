@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterEach(async () => {
   stack.emulator.setFaults({});
   await Promise.all(open.splice(0).map((sql) => sql.end({ timeout: 5 })));
-  await vi.waitFor(() => expect(stack.emulator.stats.open, 'no connection outlives its test').toBe(0));
+  await vi.waitFor(() => expect(stack.emulator.stats.open, 'no connection outlives its test').toBe(0), 10_000);
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
@@ -85,7 +85,7 @@ describe('a session', () => {
       );
       await vi.waitFor(async () => {
         expect(await other`select from pg_stat_activity where wait_event = 'advisory'`).toHaveLength(1);
-      });
+      }, 10_000);
       const release = async () => {
         await other`select pg_advisory_unlock(1)`;
         other.release();
@@ -122,11 +122,11 @@ describe('a session', () => {
     const listening = vi.fn();
     await sql.listen('news', (payload) => heard.push(payload), listening);
     await sql.notify('news', 'first');
-    await vi.waitFor(() => expect(heard).toEqual(['first']));
+    await vi.waitFor(() => expect(heard).toEqual(['first']), 10_000);
     stack.emulator.dropConnections();
-    await vi.waitFor(() => expect(listening).toHaveBeenCalledTimes(2));
+    await vi.waitFor(() => expect(listening).toHaveBeenCalledTimes(2), 10_000);
     await sql.notify('news', 'second');
-    await vi.waitFor(() => expect(heard).toEqual(['first', 'second']));
+    await vi.waitFor(() => expect(heard).toEqual(['first', 'second']), 10_000);
   });
 
   test('is replaced when the server dropped it', async () => {
@@ -134,7 +134,7 @@ describe('a session', () => {
     const sql = connect({ max: 3, onclose });
     await Promise.all([1, 2, 3].map(() => sql`select pg_sleep(0.01)`));
     expect(stack.emulator.dropConnections()).toBe(3);
-    await vi.waitFor(() => expect(onclose).toHaveBeenCalledTimes(3));
+    await vi.waitFor(() => expect(onclose).toHaveBeenCalledTimes(3), 10_000);
     expect([...(await sql`select 1 as one`)]).toEqual([{ one: 1 }]);
   });
 
@@ -142,7 +142,7 @@ describe('a session', () => {
     const sql = connect({ max: 1, max_lifetime: 0.05 });
     const processOf = async () => (await sql`select pg_backend_pid() as pid`)[0]?.['pid'];
     const first = await processOf();
-    await vi.waitFor(async () => expect(await processOf()).not.toBe(first));
+    await vi.waitFor(async () => expect(await processOf()).not.toBe(first), 10_000);
     expect(stack.emulator.stats.accepted).toBeGreaterThan(1);
   });
 
@@ -173,7 +173,7 @@ describe('a login that fails', () => {
     await expect(sql.reserve()).rejects.toMatchObject({ code: 'ERR_RDS_IAM_REFUSED' });
     await expect(sql.begin(() => expect.unreachable())).rejects.toMatchObject({ code: 'ERR_RDS_IAM_REFUSED' });
     await expect(sql.listen('news', () => {})).rejects.toMatchObject({ code: 'ERR_RDS_IAM_REFUSED' });
-    await vi.waitFor(() => expect(strict.emulator.stats.open, 'it is us who hang up').toBe(0));
+    await vi.waitFor(() => expect(strict.emulator.stats.open, 'it is us who hang up').toBe(0), 10_000);
     await sql.end();
   });
 
@@ -191,7 +191,7 @@ describe('a login that fails', () => {
     const backoff = vi.fn(() => 0);
     const sql = postgres(withRdsIam({ ...strict.config, backoff } as Options));
     await expect(sql.listen('news', () => {})).rejects.toMatchObject({ code: 'ERR_RDS_IAM_REFUSED' });
-    await vi.waitFor(() => expect(backoff.mock.calls.slice(0, 3)).toEqual([[1], [2], [3]]));
+    await vi.waitFor(() => expect(backoff.mock.calls.slice(0, 3)).toEqual([[1], [2], [3]]), 10_000);
     await sql.end();
   });
 
@@ -220,7 +220,7 @@ describe('a login that fails', () => {
     for (const [index, settle] of waiting.entries()) {
       const late = new Socket();
       settle(late);
-      await vi.waitFor(() => expect(late.destroyed, `socket ${index}`).toBe(true));
+      await vi.waitFor(() => expect(late.destroyed, `socket ${index}`).toBe(true), 10_000);
     }
   });
 
@@ -229,9 +229,9 @@ describe('a login that fails', () => {
     const { connections } = stack.emulator.stats;
     const sql = connect();
     const query = sql`select 1`.catch((error) => error);
-    await vi.waitFor(() => expect(stack.emulator.stats.connections).toBe(connections + 1));
+    await vi.waitFor(() => expect(stack.emulator.stats.connections).toBe(connections + 1), 10_000);
     await sql.end({ timeout: 0 });
     expect(await query).toMatchObject({ code: 'CONNECTION_DESTROYED' });
-    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0));
+    await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
   });
 });

@@ -1,0 +1,75 @@
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { pnpm } from '@rds-iam/test-servers/vitest-built';
+import type { TestProject } from 'vitest/node';
+import { type Definition, definitions } from './definitions.js';
+import { packAll } from './tarballs.js';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The folders of the projects in which the packed packages are installed, by the projects' names. */
+    readonly projects: Readonly<Record<string, string>>;
+  }
+}
+
+/**
+ * Packs once, and installs once, what all test files need. Each project has a flat `node_modules` of its own, as npm makes it,
+ * with only what it asked for; the files are hard links, so that twenty projects take seconds.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const root = await mkdtemp(join(tmpdir(), 'rds-iam-consumers-'));
+  const packed = join(root, 'packed');
+  await mkdir(packed);
+  const tarballs = await packAll(packed);
+  const overrides = Object.fromEntries([...tarballs].map(([name, path]) => [name, `file:${path}`]));
+  const settings = {
+    packages: ['projects/*'],
+    sharedWorkspaceLockfile: false,
+    nodeLinker: 'hoisted',
+    autoInstallPeers: false,
+    strictPeerDependencies: false,
+    ignoreScripts: true,
+    preferOffline: true,
+    overrides,
+  };
+  // JSON is YAML, too.
+  await writeFile(join(root, 'pnpm-workspace.yaml'), JSON.stringify(settings));
+  const folders: Record<string, string> = {};
+  for (const [name, definition] of Object.entries(await definitions())) {
+    const folder = join(root, 'projects', name.replaceAll(/[^\w.-]/g, '_'));
+    await create(folder, definition);
+    folders[name] = folder;
+  }
+  await pnpm('--dir', root, 'install', '--no-frozen-lockfile');
+  project.provide('projects', folders);
+  return () => rm(root, { recursive: true, force: true });
+}
+
+/** An empty project, as somebody would begin one, or one of `projects/`. */
+async function create(path: string, { folder, ours, others = [], optional = [] }: Definition): Promise<void> {
+  await mkdir(path, { recursive: true });
+  const from = folder && fileURLToPath(new URL(`../projects/${folder}`, import.meta.url));
+  if (from) await cp(from, path, { recursive: true });
+  const begun = from ? JSON.parse(await readFile(join(from, 'package.json'), 'utf8')) : { type: 'module' };
+  const dependencies = { ...begun.dependencies, ...ranges([...ours.map((name) => `@rds-iam/${name}`), ...others]) };
+  const manifest = {
+    ...begun,
+    name: `consumer-${path.split('/').at(-1)?.toLowerCase()}`,
+    private: true,
+    dependencies,
+    optionalDependencies: ranges(optional),
+  };
+  await writeFile(join(path, 'package.json'), JSON.stringify(manifest));
+}
+
+/** Ranges by name, of `name@range` or of `name`, whose newest it is. */
+function ranges(specifiers: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    specifiers.map((specifier) => {
+      const [, name = specifier, range = '*'] = specifier.match(/^(@?[^@]+)@(.+)$/) ?? [];
+      return [name, range];
+    }),
+  );
+}
