@@ -9,8 +9,9 @@ import { startEmulator } from '@rds-iam/emulator';
 import { startPostgres } from '@rds-iam/test-servers';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { addressOf, has, run, type Site, startSite } from './harness.js';
+import { addressOf, run, type Site, startSite } from './harness.js';
 import { holdClock, letTokensExpire, loginsPastTokens } from './past-tokens.js';
+import { lacks } from './programs.js';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -42,7 +43,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-test.skipIf(!has('psql'))('psql: a script, COPY both ways, and an error with its position', async () => {
+test.skipIf(lacks('postgresql-client'))('psql: a script, COPY both ways, and an error with its position', async () => {
   const site = await startSite(stack);
   const script = `
     create temp table fruit (name text);
@@ -58,13 +59,13 @@ pear
   expect(stderr).toContain('ERROR:  syntax error');
 });
 
-test.skipIf(!has('psql'))('psql over a Unix socket, without a password', async () => {
+test.skipIf(lacks('postgresql-client'))('psql over a Unix socket, without a password', async () => {
   const site = await startSite(stack, { socketFolder: folder() });
   const { stdout } = await run('psql', ['-XAtc', 'select current_user'], { env: libpq(site) });
   expect(stdout).toBe(`${stack.username}\n`);
 });
 
-test.skipIf(!has('pgbench'))('pgbench, also with a new connection for each transaction', async () => {
+test.skipIf(lacks('postgresql'))('pgbench, also with a new connection for each transaction', async () => {
   const site = await startSite(stack);
   const env = libpq(site);
   const made = await run('pgbench', ['-i', '-q', '-s', '1'], { env });
@@ -79,7 +80,7 @@ test.skipIf(!has('pgbench'))('pgbench, also with a new connection for each trans
   }
 });
 
-test.skipIf(!has('pgbouncer'))('pgbouncer pools its connections, past a token’s life', async () => {
+test.skipIf(lacks('pgbouncer'))('pgbouncer pools its connections, past a token’s life', async () => {
   holdClock();
   const site = await startSite(stack);
   const at = folder();
@@ -131,9 +132,8 @@ test.skipIf(!has('pgbouncer'))('pgbouncer pools its connections, past a token’
 });
 
 const PYTHON = '/usr/bin/python3';
-const hasPsycopg = existsSync('/usr/lib/python3/dist-packages/psycopg2');
 
-test.skipIf(!hasPsycopg)('Python: psycopg2, past a token’s life', async () => {
+test.skipIf(lacks('python3-psycopg2'))('Python: psycopg2, past a token’s life', async () => {
   const site = await startSite(stack);
   const { password, database, user } = site.config;
   const program = `
@@ -151,13 +151,18 @@ while True:
 
 const JDBC = '/usr/share/java/postgresql.jar';
 
-test.skipIf(!has('javac') || !existsSync(JDBC))('Java: JDBC, past a token’s life', { timeout: 60_000 }, async () => {
-  const site = await startSite(stack);
-  const { password, database, user } = site.config;
-  const program = join(folder(), 'Logins.java');
-  writeFileSync(
-    program,
-    `import java.sql.*;
+test.skipIf(lacks('default-jdk-headless', 'libpostgresql-jdbc-java'))(
+  'Java: JDBC, past a token’s life',
+  {
+    timeout: 60_000,
+  },
+  async () => {
+    const site = await startSite(stack);
+    const { password, database, user } = site.config;
+    const program = join(folder(), 'Logins.java');
+    writeFileSync(
+      program,
+      `import java.sql.*;
 public class Logins {
   public static void main(String[] args) throws Exception {
     var lines = new java.io.BufferedReader(new java.io.InputStreamReader(System.in));
@@ -173,9 +178,10 @@ public class Logins {
   }
 }
 `,
-  );
-  await loginsPastTokens('java', ['-cp', JDBC, program], stack.username);
-});
+    );
+    await loginsPastTokens('java', ['-cp', JDBC, program], stack.username);
+  },
+);
 
 /** Of Debian's packages. */
 const versions = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql') : [];
@@ -184,7 +190,7 @@ const binaries = versions
   .find((at) => existsSync(join(at, 'pg_basebackup')));
 
 // They read servers of their own version, and older ones.
-describe.skipIf(binaries === undefined)('of the version of pg_dump', () => {
+describe.skipIf(lacks('postgresql') || binaries === undefined)('of the version of pg_dump', () => {
   test('pg_dump and pg_restore, with several connections; pg_basebackup over replication', {
     timeout: 60_000,
   }, async () => {

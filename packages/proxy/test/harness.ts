@@ -1,8 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { delimiter, join } from 'node:path';
 import type { Stack } from '@rds-iam/conformance';
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
@@ -185,7 +183,3 @@ export async function run(
   const [exitCode] = (await once(child, 'close')) as [number | null];
   return { exitCode, stdout, stderr };
 }
-
-/** Whether this machine has a program. */
-export const has = (program: string) =>
-  (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));

@@ -1,3 +1,4 @@
+export { type CompressingRelay, startCompressingRelay } from './compressing-relay.js';
 export {
   describeConformance,
   type Row,

@@ -1,13 +1,13 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Stack, startStack } from '@rds-iam/conformance';
 import mariadb from 'mariadb';
 import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { has, run } from '../harness.js';
+import { run } from '../harness.js';
 import { holdClock, letTokensExpire, loginsPastTokens } from '../past-tokens.js';
+import { lacks } from '../programs.js';
 import { logIn, rows, type Site, startSite } from './harness.js';
 
 let stack: Stack;
@@ -31,9 +31,7 @@ const options = ({ config }: Site) => [
 const environment = ({ config }: Site) =>
   ({ HOME: '/nonexistent', ...(config.password && { MYSQL_PWD: config.password }) }) as Record<string, string>;
 
-const client = has('mariadb') ? 'mariadb' : 'mysql';
-
-describe.skipIf(!has(client))('the command-line client', () => {
+describe.skipIf(lacks('mariadb-client'))('the command-line client', () => {
   test.each(['port', 'socket'])('at a %s: a script, a file, and an error with its number', async (at) => {
     const site = await startSite(stack, at === 'socket' ? { socketFolder: folder() } : {});
     const file = join(folder(), 'fruit');
@@ -43,20 +41,20 @@ describe.skipIf(!has(client))('the command-line client', () => {
       load data local infile '${file}' into table fruit;
       select group_concat(name), current_user() from fruit;`;
     const args = [...options(site), '--local-infile', '--skip-column-names', stack.database];
-    expect(await run(client, args, { env: environment(site), input: script })).toEqual({
+    expect(await run('mariadb', args, { env: environment(site), input: script })).toEqual({
       exitCode: 0,
       stdout: `apple,pear\t${stack.username}@%\n`,
       stderr: '',
     });
-    const failed = await run(client, args, { env: environment(site), input: 'select nothing' });
+    const failed = await run('mariadb', args, { env: environment(site), input: 'select nothing' });
     expect(failed).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('ERROR 1054 (42S22)') });
   });
 
   test.each(['mysql_native_password', 'caching_sha2_password'])('with %s as its plugin', async (plugin) => {
     const site = await startSite(stack);
     const args = [...options(site), `--default-auth=${plugin}`, '--skip-column-names', '-e', 'select 1'];
-    expect(await run(client, args, { env: environment(site) })).toMatchObject({ stdout: '1\n', stderr: '' });
-    const wrong = await run(client, args, { env: { ...environment(site), MYSQL_PWD: 'wrong' } });
+    expect(await run('mariadb', args, { env: environment(site) })).toMatchObject({ stdout: '1\n', stderr: '' });
+    const wrong = await run('mariadb', args, { env: { ...environment(site), MYSQL_PWD: 'wrong' } });
     expect(wrong).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('ERROR 1045 (28000)') });
   });
 
@@ -65,24 +63,24 @@ describe.skipIf(!has(client))('the command-line client', () => {
     const site = await startSite(stack);
     for (let time = 0; time < 3; time++) {
       const args = [...options(site), '--skip-column-names', '-e', 'select current_user()'];
-      expect(await run(client, args, { env: environment(site) })).toMatchObject({ stdout: `${stack.username}@%\n` });
+      expect(await run('mariadb', args, { env: environment(site) })).toMatchObject({ stdout: `${stack.username}@%\n` });
       letTokensExpire();
     }
   });
 });
 
-const dump = has('mariadb-dump') ? 'mariadb-dump' : 'mysqldump';
-
-test.skipIf(!has(dump))('a dump, and the way back', async () => {
+test.skipIf(lacks('mariadb-client'))('a dump, and the way back', async () => {
   const site = await startSite(stack);
   const connection = await logIn({ ...site.config, multipleStatements: true });
   await connection.query(
     "create table kept (id int primary key, body text); insert into kept values (1, 'a'), (2, 'b')",
   );
-  const dumped = await run(dump, [...options(site), '--no-tablespaces', stack.database], { env: environment(site) });
+  const dumped = await run('mariadb-dump', [...options(site), '--no-tablespaces', stack.database], {
+    env: environment(site),
+  });
   expect(dumped).toMatchObject({ exitCode: 0, stderr: '' });
   await connection.query('drop table kept');
-  await run(client, [...options(site), stack.database], { env: environment(site), input: dumped.stdout });
+  await run('mariadb', [...options(site), stack.database], { env: environment(site), input: dumped.stdout });
   expect(await rows(connection, 'select body from kept order by id')).toEqual([{ body: 'a' }, { body: 'b' }]);
   await connection.query('drop table kept');
 });
@@ -106,20 +104,17 @@ describe('past a token’s life', () => {
   });
 
   const PYTHON = '/usr/bin/python3';
-  const modules = [
-    ['PyMySQL', 'pymysql', 'database'],
-    ['mysqlclient, on MariaDB’s own library', 'MySQLdb', 'database'],
-    ['Oracle’s connector, which has no mysql_native_password', 'mysql.connector', 'database'],
-  ] as const;
-  test.each(modules)('Python: %s', { timeout: 60_000 }, async (_what, module, database) => {
-    // Not every machine has each of them.
-    if (spawnSync(PYTHON, ['-c', `import ${module}`]).status !== 0) return;
+  test.each([
+    ...(lacks('python3-pymysql') ? [] : ['pymysql']),
+    // On MariaDB's own library.
+    ...(lacks('python3-mysqldb') ? [] : ['MySQLdb']),
+  ])('Python: %s', async (module) => {
     const site = await startSite(stack);
     const { host, port, user, password } = site.config;
     const program = `
 import sys, ${module}
 while True:
-    connection = ${module}.connect(host='${host}', port=${port}, user='${user}', password='${password}', ${database}='${stack.database}')
+    connection = ${module}.connect(host='${host}', port=${port}, user='${user}', password='${password}', database='${stack.database}')
     cursor = connection.cursor()
     cursor.execute('select current_user()')
     print(cursor.fetchone()[0], flush=True)
@@ -130,7 +125,7 @@ while True:
   });
 
   const JDBC = '/usr/share/java/mariadb-java-client.jar';
-  test.skipIf(!has('javac') || !existsSync(JDBC))('Java: JDBC', { timeout: 60_000 }, async () => {
+  test.skipIf(lacks('default-jdk-headless', 'libmariadb-java'))('Java: JDBC', { timeout: 60_000 }, async () => {
     const site = await startSite(stack);
     const { host, port, user, password } = site.config;
     const program = join(folder(), 'Logins.java');
@@ -157,15 +152,17 @@ public class Logins {
   });
 
   const GOPATH = '/usr/share/gocode';
-  const hasGo = has('go') && existsSync(`${GOPATH}/src/github.com/go-sql-driver/mysql`);
-  test.skipIf(!hasGo)('Go: go-sql-driver', { timeout: 180_000 }, async () => {
-    const site = await startSite(stack);
-    const { host, port, user, password } = site.config;
-    const at = folder();
-    const program = join(at, 'logins.go');
-    writeFileSync(
-      program,
-      `package main
+  test.skipIf(lacks('golang-go', 'golang-github-go-sql-driver-mysql-dev'))(
+    'Go: go-sql-driver',
+    { timeout: 180_000 },
+    async () => {
+      const site = await startSite(stack);
+      const { host, port, user, password } = site.config;
+      const at = folder();
+      const program = join(at, 'logins.go');
+      writeFileSync(
+        program,
+        `package main
 
 import (
 	"bufio"
@@ -195,10 +192,11 @@ func main() {
 	}
 }
 `,
-    );
-    const env = { GO111MODULE: 'off', GOPATH, GOCACHE: join(at, 'cache'), GOFLAGS: '' };
-    const built = await run('go', ['build', '-o', join(at, 'logins'), program], { env });
-    expect(built).toMatchObject({ exitCode: 0, stderr: '' });
-    await loginsPastTokens(join(at, 'logins'), [], `${stack.username}@%`);
-  });
+      );
+      const env = { GO111MODULE: 'off', GOPATH, GOCACHE: join(at, 'cache'), GOFLAGS: '' };
+      const built = await run('go', ['build', '-o', join(at, 'logins'), program], { env });
+      expect(built).toMatchObject({ exitCode: 0, stderr: '' });
+      await loginsPastTokens(join(at, 'logins'), [], `${stack.username}@%`);
+    },
+  );
 });

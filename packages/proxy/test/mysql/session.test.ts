@@ -142,13 +142,6 @@ describe('a session', () => {
     expect(await rows(connection, sql)).toEqual([[{ collation: 'latin1_german1_ci' }], [{ two: 2 }]]);
   });
 
-  test('with the compression that the client asks for', async () => {
-    const site = await startSite(stack);
-    const connection = await logIn({ ...site.config, compress: true });
-    const text = 'x'.repeat(100_000);
-    expect(await rows(connection, 'select ? as text', [text])).toEqual([{ text }]);
-  });
-
   test('sends files, more than 16 MB, and results of any size', async () => {
     const site = await startSite(stack);
     const connection = await logIn({ ...site.config, flags: ['+LOCAL_FILES'] });
