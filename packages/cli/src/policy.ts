@@ -1,6 +1,6 @@
 import { isRegion, partitionOf } from '@rds-iam/core';
 import { AwsError } from './aws-call.js';
-import { DatabaseLookup } from './database-lookup.js';
+import { DatabaseLookup } from './database/lookup.js';
 import { UsageError } from './exit-code.js';
 import { print, tell } from './terminal.js';
 

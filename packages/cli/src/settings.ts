@@ -1,7 +1,7 @@
 // Where to log in and as whom: from flags, then a URL argument or DATABASE_URL, then libpq's variables.
 import { readFileSync } from 'node:fs';
 import { isRegion } from '@rds-iam/core';
-import type { DatabaseTarget } from './database.js';
+import type { DatabaseTarget } from './database/database.js';
 import { type DialedAddress, readDial } from './dial.js';
 import { UsageError } from './exit-code.js';
 import { tell } from './terminal.js';

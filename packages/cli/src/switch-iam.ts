@@ -1,8 +1,8 @@
 // enable and disable: IAM authentication of an instance or cluster is turned on or off.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AwsError } from './aws-call.js';
-import type { Database, DatabaseTarget } from './database.js';
-import { DatabaseLookup } from './database-lookup.js';
+import type { Database, DatabaseTarget } from './database/database.js';
+import { DatabaseLookup } from './database/lookup.js';
 import { FailedError, UsageError } from './exit-code.js';
 import { Interrupted, interruptible } from './interrupt.js';
 import { startProgress } from './progress.js';

@@ -15,8 +15,8 @@ import {
 import { cluster, instance, proxy } from '@rds-iam/test-servers/rds-answers';
 import { afterEach, describe, expect, test } from 'vitest';
 import { AwsError } from '../src/aws-call.js';
-import { DatabaseLookup, type LookupOptions } from '../src/database-lookup.js';
-import { readEndpoint } from '../src/rds-endpoint.js';
+import { readEndpoint } from '../src/database/endpoint.js';
+import { DatabaseLookup, type LookupOptions } from '../src/database/lookup.js';
 
 const SUFFIX = 'abc123.eu-west-1.rds.amazonaws.com';
 const INSTANCE = `mydb.${SUFFIX}`;

@@ -1,7 +1,7 @@
 import type { AwsCredentialIdentity } from '@rds-iam/core';
 import { AwsError, callAws } from '../aws-call.js';
+import type { Facts } from './facts.js';
 
-/** Whom to ask, and as whom. */
 export interface AwsCaller {
   readonly region: string;
   readonly credentials: AwsCredentialIdentity;
@@ -9,17 +9,35 @@ export interface AwsCaller {
   readonly timeoutMs: number;
 }
 
+/** Why there is no answer. */
+export interface Unanswered {
+  readonly error: AwsError | { readonly message: string };
+}
+
 /** What AWS answered, or why there is no answer. */
-export type Asked<Answer> = { readonly answer: Answer } | { readonly error: AwsError };
+export type Asked<Answer> = { readonly answer: Answer } | Unanswered;
+
+export const unanswered = (message: string): Unanswered => ({ error: { message } });
+
+/** Whom to ask, and as whom; else why nobody can be asked. Pure. */
+export function callerOf({ credentials, region, timeoutMs }: Facts): AwsCaller | Unanswered {
+  if (!('identity' in credentials)) return unanswered('there are no credentials to ask with');
+  if (region === undefined) return unanswered('without a region, nobody can be asked');
+  return { region, credentials: credentials.identity, timeoutMs };
+}
+
+/** AWS's own code for why it refused. */
+export const awsCodeOf = ({ error }: Unanswered): string => (error instanceof AwsError && error.awsCode) || '';
 
 /** For a client of the AWS SDK. It tries again once: a doctor is waited for. */
-export function clientSettings({ region, credentials }: AwsCaller): {
-  readonly region: string;
-  readonly credentials: AwsCredentialIdentity;
-  readonly maxAttempts: number;
-} {
-  return { region, credentials, maxAttempts: 2 };
-}
+export const clientSettings = ({
+  region,
+  credentials,
+}: AwsCaller): Omit<AwsCaller, 'timeoutMs'> & { maxAttempts: number } => ({
+  region,
+  credentials,
+  maxAttempts: 2,
+});
 
 /** Asks AWS one thing. Rejects with what is no failure of AWS's only. @see callAws */
 export async function askAws<Answer>(
@@ -35,5 +53,5 @@ export async function askAws<Answer>(
   }
 }
 
-export const answerOf = <Answer>(asked: Asked<Answer> | undefined): Answer | undefined =>
-  asked && 'answer' in asked ? asked.answer : undefined;
+export const answerOf = <Answer>(asked: Asked<Answer>): Answer | undefined =>
+  'answer' in asked ? asked.answer : undefined;

@@ -1,11 +1,16 @@
-import { NOTABLE_SKEW_MS } from '@rds-iam/core/doctor';
+import { awsClockSkewMs, NOTABLE_SKEW_MS } from '@rds-iam/core/doctor';
+import type { Facts } from './facts.js';
 import { failed, notChecked, passed, type Step } from './step.js';
 
 /** The time came to the second, and took its way: less than this says nothing. */
 const NO_MATTER_S = 10;
 
-/** Pure. @param skewMs - AWS's clock minus ours, in milliseconds; undefined if AWS did not say */
-export function judgeClock(skewMs: number | undefined): Step {
+export async function askTime({ region, timeoutMs }: Facts): Promise<Pick<Facts, 'skewMs'>> {
+  return { skewMs: region === undefined ? undefined : await awsClockSkewMs(region, timeoutMs) };
+}
+
+/** Pure. */
+export function judgeClock({ skewMs }: Facts): Step {
   if (skewMs === undefined) return notChecked('clock', 'AWS did not say what time it is');
   const seconds = Math.round(Math.abs(skewMs) / 1_000);
   const amount = seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} minutes`;

@@ -3,28 +3,23 @@
 import type { AwsCredentialIdentity } from '@rds-iam/core';
 import { isRdsIamError } from '@rds-iam/core';
 import { Credentials, defaultCredentials, redact } from '@rds-iam/core/doctor';
+import { AwsError } from '../aws-call.js';
 import { shellWord } from '../shell-word.js';
-import { type Asked, type AwsCaller, askAws, clientSettings } from './aws-calls.js';
+import { askAws, awsCodeOf, callerOf, clientSettings } from './aws-calls.js';
+import type { Facts, Question } from './facts.js';
 import { type Cause, type Fix, failed, notChecked, passed, type Step } from './step.js';
 import { TimedOut, within } from './within.js';
 
-export interface CredentialsSource {
-  readonly profile: string | undefined;
-  /** Where to ask for temporary ones, if nothing else says so. */
-  readonly region: string | undefined;
-  readonly timeoutMs: number;
-}
-
 export type CredentialsSeen = { readonly identity: AwsCredentialIdentity } | { readonly error: unknown };
 
-/** Asks the AWS SDK's default chain, as every package does. Never rejects. */
-export async function findCredentials({ profile, region, timeoutMs }: CredentialsSource): Promise<CredentialsSeen> {
+/** Asks the AWS SDK's default chain, as every package does. Never rejects. @param region - where to ask for temporary ones */
+export async function findCredentials({ profile, longerMs }: Question, region?: string): Promise<CredentialsSeen> {
   const credentials = new Credentials(
     defaultCredentials(profile, () => region),
     Date.now,
   );
   try {
-    return { identity: await within(timeoutMs, () => credentials.get()) };
+    return { identity: await within(longerMs, () => credentials.get()) };
   } catch (error) {
     return { error };
   }
@@ -49,8 +44,8 @@ function sourceOf(identity: AwsCredentialIdentity): string {
   return SOURCES.find(([mark]) => mark in $source)?.[1] ?? 'the AWS SDK';
 }
 
-/** Pure. `profile` is the one that was asked for. */
-export function judgeCredentials(seen: CredentialsSeen, profile: string | undefined): Step {
+/** Pure. */
+export function judgeCredentials({ credentials: seen, profile }: Facts): Step {
   if ('identity' in seen) {
     const { accessKeyId, expiration } = seen.identity;
     const end = expiration ? `they expire at ${expiration.toISOString()}` : 'without an expiration';
@@ -101,16 +96,19 @@ export interface Identity {
   readonly arn: string;
 }
 
-export async function askIdentity(caller: AwsCaller): Promise<Asked<Identity>> {
-  const { GetCallerIdentityCommand, STSClient } = await import('@aws-sdk/client-sts');
-  const client = new STSClient(clientSettings(caller));
+export async function askIdentity(facts: Facts): Promise<Pick<Facts, 'identity'>> {
+  const caller = callerOf(facts);
+  if ('error' in caller) return { identity: caller };
+  const { STS } = await import('@aws-sdk/client-sts');
+  const sts = new STS(clientSettings(caller));
   try {
-    return await askAws(caller, 'sts:GetCallerIdentity', async (options) => {
-      const { Account: account, Arn: arn } = await client.send(new GetCallerIdentityCommand({}), options);
+    const identity = await askAws(caller, 'sts:GetCallerIdentity', async (options) => {
+      const { Account: account, Arn: arn } = await sts.getCallerIdentity({}, options);
       return account && arn ? { account, arn } : undefined;
     });
+    return { identity };
   } finally {
-    client.destroy();
+    sts.destroy();
   }
 }
 
@@ -128,12 +126,14 @@ export async function regionOfSettings(profile: string | undefined): Promise<str
 }
 
 /** Pure. */
-export function judgeIdentity(asked: Asked<Identity>, profile: string | undefined): Step {
-  if ('answer' in asked) return passed('identity', `${asked.answer.arn}, account ${asked.answer.account}`);
-  const { error } = asked;
-  if (error.code !== 'ERR_RDS_IAM_CREDENTIALS') return notChecked('identity', error.message);
+export function judgeIdentity({ identity, profile }: Facts): Step {
+  if ('answer' in identity) return passed('identity', `${identity.answer.arn}, account ${identity.answer.account}`);
+  const { error } = identity;
+  if (!(error instanceof AwsError) || error.code !== 'ERR_RDS_IAM_CREDENTIALS') {
+    return notChecked('identity', error.message);
+  }
   const seen = `AWS refuses these credentials: ${messageOf(error.cause)} (${error.awsCode})`;
-  if (/^ExpiredToken|^RequestExpired/.test(error.awsCode ?? '')) {
+  if (/^ExpiredToken|^RequestExpired/.test(awsCodeOf(identity))) {
     const why = 'the credentials are expired';
     return failed('identity', seen, [{ diagnosis: 'expired-credentials', why, fix: renew(profile) }]);
   }

@@ -2,15 +2,18 @@
 // it is looked at.
 import { connect, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
-import type { DialedAddress } from '../dial.js';
+import { ByteReader, ConnectionEnded } from '@rds-iam/wire';
+import { Capability, Channel, decodeError, decodeGreeting, encodeSslRequest, Reply } from '@rds-iam/wire/mysql';
+import { encodeFirstPacket } from '@rds-iam/wire/postgres';
 import type { Engine } from '../settings.js';
+import type { Facts } from './facts.js';
 import { within } from './within.js';
 
 export interface TlsSeen {
   /** What MySQL and MariaDB say of their version before anything else. */
   readonly greeting?: string | undefined;
   /** Whether the server does TLS; undefined if it did not come to that. */
-  readonly offered?: boolean;
+  readonly offered?: boolean | undefined;
   readonly handshake?: Handshake;
   /** Why it went no further. */
   readonly error?: unknown;
@@ -27,100 +30,66 @@ interface Handshake {
   readonly validTo: string;
 }
 
-export interface TlsRequest {
-  readonly engine: Engine;
-  readonly hostname: string;
-  readonly port: number;
-  /** Where to connect instead. */
-  readonly dial: DialedAddress | undefined;
-  readonly ca: readonly string[];
-  readonly timeoutMs: number;
-}
-
 /** Never rejects. */
-export async function lookAtTls(request: TlsRequest): Promise<TlsSeen> {
-  const { hostname, port } = request.dial ?? request;
-  const socket = connect(port, hostname);
+export async function lookAtTls(facts: Facts): Promise<Pick<Facts, 'tls'>> {
+  const { tcp, dial, name, port, engine, timeoutMs } = facts;
+  if (tcp === undefined || 'error' in tcp) return { tls: undefined };
+  const at = dial ?? { hostname: name.followed, port };
+  const socket = connect(at.port, at.hostname);
   socket.on('error', () => {});
   let seen: TlsSeen = {};
   try {
-    await within(request.timeoutMs, async () => {
-      const { offered, greeting } = await ASK_FOR_TLS[request.engine](socket);
-      seen = { offered, greeting };
-      if (offered) seen = { ...seen, handshake: await shakeHands(socket, request) };
+    await within(timeoutMs, async () => {
+      const reader = new ByteReader(socket);
+      seen = await ASK_FOR_TLS[engine](socket, reader);
+      // What follows is for TLS.
+      reader.release();
+      if (seen.offered) seen = { ...seen, handshake: await shakeHands(socket, facts) };
     });
-    return seen;
+    return { tls: seen };
   } catch (error) {
-    return { ...seen, error };
+    return { tls: { ...seen, error } };
   } finally {
     socket.destroy();
   }
 }
 
-type AskForTls = (socket: Socket) => Promise<{ readonly offered: boolean; readonly greeting?: string }>;
+type AskForTls = (socket: Socket, reader: ByteReader) => Promise<Pick<TlsSeen, 'offered' | 'greeting'>>;
 
-const POSTGRES_SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
-const MYSQL_SSL = 0x0800;
-/** The 4.1 protocol, TLS, safe passwords and plugins; packets to 16 MiB; utf8mb4. */
-const MYSQL_SSL_REQUEST = Buffer.concat([
-  Buffer.from([32, 0, 0, 1]),
-  Buffer.from([0x00, 0x8a, 0x08, 0x00]),
-  Buffer.from([0, 0, 0, 1, 45]),
-  Buffer.alloc(23),
-]);
+const MAX_GREETING_BYTES = 65_536;
+/** Packets to 16 MiB, utf8mb4. */
+const MYSQL_SSL_REQUEST = encodeSslRequest({
+  capabilities: Capability.protocol41 | Capability.ssl | Capability.secureConnection | Capability.pluginAuth,
+  ...{
+    mariadbCapabilities: 0,
+    maxPacketBytes: 2 ** 24,
+    characterSet: 45,
+    username: '',
+    authentication: Buffer.alloc(0),
+  },
+  ...{ database: undefined, plugin: '', attributes: undefined, zstdLevel: undefined },
+});
 
-// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL and
-// https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html
 const ASK_FOR_TLS: Readonly<Record<Engine, AskForTls>> = {
-  async postgres(socket) {
-    socket.write(POSTGRES_SSL_REQUEST);
-    const answer = (await read(socket, 1)).toString('latin1', 0, 1);
+  async postgres(socket, reader) {
+    socket.write(encodeFirstPacket({ kind: 'ssl' }));
+    const answer = (await reader.read(1)).toString('latin1');
     if (answer !== 'S' && answer !== 'N') throw new Error('this is not the answer of a PostgreSQL server');
     return { offered: answer === 'S' };
   },
-  async mysql(socket) {
-    const header = await read(socket, 4);
-    const payload = await read(socket, header.readUIntLE(0, 3));
-    if (payload[0] === 0xff) throw new Error(`the server says ${payload.toString('utf8', 3, 300)}`);
-    const end = payload.indexOf(0, 1);
-    if (payload[0] !== 10 || end < 0 || payload.length < end + 16) {
-      throw new Error('this is not the greeting of a MySQL or MariaDB server');
-    }
-    const offered = (payload.readUInt16LE(end + 14) & MYSQL_SSL) !== 0;
-    if (offered) socket.write(MYSQL_SSL_REQUEST);
-    return { offered, greeting: payload.toString('latin1', 1, end) };
+  async mysql(socket, reader) {
+    const channel = new Channel({ stream: socket, reader });
+    const payload = await channel.read(MAX_GREETING_BYTES);
+    if (payload[0] === Reply.error) throw new Error(`the server says ${decodeError(payload).message.slice(0, 300)}`);
+    const { serverVersion, capabilities } = decodeGreeting(payload);
+    const offered = (capabilities & Capability.ssl) !== 0;
+    if (offered) channel.write(MYSQL_SSL_REQUEST);
+    return { offered, greeting: serverVersion };
   },
 };
 
-const MAX_GREETING = 65_536;
-
-/** So many bytes and no more: what follows is for TLS. */
-async function read(socket: Socket, length: number): Promise<Buffer> {
-  if (length > MAX_GREETING) throw new Error(`the server begins with ${length} bytes, as no database does`);
-  if (length === 0) return Buffer.alloc(0);
-  for (;;) {
-    const chunk: Buffer | null = socket.read(length);
-    // At its end, a stream gives what is left.
-    if (chunk && chunk.length >= length) return chunk;
-    if (chunk || socket.destroyed) throw closedByServer('the connection');
-    await new Promise<void>((resolve, reject) => {
-      const done = (error?: Error) => {
-        socket.off('readable', readable).off('error', done).off('close', closed);
-        if (error) reject(error);
-        else resolve();
-      };
-      const readable = () => done();
-      const closed = () => done(closedByServer('the connection'));
-      socket.on('readable', readable).on('error', done).on('close', closed);
-    });
-  }
-}
-
-function closedByServer(what: string): Error {
-  return Object.assign(new Error(`the server closes ${what}`), { code: 'ECONNRESET' });
-}
-
-async function shakeHands(socket: Socket, { hostname, ca }: TlsRequest): Promise<Handshake> {
+async function shakeHands(socket: Socket, { name, ca }: Facts): Promise<Handshake> {
+  const hostname = name.followed;
   const tls = connectTls({
     socket,
     host: hostname,
@@ -131,7 +100,7 @@ async function shakeHands(socket: Socket, { hostname, ca }: TlsRequest): Promise
   });
   await new Promise((resolve, reject) => {
     tls.once('secureConnect', resolve).once('error', reject);
-    tls.once('close', () => reject(closedByServer('the connection during the handshake')));
+    tls.once('close', () => reject(new ConnectionEnded()));
   });
   tls.on('error', () => {});
   const certificate = tls.getPeerCertificate(true);

@@ -1,9 +1,13 @@
 // The reason for a refusal as the database's host has it, which clients never get: its log in CloudWatch Logs.
-
+import { isRdsIamError } from '@rds-iam/core';
 import { redact } from '@rds-iam/core/doctor';
-import type { DatabaseName } from '../database.js';
+import type { DatabaseName } from '../database/database.js';
+import { readEndpoint } from '../database/endpoint.js';
 import { shellWord } from '../shell-word.js';
-import { type Asked, type AwsCaller, askAws, clientSettings } from './aws-calls.js';
+import { askAws, awsCodeOf, callerOf, clientSettings, unanswered } from './aws-calls.js';
+import { changeable, databaseOf } from './database.js';
+import type { Facts } from './facts.js';
+import { missingPolicy } from './policy.js';
 import { type Cause, type Diagnosis, type Fix, failed, notChecked, type Step } from './step.js';
 
 export interface LogEntry {
@@ -15,38 +19,53 @@ export interface LogEntry {
 const LOOK_BACK_MS = 15 * 60_000;
 const MAX_PAGES = 3;
 
-export const logGroupOf = ({ kind, identifier }: DatabaseName) => `/aws/rds/${kind}/${identifier}/iam-db-auth-error`;
+const logGroupOf = ({ kind, identifier }: DatabaseName) => `/aws/rds/${kind}/${identifier}/iam-db-auth-error`;
 
-/** The latest entries, oldest first. Never rejects. @param now - AWS's time, in milliseconds since the epoch */
-export async function readLog(caller: AwsCaller, logGroupName: string, now: number): Promise<Asked<LogEntry[]>> {
-  const { CloudWatchLogsClient, FilterLogEventsCommand } = await import('@aws-sdk/client-cloudwatch-logs');
-  const client = new CloudWatchLogsClient(clientSettings(caller));
+/** The log to read; else the step that says why there is none. Only a token that was refused leaves a reason there. Pure. */
+function logToRead(facts: Facts): string | Step {
+  const { login, name } = facts;
+  const caller = callerOf(facts);
+  if ('error' in caller || !login) return notChecked('log', 'no login was tried');
+  if ('server' in login) return notChecked('log', 'the login works: there is no refusal to look for');
+  if (isRdsIamError(login.error) && login.error.kind === 'stored-password-wanted')
+    return notChecked('log', 'no token was sent, so that there is no refusal of one');
+  const database = databaseOf(facts);
+  if (database?.kind === 'proxy' || readEndpoint(name.followed)?.kind.startsWith('proxy')) {
+    return notChecked('log', 'a proxy does not write this log');
+  }
+  if (database && !database.logExports.includes('iam-db-auth-error')) return exportIsOff(database, caller.region);
+  // Who may not ask RDS may be permitted to read the log.
+  const of = changeable(facts);
+  return of ? logGroupOf(of) : notChecked('log', 'it is not known of which database');
+}
+
+/** Asks for the latest entries, oldest first. Never rejects. */
+export async function readLog(facts: Facts): Promise<Pick<Facts, 'log'>> {
+  const caller = callerOf(facts);
+  const logGroupName = logToRead(facts);
+  if ('error' in caller || typeof logGroupName !== 'string') return { log: unanswered('there is none to read') };
+  // By AWS's clock.
+  const startTime = Math.floor(Date.now() + (facts.skewMs ?? 0) - LOOK_BACK_MS);
+  const { CloudWatchLogs } = await import('@aws-sdk/client-cloudwatch-logs');
+  const logs = new CloudWatchLogs(clientSettings(caller));
   const entries: LogEntry[] = [];
   let nextToken: string | undefined;
   try {
     for (let page = 0; page < MAX_PAGES; page++) {
       const asked = await askAws(caller, 'logs:FilterLogEvents', async (options) => {
-        const startTime = Math.floor(now - LOOK_BACK_MS);
-        const command = new FilterLogEventsCommand({ logGroupName, startTime, ...(nextToken && { nextToken }) });
-        const { events, nextToken: next } = await client.send(command, options);
+        const question = { logGroupName, startTime, ...(nextToken && { nextToken }) };
+        const { events, nextToken: next } = await logs.filterLogEvents(question, options);
         return events && { events, next };
       });
-      if ('error' in asked) return asked;
+      if ('error' in asked) return { log: asked };
       for (const { timestamp = 0, message = '' } of asked.answer.events) entries.push({ atMs: timestamp, message });
       nextToken = asked.answer.next;
       if (nextToken === undefined) break;
     }
-    return { answer: entries };
+    return { log: { answer: entries } };
   } finally {
-    client.destroy();
+    logs.destroy();
   }
-}
-
-export interface LogContext {
-  readonly logGroupName: string;
-  readonly username: string;
-  /** What mends a policy, with all names filled in. */
-  readonly missingPolicy: Cause;
 }
 
 type Reason = readonly [wording: RegExp, diagnosis: Diagnosis, why: string, fix: readonly Fix[]];
@@ -85,19 +104,21 @@ const REASONS: readonly Reason[] = [
 ];
 
 /** Pure. */
-export function judgeLog(asked: Asked<readonly LogEntry[]>, context: LogContext): Step {
-  const { logGroupName, username } = context;
-  if ('error' in asked) {
-    return /^ResourceNotFound/.test(asked.error.awsCode ?? '')
+export function judgeLog(facts: Facts): Step {
+  const { log, username } = facts;
+  const logGroupName = logToRead(facts);
+  if (typeof logGroupName !== 'string') return logGroupName;
+  if ('error' in log) {
+    return awsCodeOf(log).startsWith('ResourceNotFound')
       ? notChecked('log', `there is no log group ${logGroupName}: its export may be off`)
-      : notChecked('log', asked.error.message);
+      : notChecked('log', log.error.message);
   }
-  const entries = asked.answer;
+  const entries = log.answer;
   // Not every wording is sure to name the user.
   const ours = entries.filter(({ message }) => message.includes(username));
   const latest = (ours.length > 0 ? ours : entries).toReversed();
   for (const { atMs, message } of latest) {
-    const cause = causeOf(message, context);
+    const cause = causeOf(message, facts);
     if (cause) {
       const said = redact(message.trim().slice(0, 300));
       return failed('log', `${new Date(atMs).toISOString()} ${said}`, [cause]);
@@ -112,14 +133,13 @@ export function judgeLog(asked: Asked<readonly LogEntry[]>, context: LogContext)
   ]);
 }
 
-function causeOf(message: string, { missingPolicy }: LogContext): Cause | undefined {
-  if (/not authorized to perform rds-db:connect|NotAuthorized/i.test(message)) return missingPolicy;
+function causeOf(message: string, facts: Facts): Cause | undefined {
+  if (/not authorized to perform rds-db:connect|NotAuthorized/i.test(message)) return missingPolicy(facts);
   const found = REASONS.find(([wording]) => wording.test(message));
   return found && { diagnosis: found[1], why: `${found[2]}, as its log says`, fix: found[3] };
 }
 
-/** Where the log is not exported. Pure. */
-export function exportIsOff({ kind, identifier }: DatabaseName, region: string): Step {
+function exportIsOff({ kind, identifier }: DatabaseName, region: string): Step {
   const what = kind === 'cluster' ? 'cluster' : 'instance';
   return notChecked('log', `the host's own reason is in the log iam-db-auth-error, whose export is off`, [
     {

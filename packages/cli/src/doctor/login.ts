@@ -2,35 +2,46 @@
 import { isRdsIamError, type RdsIamErrorCode } from '@rds-iam/core';
 import { type FailureKind, mysql, postgres } from '@rds-iam/core/adapter';
 import { redact } from '@rds-iam/core/doctor';
-import type { Engine } from '../settings.js';
 import { statements } from '../sql.js';
-import { type Cause, type Causes, type Diagnosis, type Fix, failed, orElse, passed, type Step } from './step.js';
-import type { LoginSeen } from './try-login.js';
-
-export interface LoginContext {
-  readonly engine: Engine;
-  readonly username: string;
-  readonly database: string | undefined;
-  /** The steps before this one, and the host's log: what they found to be wrong explains a refusal better than any guess. */
-  readonly steps: readonly Step[];
-  /** What mends a policy, with all that is known filled in. */
-  readonly missingPolicy: Cause;
-  /** What turns IAM authentication on, likewise. */
-  readonly enableIam: Fix;
-}
+import { judgeClock } from './clock.js';
+import { judgeCredentials, judgeIdentity } from './credentials.js';
+import { enableCommand, judgeDatabase } from './database.js';
+import type { Facts } from './facts.js';
+import { judgeLog } from './log.js';
+import { judgeName, judgeRegion } from './name.js';
+import { judgePolicy, missingPolicy } from './policy.js';
+import {
+  type Cause,
+  type Causes,
+  type Diagnosis,
+  type Fix,
+  failed,
+  notChecked,
+  orElse,
+  passed,
+  type Step,
+} from './step.js';
+import { judgeVersion } from './version.js';
 
 /** Pure. */
-export function judgeLogin(seen: LoginSeen, context: LoginContext): Step {
-  const { username, database } = context;
-  if ('server' in seen) {
+export function judgeLogin(facts: Facts): Step {
+  const { username, database, login } = facts;
+  if (login === undefined) return notChecked('login', whyNone(facts));
+  if ('server' in login) {
     const to = database === undefined ? '' : ` to the database "${database}"`;
     return passed(
       'login',
-      `"${username}" logs in${to} with a token, within ${Math.max(1, Math.round(seen.tookMs))} ms`,
+      `"${username}" logs in${to} with a token, within ${Math.max(1, Math.round(login.tookMs))} ms`,
     );
   }
-  const failure = failureOf(seen.error);
-  return failed('login', failure.said, causesOf(failure, context));
+  const failure = failureOf(login.error);
+  return failed('login', failure.said, causesOf(failure, facts));
+}
+
+function whyNone({ credentials, region, tls }: Facts): string {
+  if (!('identity' in credentials)) return 'there are no credentials to sign a token with';
+  if (region === undefined) return 'there is no region to sign a token for';
+  return tls === undefined ? 'the server cannot be reached' : 'no token is sent without verified TLS';
 }
 
 interface Failure {
@@ -55,43 +66,50 @@ function failureOf(error: unknown): Failure {
   return { code, kind, said, saidCode };
 }
 
-function causesOf(failure: Failure, context: LoginContext): Causes {
+function causesOf(failure: Failure, facts: Facts): Causes {
   const { code = '', kind = '' } = failure;
-  if (kind === 'stored-password-wanted' || kind === 'not-an-iam-user') return noIamAccount(context);
-  if (kind === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') return tokenRefused(context);
+  if (kind === 'stored-password-wanted' || kind === 'not-an-iam-user') return noIamAccount(facts);
+  if (kind === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') return tokenRefused(facts);
   if (code === 'ERR_RDS_IAM_THROTTLED') return [throttled('the server refuses logins for there being too many')];
-  return [OTHERS[kind] ?? OTHERS[code] ?? outsideIam(failure, context)];
+  return [OTHERS[kind] ?? OTHERS[code] ?? outsideIam(failure, facts)];
 }
 
-/** What earlier steps found, of these diagnoses and in their order. */
-function found(steps: readonly Step[], diagnoses: readonly Diagnosis[]): Cause[] {
-  const causes = steps.flatMap(({ outcome, causes: of }) => (outcome === 'not-checked' ? [] : of));
+/** What explains a refusal better than any guess, in the order of the report, and the log of the host last. */
+const JUDGEMENTS = [
+  ...[judgeCredentials, judgeIdentity, judgeClock, judgeName, judgeRegion, judgeDatabase, judgePolicy, judgeVersion],
+  judgeLog,
+];
+
+/** What is known to be wrong, of these diagnoses and in their order. */
+function found(facts: Facts, diagnoses: readonly Diagnosis[]): Cause[] {
+  const steps = JUDGEMENTS.map((judge) => judge(facts)).filter(({ outcome }) => outcome !== 'not-checked');
+  const causes = steps.flatMap(({ causes: of }) => of);
   return diagnoses.flatMap((wanted) => causes.find(({ diagnosis }) => diagnosis === wanted) ?? []);
 }
 
-function noIamAccount({ steps, engine, username, database, enableIam }: LoginContext): Causes {
+function noIamAccount(facts: Facts): Causes {
+  const { engine, username, database } = facts;
   const made = statements({ engine, username, schema: 'public', ...(database !== undefined && { database }) });
   const create = made.map((each) => ({ sql: `${each};` }));
   const why = `"${username}" ${{ postgres, mysql }[engine].account.isNone}, or there is no such user`;
   const onlyGrant: Fix[] =
     engine === 'postgres' ? [{ do: 'if the user exists, only' }, { sql: `${made[1]};` }, { do: 'else' }] : [];
   const account: Cause = { diagnosis: 'missing-grant', why, fix: [...onlyGrant, ...create] };
-  const known = found(steps, ['iam-off', 'engine-too-old']);
+  const known = found(facts, ['iam-off', 'engine-too-old']);
   const iamOff: Cause = {
     diagnosis: 'iam-off',
     why: 'IAM authentication is off on the instance or cluster',
-    fix: [enableIam],
+    fix: [enableCommand(facts)],
   };
-  const isOn = steps.some(({ step, outcome }) => step === 'database' && outcome === 'passed');
+  const isOn = judgeDatabase(facts).outcome === 'passed';
   return orElse([...known, account, ...(known.length > 0 || isOn ? [] : [iamOff])], account);
 }
 
-function tokenRefused({ steps, missingPolicy }: LoginContext): Causes {
+function tokenRefused(facts: Facts): Causes {
   // The host's own word first, then what is sure, then what may be.
-  const fromLog = steps
-    .filter(({ step, outcome }) => step === 'log' && outcome === 'failed')
-    .flatMap(({ causes }) => causes);
-  const known = found(steps, [
+  const log = judgeLog(facts);
+  const fromLog = log.outcome === 'failed' ? log.causes : [];
+  const known = found(facts, [
     'clock-skew',
     'expired-credentials',
     'refused-credentials',
@@ -101,21 +119,20 @@ function tokenRefused({ steps, missingPolicy }: LoginContext): Causes {
     'missing-policy',
     'engine-too-old',
   ]);
-  const possible = found(steps, ['not-an-rds-name', 'wrong-region']);
-  const allowed = steps.some(({ step, outcome }) => step === 'policy' && outcome === 'passed');
+  const possible = found(facts, ['not-an-rds-name', 'wrong-region']);
   // Where nothing is known, what could not be checked is as likely as what has no words of its own.
   const guesses =
     fromLog.length + known.length > 0
       ? []
       : [
-          ...(allowed ? [] : [missingPolicy]),
+          ...(judgePolicy(facts).outcome === 'passed' ? [] : [missingPolicy(facts)]),
           throttled(
             'the server is asked for more new connections per second than it admits, for which it has no other words',
           ),
         ];
   const all = [...fromLog, ...known, ...possible, ...guesses];
   const once = all.filter(({ diagnosis }, at) => all.findIndex((other) => other.diagnosis === diagnosis) === at);
-  return orElse(once, missingPolicy);
+  return orElse(once, missingPolicy(facts));
 }
 
 function throttled(why: string): Cause {
@@ -158,7 +175,7 @@ const OTHERS: Readonly<Record<string, Cause>> = {
 const NO_DATABASE: readonly string[] = ['3D000', 'ER_BAD_DB_ERROR'];
 const NO_RIGHT: readonly string[] = ['42501', 'ER_DBACCESS_DENIED_ERROR'];
 
-function outsideIam({ saidCode }: Failure, { engine, username, database }: LoginContext): Cause {
+function outsideIam({ saidCode }: Failure, { engine, username, database }: Facts): Cause {
   if (NO_DATABASE.includes(saidCode)) {
     const why = `the token was accepted, but there is no database "${database ?? 'postgres'}"`;
     return { diagnosis: 'no-such-database', why, fix: [{ do: 'give the name of one that exists as --database' }] };

@@ -2,12 +2,12 @@
 import { getServers, lookup, Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { followCnames, parseRdsHostname } from '@rds-iam/core';
-import { type DialedAddress, describeDial } from '../dial.js';
+import { describeDial } from '../dial.js';
+import type { Facts, Question } from './facts.js';
 import { type Cause, failed, passed, type Step, warned } from './step.js';
 import { TimedOut, within } from './within.js';
 
 export interface NameSeen {
-  readonly given: string;
   /** The names that the CNAMEs led over, the given one left out. */
   readonly chain: readonly string[];
   /** The RDS endpoint that it stands for; the given name if it leads to none. */
@@ -18,31 +18,32 @@ export interface NameSeen {
 }
 
 /** Never rejects. */
-export async function lookUpName(given: string, timeoutMs: number): Promise<NameSeen> {
+export async function lookUpName({ hostname, timeoutMs }: Question): Promise<NameSeen> {
   const resolver = new Resolver({ timeout: timeoutMs, tries: 1 });
   resolver.setServers(getServers());
   const chain: string[] = [];
-  let followed = given;
+  let followed = hostname;
   try {
     followed = await within(timeoutMs, () =>
-      followCnames(given, async (name) => {
+      followCnames(hostname, async (name) => {
         const aliases = await resolver.resolveCname(name);
         chain.push(...aliases.slice(0, 1));
         return aliases;
       }),
     );
     const found = await within(timeoutMs, () => lookup(followed, { all: true }));
-    return { given, chain, followed, addresses: found.map(({ address }) => address) };
+    return { chain, followed, addresses: found.map(({ address }) => address) };
   } catch (error) {
-    return { given, chain, followed, addresses: [], error };
+    return { chain, followed, addresses: [], error };
   } finally {
     // A question that is open keeps the process alive.
     resolver.cancel();
   }
 }
 
-/** Pure. @param dial - where to connect instead: then an RDS name needs no address */
-export function judgeName({ given, chain, followed, addresses, error }: NameSeen, dial?: DialedAddress): Step {
+/** Pure. */
+export function judgeName({ hostname: given, name: { chain, followed, addresses, error }, dial }: Facts): Step {
+  // Then an RDS name needs no address.
   if (dial !== undefined && chain.length === 0 && parseRdsHostname(followed) !== undefined) {
     return passed('name', `${given}, which --dial leads to by way of ${describeDial(dial)}`);
   }
@@ -112,35 +113,29 @@ function judgeDnsError(way: string, name: string, error: unknown): Step {
   ]);
 }
 
-export interface RegionSeen {
-  /** The name that the token is for. */
-  readonly followed: string;
-  /** Of `--region`. */
-  readonly flag: string | undefined;
-  /** Of the environment or the profile. */
-  readonly settings: string | undefined;
+/** Pure. Undefined where nothing tells the region, or `flag` contradicts the name. @param followed - that the token is for */
+export function regionOf(followed: string, flag: string | undefined, settings: string | undefined): string | undefined {
+  const named = parseRdsHostname(followed)?.region;
+  if (named === undefined) return flag ?? settings;
+  return flag === undefined || flag === named ? named : undefined;
 }
 
-/** Pure. The region is undefined where nothing tells it, or the one thing contradicts the other. */
-export function judgeRegion({ followed, flag, settings }: RegionSeen): {
-  readonly step: Step;
-  readonly region: string | undefined;
-} {
+/** Pure. */
+export function judgeRegion({ name: { followed }, regionFlag: flag, region }: Facts): Step {
   const named = parseRdsHostname(followed)?.region;
-  if (named !== undefined && flag !== undefined && flag !== named) {
+  if (region === undefined && named !== undefined) {
     const why = `--region is ${flag}, but ${followed} is in ${named}: a token for ${flag} is refused there`;
     const fix = [{ do: 'leave out --region: the host name tells it' }];
-    return { step: failed('region', why, [{ diagnosis: 'wrong-region', why, fix }]), region: undefined };
+    return failed('region', why, [{ diagnosis: 'wrong-region', why, fix }]);
   }
-  if (named !== undefined) return { step: passed('region', `${named}, which the host name tells`), region: named };
-  const region = flag ?? settings;
   if (region === undefined) {
     const why = `nothing tells the region of ${followed}`;
     const fix = [{ do: 'give --region, or set AWS_REGION' }];
-    return { step: failed('region', why, [{ diagnosis: 'no-region', why, fix }]), region };
+    return failed('region', why, [{ diagnosis: 'no-region', why, fix }]);
   }
+  if (named !== undefined) return passed('region', `${named}, which the host name tells`);
   const source = flag === undefined ? 'the AWS settings' : '--region';
   const why = `the region ${region} is that of ${source}, and the host name does not tell whether the database is there`;
   const fix = [{ do: "give the endpoint's own name, which has the region in it, or the right --region" }];
-  return { step: warned('region', `${region}, of ${source}`, [{ diagnosis: 'wrong-region', why, fix }]), region };
+  return warned('region', `${region}, of ${source}`, [{ diagnosis: 'wrong-region', why, fix }]);
 }

@@ -2,21 +2,32 @@
 
 import { partitionOf } from '@rds-iam/core';
 import { shellWord } from '../shell-word.js';
-import { type Asked, type AwsCaller, askAws, clientSettings } from './aws-calls.js';
+import {
+  type Asked,
+  type AwsCaller,
+  answerOf,
+  askAws,
+  awsCodeOf,
+  callerOf,
+  clientSettings,
+  unanswered,
+} from './aws-calls.js';
 import type { Identity } from './credentials.js';
+import { databaseOf } from './database.js';
+import type { Facts } from './facts.js';
 import { type Cause, failed, notChecked, passed, type Step } from './step.js';
 
-/** What `rds-db:connect` is wanted on. */
-export interface ConnectTarget {
-  readonly region: string;
-  readonly account: string;
-  /** `db-…`, `cluster-…` or `prx-…`. */
-  readonly resourceId: string;
-  readonly username: string;
+/** What `rds-db:connect` is wanted on, with words in place of what is not known. Pure. */
+function connectTarget(facts: Facts) {
+  const { region = 'REGION', identity, username } = facts;
+  const { accountId, resourceId = 'RESOURCE-ID' } = databaseOf(facts) ?? {};
+  return { region, account: accountId ?? answerOf(identity)?.account ?? 'ACCOUNT', resourceId, username };
 }
 
-const connectArn = ({ region, account, resourceId, username }: ConnectTarget) =>
-  `arn:${partitionOf(region)}:rds-db:${region}:${account}:dbuser:${resourceId}/${username}`;
+function connectArn(facts: Facts): string {
+  const { region, account, resourceId, username } = connectTarget(facts);
+  return `arn:${partitionOf(region)}:rds-db:${region}:${account}:dbuser:${resourceId}/${username}`;
+}
 
 /** A user or a role, as IAM knows it. */
 export interface Principal {
@@ -48,23 +59,28 @@ export interface Decision {
 }
 
 /** Never rejects. */
-export async function simulateConnect(
-  caller: AwsCaller,
-  principal: Principal,
-  target: ConnectTarget,
-): Promise<Asked<Decision>> {
-  const { GetRoleCommand, IAMClient, SimulatePrincipalPolicyCommand } = await import('@aws-sdk/client-iam');
+export async function simulateConnect(facts: Facts): Promise<Pick<Facts, 'decision'>> {
+  const caller = callerOf(facts);
+  if ('error' in caller) return { decision: caller };
+  const who = answerOf(facts.identity);
+  if (!who) return { decision: unanswered('AWS did not say whose the credentials are') };
+  if (!databaseOf(facts)) {
+    return { decision: unanswered('the resource id of the database, which a policy names, is not known') };
+  }
+  const principal = principalOf(who);
+  if (!principal) return { decision: unanswered(`the policies of ${who.arn} cannot be simulated`) };
+  return { decision: await simulate(caller, principal, connectArn(facts)) };
+}
+
+async function simulate(caller: AwsCaller, principal: Principal, arn: string): Promise<Asked<Decision>> {
+  const { IAM } = await import('@aws-sdk/client-iam');
   // IAM is one for a partition, and of the AWS partition it is in us-east-1.
   const region = partitionOf(caller.region) === 'aws' ? 'us-east-1' : caller.region;
-  const client = new IAMClient(clientSettings({ ...caller, region }));
-  const simulate = (PolicySourceArn: string) =>
+  const iam = new IAM(clientSettings({ ...caller, region }));
+  const ask = (PolicySourceArn: string) =>
     askAws(caller, 'iam:SimulatePrincipalPolicy', async (options): Promise<Decision | undefined> => {
-      const command = new SimulatePrincipalPolicyCommand({
-        PolicySourceArn,
-        ActionNames: ['rds-db:connect'],
-        ResourceArns: [connectArn(target)],
-      });
-      const [found] = (await client.send(command, options)).EvaluationResults ?? [];
+      const question = { PolicySourceArn, ActionNames: ['rds-db:connect'], ResourceArns: [arn] };
+      const [found] = (await iam.simulatePrincipalPolicy(question, options)).EvaluationResults ?? [];
       if (found?.EvalDecision === undefined) return undefined;
       return {
         decision: found.EvalDecision,
@@ -74,27 +90,25 @@ export async function simulateConnect(
       };
     });
   try {
-    const asked = await simulate(principal.arn);
-    const isUnknown = 'error' in asked && /^NoSuchEntity/.test(asked.error.awsCode ?? '');
+    const asked = await ask(principal.arn);
+    const isUnknown = 'error' in asked && awsCodeOf(asked).startsWith('NoSuchEntity');
     if (!isUnknown || principal.kind === 'user') return asked;
     // Its path is not in the name of a session.
-    const role = await askAws(
-      caller,
-      'iam:GetRole',
-      async (options) => (await client.send(new GetRoleCommand({ RoleName: principal.name }), options)).Role?.Arn,
-    );
-    return 'answer' in role ? await simulate(role.answer) : role;
+    const role = await askAws(caller, 'iam:GetRole', async (options) => {
+      return (await iam.getRole({ RoleName: principal.name }, options)).Role?.Arn;
+    });
+    return 'answer' in role ? await ask(role.answer) : role;
   } finally {
-    client.destroy();
+    iam.destroy();
   }
 }
 
 /** Pure. */
-export function judgePolicy(asked: Asked<Decision>, principal: Principal, target: ConnectTarget): Step {
-  if ('error' in asked) return notChecked('policy', asked.error.message);
-  const { decision, policies, byOrganization, byBoundary } = asked.answer;
-  const who = `the ${principal.kind} "${principal.name}"`;
-  const arn = connectArn(target);
+export function judgePolicy(facts: Facts): Step {
+  if ('error' in facts.decision) return notChecked('policy', facts.decision.error.message);
+  const { decision, policies, byOrganization, byBoundary } = facts.decision.answer;
+  const who = describePrincipal(callingPrincipal(facts));
+  const arn = connectArn(facts);
   if (decision === 'allowed' && byOrganization && byBoundary) {
     return passed('policy', `the policies of ${who} allow rds-db:connect on ${arn}`);
   }
@@ -111,19 +125,19 @@ export function judgePolicy(asked: Asked<Decision>, principal: Principal, target
     const fix = [{ do: `take the Deny out of that policy${by}` }];
     return failed('policy', seen, [{ diagnosis: 'denied-by-policy', why, fix }]);
   }
-  return failed('policy', seen, [missingPolicy(principal, target)]);
+  return failed('policy', seen, [missingPolicy(facts)]);
 }
 
-/** What mends a policy that is missing. */
-export function missingPolicy(principal: Principal | undefined, target: ConnectTarget): Cause {
-  const { region, account, resourceId, username } = target;
-  const who = principal ? `the ${principal.kind} "${principal.name}"` : 'these credentials';
+/** What mends a policy that is missing, with all that is known filled in. Pure. */
+export function missingPolicy(facts: Facts): Cause {
+  const { region, account, resourceId, username } = connectTarget(facts);
+  const principal = callingPrincipal(facts);
   const put = principal
     ? `aws iam put-${principal.kind}-policy --${principal.kind}-name ${shellWord(principal.name)}`
     : 'aws iam put-role-policy --role-name ROLE';
   return {
     diagnosis: 'missing-policy',
-    why: `no policy of ${who} allows rds-db:connect on ${connectArn(target)}`,
+    why: `no policy of ${describePrincipal(principal)} allows rds-db:connect on ${connectArn(facts)}`,
     fix: [
       {
         shell: `rds-iam policy --account-id ${shellWord(account)} --region ${shellWord(region)} --resource-id ${shellWord(resourceId)} --username ${shellWord(username)} > rds-iam-policy.json`,
@@ -132,3 +146,11 @@ export function missingPolicy(principal: Principal | undefined, target: ConnectT
     ],
   };
 }
+
+function callingPrincipal({ identity }: Facts): Principal | undefined {
+  const who = answerOf(identity);
+  return who && principalOf(who);
+}
+
+const describePrincipal = (principal: Principal | undefined) =>
+  principal ? `the ${principal.kind} "${principal.name}"` : 'these credentials';

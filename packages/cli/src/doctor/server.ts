@@ -1,11 +1,10 @@
-// What the server itself says, once logged in: its version, the TLS in use, and the account.
+// What the server itself says, once logged in, of the TLS in use and of the account.
 
 import { postgres } from '@rds-iam/core/adapter';
-import { type DatabaseEngine, iamAvailability } from '@rds-iam/core/doctor';
 import type { Engine } from '../settings.js';
-import { regionFlag } from '../shell-word.js';
 import { mysqlIdentifier, postgresIdentifier } from '../sql.js';
-import { failed, notChecked, passed, type Step, warned } from './step.js';
+import type { Facts } from './facts.js';
+import { notChecked, passed, type Step, type StepName, warned } from './step.js';
 
 /** Runs one statement. @returns its rows, with their columns by name */
 export type Query = (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
@@ -21,7 +20,7 @@ export interface ServerSeen {
   readonly mysql?: MysqlAccount | undefined;
 }
 
-export interface PostgresAccount {
+interface PostgresAccount {
   readonly username: string | undefined;
   /** null: there is no role rds_iam. */
   readonly hasRdsIam: boolean | null | undefined;
@@ -124,61 +123,16 @@ export function readCreateUser(statement: string, account: string): MysqlAccount
   };
 }
 
-export interface VersionSeen {
-  readonly engine: Engine;
-  /** Of the server itself, at login or in its greeting; else of the RDS API. */
-  readonly version: string | undefined;
-  readonly source: 'the server' | 'the RDS API';
-  /** Whether the server, or the RDS API, says that this is Aurora. */
-  readonly isAurora: boolean;
-  readonly engineName: string | undefined;
-  readonly loggedIn: boolean;
-  /** The command that changes the instance or cluster. */
-  readonly upgrade: string;
-  readonly region: string | undefined;
-}
+export const serverOf = ({ login }: Facts): ServerSeen | undefined =>
+  login && 'server' in login ? login.server : undefined;
 
-/** Against AWS's table. Pure. */
-export function judgeVersion({
-  engine,
-  version,
-  source,
-  isAurora,
-  engineName,
-  loggedIn,
-  region,
-  upgrade,
-}: VersionSeen): Step {
-  if (version === undefined) return notChecked('version', 'neither the server nor the RDS API told the version');
-  const kind: DatabaseEngine =
-    engine === 'postgres' ? 'postgres' : /mariadb/i.test(`${version} ${engineName}`) ? 'mariadb' : 'mysql';
-  const name = { postgres: 'PostgreSQL', mysql: 'MySQL', mariadb: 'MariaDB' }[kind];
-  if (isAurora) {
-    return passed(
-      'version',
-      `Aurora, ${name} ${version}, says ${source}: every version on offer has IAM authentication`,
-    );
-  }
-  const found = iamAvailability(kind, version);
-  if (!found) return notChecked('version', `the version "${version}" could not be read`);
-  const seen = `${name} ${found.version}, says ${source}`;
-  if (found.available) return passed('version', `${seen}: it has IAM authentication, as every ${name} ${since(found)}`);
-  const why = `RDS has IAM authentication for ${name} from ${found.since}, and this is ${found.version}`;
-  const engines = `aws rds describe-db-engine-versions --engine ${kind}${regionFlag(region)} --query 'DBEngineVersions[].EngineVersion'`;
-  const fix = [
-    { shell: engines },
-    { shell: `${upgrade} --engine-version ONE-OF-THESE --allow-major-version-upgrade --apply-immediately` },
-  ];
-  const causes = [{ diagnosis: 'engine-too-old' as const, why, fix }] as const;
-  return loggedIn
-    ? warned('version', `${seen}; the login works nevertheless`, causes)
-    : failed('version', seen, causes);
-}
-
-const since = ({ since: version }: { readonly since: string }) => `from ${version}`;
+const unseen = (step: StepName) => notChecked(step, 'it takes a login to see it');
 
 /** Pure. */
-export function judgeEncryption({ tls }: Pick<ServerSeen, 'tls'>): Step {
+export function judgeEncryption(facts: Facts): Step {
+  const server = serverOf(facts);
+  if (!server) return unseen('encryption');
+  const { tls } = server;
   if (tls === undefined) return notChecked('encryption', 'the server did not say whether this connection is encrypted');
   if (tls) return passed('encryption', `the server has this connection on ${tls.protocol}, ${tls.cipher}`);
   return warned('encryption', 'the server says that this connection is not encrypted', [
@@ -190,9 +144,11 @@ export function judgeEncryption({ tls }: Pick<ServerSeen, 'tls'>): Step {
   ]);
 }
 
-/** Pure. @param username - the database user of the login */
-export function judgeAccount(seen: ServerSeen, username: string): Step {
-  if (seen.postgres) return judgePostgresAccount(seen.postgres, username);
+/** Pure. */
+export function judgeAccount(facts: Facts): Step {
+  const seen = serverOf(facts);
+  if (!seen) return unseen('account');
+  if (seen.postgres) return judgePostgresAccount(seen.postgres, facts.username);
   if (!seen.mysql) return notChecked('account', 'the server did not show how the account is identified');
   const { name, plugin, requiresTls } = seen.mysql;
   const how = `${name} is identified with ${plugin ?? 'nothing'}`;
@@ -229,8 +185,12 @@ function judgePostgresAccount({ username: sessionUser, hasRdsIam }: PostgresAcco
   ]);
 }
 
-/** Whether a master user is locked out of its password. Pure. */
-export function judgeMaster({ masters }: Pick<PostgresAccount, 'masters'>): Step {
+/** Whether a master user is locked out of its password, which is a matter of PostgreSQL only. Pure. */
+export function judgeMaster(facts: Facts): Step | undefined {
+  if (facts.engine !== 'postgres') return undefined;
+  const server = serverOf(facts);
+  if (!server) return unseen('master');
+  const { masters } = server.postgres ?? {};
   if (masters === undefined) return notChecked('master', 'the server did not show the roles');
   const [first] = masters;
   if (first === undefined)

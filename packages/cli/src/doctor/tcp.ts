@@ -1,12 +1,19 @@
 import { connect } from 'node:net';
 import { type DialedAddress, describeDial } from '../dial.js';
-import { failed, passed, type Step } from './step.js';
+import { showCommand } from './database.js';
+import type { Facts } from './facts.js';
+import { failed, notChecked, passed, type Step } from './step.js';
 import { TimedOut, within } from './within.js';
 
 export type TcpSeen = { readonly address: string; readonly tookMs: number } | { readonly error: unknown };
 
-/** Whether anybody listens. Never rejects. */
-export async function dial(hostname: string, port: number, timeoutMs: number): Promise<TcpSeen> {
+/** Whether anybody listens, at the endpoint or where `--dial` leads. Never rejects. */
+export async function lookAtTcp({ name, port, dial, timeoutMs }: Facts): Promise<Pick<Facts, 'tcp'>> {
+  if (dial !== undefined) return { tcp: await connectTo(dial, timeoutMs) };
+  return { tcp: name.error === undefined ? await connectTo({ hostname: name.followed, port }, timeoutMs) : undefined };
+}
+
+async function connectTo({ hostname, port }: DialedAddress, timeoutMs: number): Promise<TcpSeen> {
   const startedAt = performance.now();
   const socket = connect(port, hostname);
   try {
@@ -22,19 +29,18 @@ export async function dial(hostname: string, port: number, timeoutMs: number): P
   }
 }
 
-/** Pure. @param show - what shows the database's own port and security groups, if the RDS API knows it by a name */
-export function judgeTcp(seen: TcpSeen, at: { readonly hostname: string; readonly port: number }, show: string): Step {
-  if ('address' in seen) {
-    return passed('tcp', `${seen.address}:${at.port} answers within ${Math.max(1, Math.round(seen.tookMs))} ms`);
-  }
-  return judgeNoAnswer(seen.error, at, show);
+/** Pure. */
+export function judgeTcp(facts: Facts): Step {
+  const { port, tcp, dial } = facts;
+  if (tcp === undefined) return notChecked('tcp', 'the name has no address');
+  if ('error' in tcp) return dial === undefined ? judgeNoAnswer(tcp.error, facts) : judgeNoTunnel(tcp.error, dial);
+  if (dial !== undefined) return passed('tcp', `${describeDial(dial)}, where --dial leads, answers`);
+  return passed('tcp', `${tcp.address}:${port} answers within ${Math.max(1, Math.round(tcp.tookMs))} ms`);
 }
 
-/** Pure. Of where `--dial` leads, in place of the endpoint. */
-export function judgeTunnel(seen: TcpSeen, at: DialedAddress): Step {
-  const where = describeDial(at);
-  if ('address' in seen) return passed('tcp', `${where}, where --dial leads, answers`);
-  const { message = '' } = seen.error as { readonly message?: string };
+function judgeNoTunnel(error: unknown, dial: DialedAddress): Step {
+  const where = describeDial(dial);
+  const { message = '' } = error as { readonly message?: string };
   return failed('tcp', `${where}: ${message}`, [
     {
       diagnosis: 'port-closed',
@@ -47,14 +53,15 @@ export function judgeTunnel(seen: TcpSeen, at: DialedAddress): Step {
   ]);
 }
 
-function judgeNoAnswer(error: unknown, at: DialedAddress, show: string): Step {
-  const where = `${at.hostname}:${at.port}`;
+function judgeNoAnswer(error: unknown, { name, port, region }: Facts): Step {
+  const where = `${name.followed}:${port}`;
+  const show = showCommand(name.followed, region);
   const { code = '', message = '' } = error as { readonly code?: string; readonly message?: string };
   if (code === 'ECONNREFUSED') {
     return failed('tcp', `${where} refuses connections`, [
       {
         diagnosis: 'port-closed',
-        why: `nobody listens on port ${at.port}: it is another port, or the server is stopped`,
+        why: `nobody listens on port ${port}: it is another port, or the server is stopped`,
         fix: [{ shell: show }, { do: 'give the port that this shows as --port, or start the database' }],
       },
     ]);
@@ -66,13 +73,13 @@ function judgeNoAnswer(error: unknown, at: DialedAddress, show: string): Step {
       fix: [
         { shell: show },
         {
-          shell: `aws ec2 authorize-security-group-ingress --protocol tcp --port ${at.port} --cidr ADDRESS-OF-THIS-MACHINE/32 --group-id GROUP-THAT-THIS-SHOWS`,
+          shell: `aws ec2 authorize-security-group-ingress --protocol tcp --port ${port} --cidr ADDRESS-OF-THIS-MACHINE/32 --group-id GROUP-THAT-THIS-SHOWS`,
         },
       ],
     },
     {
       diagnosis: 'wrong-port',
-      why: `the database is on another port than ${at.port}`,
+      why: `the database is on another port than ${port}`,
       fix: [{ do: 'give the port that the first command shows as --port' }],
     },
   ]);

@@ -1,25 +1,19 @@
 // What is to be said of the TLS of a server.
 import { parseRdsHostname } from '@rds-iam/core';
-import { type DialedAddress, describeDial } from '../dial.js';
+import { isProtocolError } from '@rds-iam/wire';
+import { describeDial } from '../dial.js';
 import { regionFlag, shellWord } from '../shell-word.js';
-import type { TlsSeen } from './handshake.js';
-import { type Cause, type Fix, failed, passed, type Step } from './step.js';
+import type { Facts } from './facts.js';
+import { type Cause, type Fix, failed, notChecked, passed, type Step } from './step.js';
 import { TimedOut } from './within.js';
 
-export interface TlsContext {
-  readonly hostname: string;
-  readonly port: number;
-  /** Where `--dial` leads. */
-  readonly dial?: DialedAddress | undefined;
-  /** The file of `--ca`. */
-  readonly ca: string | undefined;
-  /** What runs the doctor on this login again, less `--ca`. */
-  readonly again: string;
-}
-
 /** Pure. */
-export function judgeTls({ offered, handshake, error }: TlsSeen, context: TlsContext): Step {
-  const where = `${context.hostname}:${context.port}`;
+export function judgeTls(facts: Facts): Step {
+  const { tls, dial, port } = facts;
+  if (tls === undefined) return notChecked('tls', 'nobody answers on that port');
+  const { offered, handshake, error } = tls;
+  const hostname = facts.name.followed;
+  const where = `${hostname}:${port}`;
   if (offered === false) {
     return failed('tls', `${where} does not offer TLS, so no token is sent there`, [
       {
@@ -35,21 +29,21 @@ export function judgeTls({ offered, handshake, error }: TlsSeen, context: TlsCon
   if (chainError === 'CERT_HAS_EXPIRED') {
     const fix = [
       {
-        shell: `aws rds modify-db-instance --db-instance-identifier ${idIn(context.hostname)}${regionFlag(parseRdsHostname(context.hostname)?.region)} --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately`,
+        shell: `aws rds modify-db-instance --db-instance-identifier ${idIn(hostname)}${regionFlag(parseRdsHostname(hostname)?.region)} --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately`,
       },
     ];
     const why = `the certificate of the server, or one of its chain, has expired (${validTo})`;
     return failed('tls', seen, [{ diagnosis: 'expired-certificate', why, fix }]);
   }
-  if (chainError !== undefined) return failed('tls', `${seen}: ${chainError}`, [wrongCa(context, chainError)]);
+  if (chainError !== undefined) return failed('tls', `${seen}: ${chainError}`, [wrongCa(facts, chainError)]);
   if (nameError !== undefined) {
-    const tunnel = context.dial && {
-      do: `look where the tunnel at ${describeDial(context.dial)} leads: another server has answered`,
+    const tunnel = dial && {
+      do: `look where the tunnel at ${describeDial(dial)} leads: another server has answered`,
     };
     const fix = tunnel
       ? [tunnel]
       : [{ do: 'give one of the names in the certificate as the host name: the RDS endpoint, or a CNAME of it' }];
-    const why = `the certificate is not made out to ${context.hostname}: ${nameError.replace(/^.*altnames: /, '')}`;
+    const why = `the certificate is not made out to ${hostname}: ${nameError.replace(/^.*altnames: /, '')}`;
     return failed('tls', `${seen}; it is made out to another name`, [{ diagnosis: 'wrong-name', why, fix }]);
   }
   return passed('tls', seen);
@@ -57,7 +51,9 @@ export function judgeTls({ offered, handshake, error }: TlsSeen, context: TlsCon
 
 function judgeNoHandshake(where: string, offered: boolean, error: unknown): Step {
   const { code = '', message = String(error) } = (error ?? {}) as { readonly code?: string; readonly message?: string };
-  const said = message.split('\n', 1)[0]?.replace(/^\w+:error:\w+:SSL routines:\w*:/, '') ?? '';
+  const said = isProtocolError(error)
+    ? 'this is not a server of this engine'
+    : (message.split('\n', 1)[0]?.replace(/^\w+:error:\w+:SSL routines:\w*:/, '') ?? '');
   if (offered && /SSL|EPROTO/.test(code)) {
     return failed('tls', `${where}: no handshake with TLS 1.2 or 1.3: ${said}`, [
       {
@@ -76,14 +72,16 @@ function judgeNoHandshake(where: string, offered: boolean, error: unknown): Step
   ]);
 }
 
-function wrongCa({ ca, hostname, again }: TlsContext, chainError: string): Cause {
+function wrongCa(facts: Facts, chainError: string): Cause {
+  const { followed: hostname } = facts.name;
+  const again = doctorCommand(facts);
   const region = parseRdsHostname(hostname)?.region;
   const getBundle: readonly Fix[] = [
     { shell: `rds-iam ca ${region === undefined ? '--all' : `--region ${region}`} --output rds-ca.pem` },
     { shell: `${again} --ca rds-ca.pem` },
   ];
-  if (ca !== undefined) {
-    const why = `the certificate is not of an authority in ${ca} (${chainError})`;
+  if (facts.caFile !== undefined) {
+    const why = `the certificate is not of an authority in ${facts.caFile} (${chainError})`;
     const leaveOut: Fix = { do: 'leave out --ca for an RDS endpoint: the RDS roots are built in; or get the newest' };
     return { diagnosis: 'wrong-ca', why, fix: [leaveOut, ...getBundle] };
   }
@@ -96,3 +94,21 @@ function wrongCa({ ca, hostname, again }: TlsContext, chainError: string): Cause
 }
 
 const idIn = (hostname: string) => (parseRdsHostname(hostname) ? shellWord(hostname.split('.', 1)[0] ?? '') : 'ID');
+
+/** What examines this login again, whatever the environment was that told of it, less `--ca`. */
+function doctorCommand({ engine, hostname, port, username, database, regionFlag, profile, dial }: Facts): string {
+  const flags = {
+    engine,
+    hostname,
+    port,
+    username,
+    database,
+    region: regionFlag,
+    profile,
+    dial: dial && describeDial(dial),
+  };
+  const given = Object.entries(flags).flatMap(([flag, value]) =>
+    value === undefined ? [] : [`--${flag} ${shellWord(String(value))}`],
+  );
+  return ['rds-iam doctor', ...given].join(' ');
+}

@@ -1,32 +1,32 @@
 // A real login, as an application's, with the packages of the drivers.
-import type { RdsIam } from '@rds-iam/core';
-import type { Engine } from '../settings.js';
+import { createRdsIam, type RdsIam } from '@rds-iam/core';
+import type { Facts } from './facts.js';
 import { askServer, type ServerSeen } from './server.js';
-
-export interface LoginRequest {
-  readonly iam: RdsIam;
-  readonly engine: Engine;
-  readonly hostname: string;
-  readonly port: number;
-  readonly username: string;
-  readonly database: string | undefined;
-  readonly timeoutMs: number;
-}
+import { judgeTls } from './tls.js';
 
 export type LoginSeen = { readonly server: ServerSeen; readonly tookMs: number } | { readonly error: unknown };
 
-/** Logs in once, and asks the server about itself. Never rejects. */
-export async function tryLogin(request: LoginRequest): Promise<LoginSeen> {
+/** Logs in once, and asks the server about itself; not where nobody was verified. Never rejects. */
+export async function tryLogin(facts: Facts): Promise<LoginSeen | undefined> {
+  const { credentials, region, dial, ca, caFile, engine } = facts;
+  if (!('identity' in credentials) || region === undefined || judgeTls(facts).outcome !== 'passed') return undefined;
   const startedAt = performance.now();
-  const tookMs = () => performance.now() - startedAt;
   try {
-    return request.engine === 'postgres' ? await onPostgres(request, tookMs) : await onMysql(request, tookMs);
+    const iam = createRdsIam({
+      region,
+      credentials: async () => credentials.identity,
+      retry: false,
+      ...(dial !== undefined && { dial }),
+      ...(caFile !== undefined && { ca: [...ca] }),
+    });
+    return await (engine === 'postgres' ? onPostgres : onMysql)(iam, facts, () => performance.now() - startedAt);
   } catch (error) {
     return { error };
   }
 }
 
-async function onPostgres({ iam, hostname, port, username, database, timeoutMs }: LoginRequest, tookMs: () => number) {
+async function onPostgres(iam: RdsIam, facts: Facts, tookMs: () => number): Promise<LoginSeen> {
+  const { hostname, port, username, database, longerMs } = facts;
   const { Client } = await import('@rds-iam/pg');
   const client = new Client({
     iam,
@@ -35,8 +35,8 @@ async function onPostgres({ iam, hostname, port, username, database, timeoutMs }
     user: username,
     // Every PostgreSQL of RDS has this one.
     database: database ?? 'postgres',
-    connectionTimeoutMillis: timeoutMs,
-    query_timeout: timeoutMs,
+    connectionTimeoutMillis: longerMs,
+    query_timeout: longerMs,
     application_name: 'rds-iam doctor',
   });
   client.on('error', () => {});
@@ -49,19 +49,20 @@ async function onPostgres({ iam, hostname, port, username, database, timeoutMs }
   }
 }
 
-async function onMysql({ iam, hostname, port, username, database, timeoutMs }: LoginRequest, tookMs: () => number) {
+async function onMysql(iam: RdsIam, facts: Facts, tookMs: () => number): Promise<LoginSeen> {
+  const { hostname, port, username, database, longerMs } = facts;
   const { createConnection } = await import('@rds-iam/mysql2/promise');
   const connection = await createConnection({
     iam,
     host: hostname,
     port,
     user: username,
-    connectTimeout: timeoutMs,
+    connectTimeout: longerMs,
     ...(database !== undefined && { database }),
   });
   const took = tookMs();
   const query = async (sql: string) => {
-    const [rows] = await connection.query({ sql, timeout: timeoutMs });
+    const [rows] = await connection.query({ sql, timeout: longerMs });
     return rows as Record<string, unknown>[];
   };
   try {

@@ -1,6 +1,6 @@
 // What RDS's API says of an instance, a cluster or a proxy, as one thing: a database.
 import type { DBCluster, DBInstance, DBProxy } from '@aws-sdk/client-rds';
-import { AwsError } from './aws-call.js';
+import { AwsError } from '../aws-call.js';
 
 export type DatabaseKind = 'instance' | 'cluster' | 'proxy';
 

@@ -1,8 +1,8 @@
 // What the name of an endpoint says of the database behind it.
 import dns from 'node:dns/promises';
 import { followCnames, parseRdsHostname } from '@rds-iam/core';
+import { FailedError, UsageError } from '../exit-code.js';
 import type { DatabaseKind } from './database.js';
-import { FailedError, UsageError } from './exit-code.js';
 
 /** Which part of which kind of database a name is the endpoint of. */
 interface NamedByEndpoint {

@@ -1,7 +1,8 @@
 // From an endpoint's name, or the name of an instance or cluster, to what RDS's API knows of it.
-import type { DBCluster, DBInstance, DBProxy, RDSClient } from '@aws-sdk/client-rds';
+import type { DBCluster, DBInstance, DBProxy, RDS } from '@aws-sdk/client-rds';
 import { isRegion, parseRdsHostname } from '@rds-iam/core';
-import { type AwsCallOptions, AwsError, callAws } from './aws-call.js';
+import { type AwsCallOptions, AwsError, callAws } from '../aws-call.js';
+import { FailedError, UsageError } from '../exit-code.js';
 import {
   clusterOf,
   type Database,
@@ -11,8 +12,7 @@ import {
   proxyOf,
   required,
 } from './database.js';
-import { FailedError, UsageError } from './exit-code.js';
-import { endpointOf, expectEndpoint, readEndpoint } from './rds-endpoint.js';
+import { endpointOf, expectEndpoint, readEndpoint } from './endpoint.js';
 
 export interface LookupOptions extends AwsCallOptions {
   /** Where the name does not tell: else `AWS_REGION`, else the profile's. */
@@ -20,29 +20,33 @@ export interface LookupOptions extends AwsCallOptions {
   readonly profile?: string | undefined;
 }
 
+interface CallOptions {
+  readonly abortSignal: AbortSignal;
+}
+
 /** Asks RDS. Its clients are loaded with the first one that is made. */
 export class DatabaseLookup {
-  readonly #client: RDSClient;
+  readonly #rds: RDS;
   readonly #options: AwsCallOptions;
 
   /** @throws UsageError where nothing names a region */
   static async in(options: LookupOptions): Promise<DatabaseLookup> {
-    const { RDSClient } = await import('@aws-sdk/client-rds');
+    const { RDS } = await import('@aws-sdk/client-rds');
     const { region, profile, ...callOptions } = options;
     if (region !== undefined && !isRegion(region)) {
       throw new UsageError('--region must be the name of an AWS region, as in eu-west-1');
     }
-    const client = new RDSClient({
+    const rds = new RDS({
       ...(region !== undefined && { region }),
       ...(profile !== undefined && { profile }),
     });
     try {
       // The SDK's own words for a missing region do not name the flag.
-      await client.config.region();
+      await rds.config.region();
     } catch (cause) {
       throw new UsageError('there is no AWS region: give --region, or set AWS_REGION', { cause });
     }
-    return new DatabaseLookup(client, callOptions);
+    return new DatabaseLookup(rds, callOptions);
   }
 
   /** For a database by its name, or by its endpoint, where CNAMEs may lead to it. */
@@ -56,8 +60,8 @@ export class DatabaseLookup {
     return DatabaseLookup.in({ ...options, region });
   }
 
-  private constructor(client: RDSClient, options: AwsCallOptions) {
-    this.#client = client;
+  private constructor(rds: RDS, options: AwsCallOptions) {
+    this.#rds = rds;
     this.#options = options;
   }
 
@@ -104,25 +108,16 @@ export class DatabaseLookup {
 
   /** Asks for IAM authentication to be turned on or off. RDS takes it on, and applies it in its own time. */
   async modify({ kind, identifier }: DatabaseName, change: IamChange): Promise<void> {
-    const { ModifyDBClusterCommand, ModifyDBInstanceCommand } = await import('@aws-sdk/client-rds');
     const wanted = { EnableIAMDatabaseAuthentication: change.enable, ApplyImmediately: change.applyImmediately };
     if (kind === 'cluster') {
-      await callAws(
-        'rds:ModifyDBCluster',
-        async (options) =>
-          (await this.#client.send(new ModifyDBClusterCommand({ DBClusterIdentifier: identifier, ...wanted }), options))
-            .DBCluster,
-        this.#options,
-      );
-      return;
+      const modify = { DBClusterIdentifier: identifier, ...wanted };
+      const ask = async (options: CallOptions) => (await this.#rds.modifyDBCluster(modify, options)).DBCluster;
+      await callAws('rds:ModifyDBCluster', ask, this.#options);
+    } else {
+      const modify = { DBInstanceIdentifier: identifier, ...wanted };
+      const ask = async (options: CallOptions) => (await this.#rds.modifyDBInstance(modify, options)).DBInstance;
+      await callAws('rds:ModifyDBInstance', ask, this.#options);
     }
-    await callAws(
-      'rds:ModifyDBInstance',
-      async (options) =>
-        (await this.#client.send(new ModifyDBInstanceCommand({ DBInstanceIdentifier: identifier, ...wanted }), options))
-          .DBInstance,
-      this.#options,
-    );
   }
 
   async #instanceOrCluster(instance: DBInstance): Promise<Database> {
@@ -134,43 +129,35 @@ export class DatabaseLookup {
 
   #instance(identifier: string): Promise<DBInstance> {
     return this.#only('rds:DescribeDBInstances', `instance ${identifier}`, async (options) => {
-      const { DescribeDBInstancesCommand } = await import('@aws-sdk/client-rds');
-      const command = new DescribeDBInstancesCommand({ DBInstanceIdentifier: identifier });
-      return (await this.#client.send(command, options)).DBInstances;
+      return (await this.#rds.describeDBInstances({ DBInstanceIdentifier: identifier }, options)).DBInstances;
     });
   }
 
   #cluster(identifier: string): Promise<DBCluster> {
     return this.#only('rds:DescribeDBClusters', `cluster ${identifier}`, async (options) => {
-      const { DescribeDBClustersCommand } = await import('@aws-sdk/client-rds');
-      const command = new DescribeDBClustersCommand({ DBClusterIdentifier: identifier });
-      return (await this.#client.send(command, options)).DBClusters;
+      return (await this.#rds.describeDBClusters({ DBClusterIdentifier: identifier }, options)).DBClusters;
+    });
+  }
+
+  #proxy(name: string): Promise<DBProxy> {
+    return this.#only('rds:DescribeDBProxies', `proxy ${name}`, async (options) => {
+      return (await this.#rds.describeDBProxies({ DBProxyName: name }, options)).DBProxies;
     });
   }
 
   async #clusterOfCustomEndpoint(identifier: string): Promise<string> {
     const action = 'rds:DescribeDBClusterEndpoints';
     const found = await this.#only(action, `custom endpoint ${identifier}`, async (options) => {
-      const { DescribeDBClusterEndpointsCommand } = await import('@aws-sdk/client-rds');
-      const command = new DescribeDBClusterEndpointsCommand({ DBClusterEndpointIdentifier: identifier });
-      return (await this.#client.send(command, options)).DBClusterEndpoints;
+      const asked = { DBClusterEndpointIdentifier: identifier };
+      return (await this.#rds.describeDBClusterEndpoints(asked, options)).DBClusterEndpoints;
     });
     return required(action, found.DBClusterIdentifier);
-  }
-
-  #proxy(name: string): Promise<DBProxy> {
-    return this.#only('rds:DescribeDBProxies', `proxy ${name}`, async (options) => {
-      const { DescribeDBProxiesCommand } = await import('@aws-sdk/client-rds');
-      return (await this.#client.send(new DescribeDBProxiesCommand({ DBProxyName: name }), options)).DBProxies;
-    });
   }
 
   async #proxyOfEndpoint(name: string, hostname: string): Promise<string> {
     const action = 'rds:DescribeDBProxyEndpoints';
     const found = await this.#only(action, `proxy endpoint ${name}`, async (options) => {
-      const { DescribeDBProxyEndpointsCommand } = await import('@aws-sdk/client-rds');
-      const command = new DescribeDBProxyEndpointsCommand({ DBProxyEndpointName: name });
-      return (await this.#client.send(command, options)).DBProxyEndpoints;
+      return (await this.#rds.describeDBProxyEndpoints({ DBProxyEndpointName: name }, options)).DBProxyEndpoints;
     });
     expectEndpoint(hostname, `the proxy endpoint ${name}`, [found.Endpoint]);
     return required(action, found.DBProxyName);
@@ -179,7 +166,7 @@ export class DatabaseLookup {
   async #only<Found>(
     action: string,
     what: string,
-    ask: (options: { readonly abortSignal: AbortSignal }) => Promise<Found[] | undefined>,
+    ask: (options: CallOptions) => Promise<Found[] | undefined>,
   ): Promise<Found> {
     const absent = (cause?: unknown) =>
       new FailedError(
