@@ -2,9 +2,10 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CREDENTIALS } from '@rds-iam/test-servers';
 import { inject } from 'vitest';
+import { askDns } from './ask-dns.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -31,14 +32,19 @@ export interface Running {
 }
 
 /** The arguments of Node.js that are the command line tool, made of its sources. */
-export const tool = (...args: string[]) => [inject('rdsIam'), ...args];
+export const tool = (...args: string[]) => [join(inject('rdsIam'), 'bin.mjs'), ...args];
 
-/** Starts a program as a person does, in an environment with nothing of the developer’s databases, AWS and CI in it. */
-export function start(program: string, args: readonly string[], variables: Variables = {}, cwd = root): Running {
+/** Nothing of the developer’s databases, AWS and CI is in it. */
+function environment(variables: Variables): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(?:PG|MYSQL|DATABASE_URL|AWS_SDK_JS_|(?:FORCE_COLOR|NO_COLOR|CI)$)/.test(name),
   );
-  const child = spawn(program, args, { cwd, env: { ...Object.fromEntries(inherited), ...variables } });
+  return { ...Object.fromEntries(inherited), ...variables };
+}
+
+/** Starts a program as a person does. */
+export function start(program: string, args: readonly string[], variables: Variables = {}, cwd = root): Running {
+  const child = spawn(program, args, { cwd, env: environment(variables) });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => {
     stdout += chunk;
@@ -71,32 +77,53 @@ export async function rdsIam(args: readonly string[], variables: Variables = {},
   return outcome;
 }
 
+/**
+ * Runs a command line within this process, which has loaded the tool once for all of them: for whatever needs no signal, no
+ * terminal and no stdin.
+ *
+ * @param dns - the DNS server that it asks, `host:port`
+ */
+export async function runHere(args: readonly string[], variables: Variables = {}, dns?: string): Promise<Outcome> {
+  const { main }: { main(args: readonly string[]): Promise<number> } = await import(join(inject('rdsIam'), 'main.mjs'));
+  const before = { ...process.env };
+  const [stdout, stderr] = [captured(process.stdout), captured(process.stderr)];
+  const restoreDns = dns === undefined ? undefined : askDns(dns);
+  try {
+    become(environment(variables));
+    const exitCode = await main(args);
+    return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
+  } finally {
+    become(before);
+    restoreDns?.();
+    for (const stream of [stdout, stderr]) stream.restore();
+  }
+}
+
+function become(variables: NodeJS.ProcessEnv): void {
+  for (const name of Object.keys(process.env)) if (variables[name] === undefined) delete process.env[name];
+  for (const [name, value] of Object.entries(variables)) if (value !== undefined) process.env[name] = value;
+}
+
+/** Takes what is written to a stream. */
+function captured(stream: NodeJS.WriteStream) {
+  const { write } = stream;
+  let text = '';
+  stream.write = (chunk: string | Uint8Array, ...more: unknown[]) => {
+    text += chunk;
+    for (const each of more) if (typeof each === 'function') each();
+    return true;
+  };
+  return {
+    text: () => text,
+    restore() {
+      stream.write = write;
+    },
+  };
+}
+
 /** For NODE_OPTIONS: has a process ask this DNS server, `host:port`, for aliases and for addresses. */
 export function askingDns(address: string): string {
-  const preload = `
-    import dns from 'node:dns';
-    import { syncBuiltinESMExports } from 'node:module';
-    import { isIP } from 'node:net';
-    dns.setServers(['${address}']);
-    dns.promises.setServers(['${address}']);
-    const own = (name) => isIP(name) !== 0 || name === 'localhost';
-    const { lookup } = dns;
-    dns.lookup = (name, options, callback) => {
-      if (own(name)) return lookup(name, options, callback);
-      const { all } = options;
-      dns.resolve4(name, (error, found) => {
-        if (error) return callback(error);
-        if (all) return callback(null, found.map((address) => ({ address, family: 4 })));
-        callback(null, found[0], 4);
-      });
-    };
-    const { lookup: promised } = dns.promises;
-    dns.promises.lookup = async (name, options) => {
-      if (own(name)) return promised(name, options);
-      const found = (await dns.promises.resolve4(name)).map((address) => ({ address, family: 4 }));
-      return options?.all ? found : found[0];
-    };
-    syncBuiltinESMExports();`;
+  const preload = `import { askDns } from '${pathToFileURL(join(inject('rdsIam'), 'ask-dns.mjs'))}'; askDns('${address}');`;
   return `--import=data:text/javascript,${encodeURIComponent(preload)}`;
 }
 

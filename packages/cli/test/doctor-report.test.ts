@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { CREDENTIALS, expectNoSecrets } from '@rds-iam/test-servers';
 import { silence } from '@rds-iam/test-servers/aws';
 import { describe, expect, test } from 'vitest';
-import { hasTerminal, rdsIam, start, startInTerminal, tool } from './command-line.js';
+import { hasTerminal, runHere, start, startInTerminal, tool } from './command-line.js';
 import { HOST, sharedRdsLikePostgres, simulated, startWorld } from './doctor-world.js';
 
 const { rdsLike } = sharedRdsLikePostgres();
@@ -32,7 +32,7 @@ describe('the report', () => {
       { ...rdsLike(), accessKeys: [{ ...CREDENTIALS, usernames: ['somebody-else'] }] },
       { iam: { SimulatePrincipalPolicy: simulated('implicitDeny') } },
     );
-    const { exitCode, stdout, stderr } = await rdsIam(world.args(), world.variables);
+    const { exitCode, stdout, stderr } = await runHere(world.args(), world.variables, world.dns.address);
     expect(stderr).toBe('');
     expect(asOnRds(stdout, world.emulator.port)).toBe(block);
     expect(exitCode).toBe(1);
@@ -41,7 +41,7 @@ describe('the report', () => {
 
   test('of a login that works says so last', async () => {
     await using world = await startWorld(rdsLike());
-    const { exitCode, stdout } = await rdsIam(world.args(), world.variables);
+    const { exitCode, stdout } = await runHere(world.args(), world.variables, world.dns.address);
     expect(stdout).toMatch(/^passed {7}credentials {2}access key AKIDEXAMPLE/);
     expect(stdout).toMatch(/\n\nThe login works\. 1 of 15 steps were not checked\.\n$/);
     expect(stdout).not.toContain('\x1b');
@@ -59,7 +59,7 @@ test.each([
   ['a user that no statement can name', [`postgres://a%0Ab@${HOST}`], '--username is empty or has a control'],
   ['a command', [`postgres://app@${HOST}`, '--', 'psql'], 'only exec takes a command'],
 ])('%s: code 2, and what to do', async (_, args, message) => {
-  const { exitCode, stdout, stderr } = await rdsIam(['doctor', ...args]);
+  const { exitCode, stdout, stderr } = await runHere(['doctor', ...args]);
   expect(stderr).toContain(message);
   expect(stdout).toBe('');
   expect(exitCode).toBe(2);

@@ -15,7 +15,7 @@ import {
 import { ACCOUNT, type Aws, type AwsHandlers, result, startAws } from '@rds-iam/test-servers/aws';
 import { instance } from '@rds-iam/test-servers/rds-answers';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { askingDns, type Outcome, rdsIam } from './command-line.js';
+import { askingDns, type Outcome, runHere } from './command-line.js';
 
 export const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 export const RESOURCE = `arn:aws:rds-db:eu-west-1:${ACCOUNT}:dbuser:db-ABCDEFGHIJKL/app`;
@@ -67,6 +67,8 @@ interface Examination {
   readonly ca?: string | undefined;
   readonly flags?: readonly string[];
   readonly variables?: Readonly<Record<string, string | undefined>>;
+  /** The DNS server to ask in place of the one that knows the name, `host:port`. */
+  readonly dns?: string;
 }
 
 export const simulated = (EvalDecision: string, more: object = {}) =>
@@ -203,7 +205,11 @@ export async function startWorld(
     variables,
     args,
     async examine(request = {}) {
-      const outcome = await rdsIam([...args(request), '--json'], { ...variables, ...request.variables });
+      const outcome = await runHere(
+        [...args(request), '--json'],
+        { ...aws.variables, ...request.variables },
+        request.dns ?? dns.address,
+      );
       if (!outcome.stdout.startsWith('{')) throw new Error(`no report: ${outcome.stdout}${outcome.stderr}`);
       const report = JSON.parse(outcome.stdout) as Report;
       return {

@@ -7,7 +7,6 @@ import { CREDENTIALS, expectNoSecrets, startDns } from '@rds-iam/test-servers';
 import { failure } from '@rds-iam/test-servers/aws';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { askingDns } from './command-line.js';
 import { HOST, mostLikely, outcomes, RESOURCE, sharedRdsLikePostgres, startWorld, tokensAt } from './doctor-world.js';
 import { startTunnel } from './tunnel.js';
 
@@ -47,7 +46,7 @@ describe('--dial', () => {
     const { port } = tunnel;
     const seen = await world.examine({
       flags: ['--dial', `127.0.0.1:${port}`],
-      variables: { NODE_OPTIONS: askingDns(nowhere.address) },
+      dns: nowhere.address,
     });
     expect(seen.step('name').seen).toBe(`${HOST}, which --dial leads to by way of 127.0.0.1:${port}`);
     expect(seen.step('tcp').seen).toContain(`127.0.0.1:${port}`);

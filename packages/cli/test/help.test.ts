@@ -1,25 +1,22 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
-import { KEYS, rdsIam, start } from './command-line.js';
+import { expect, inject, test } from 'vitest';
+import { KEYS, runHere, start, tool } from './command-line.js';
 
 const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 const COMMANDS = ['token', 'exec', 'doctor', 'policy', 'sql', 'ca', 'enable', 'disable', 'emulate', 'proxy'];
-
-/** The tool in as many modules as it has, which one file of it does not show. */
-const bin = fileURLToPath(new URL('../src/bin.ts', import.meta.url));
-const FROM_SOURCES = ['--conditions=@rds-iam/source', '--import', 'tsx', bin];
 
 /** What of ours and of AWS's a command line loads. */
 async function loadedBy(args: readonly string[]): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'rds-iam-loaded-'));
   try {
-    await start(process.execPath, [...FROM_SOURCES, ...args], { ...KEYS, NODE_V8_COVERAGE: folder }).outcome;
+    await start(process.execPath, tool(...args), { ...KEYS, NODE_V8_COVERAGE: folder }).outcome;
     const reports = readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
     const urls: string[] = reports.flatMap(({ result }) => result.map(({ url }: { url: string }) => url));
-    const owners = urls.map((url) => /\/packages\/(\w+)\/src\/|node_modules\/(@aws-sdk\/[\w-]+)\//.exec(url));
+    const files: Record<string, string[]> = JSON.parse(readFileSync(join(inject('rdsIam'), 'modules.json'), 'utf8'));
+    const modules = urls.flatMap((url) => files[url.slice(url.lastIndexOf('/') + 1)] ?? []);
+    const owners = modules.map((module) => /\/packages\/(\w+)\/src\/|node_modules\/(@aws-sdk\/[\w-]+)\//.exec(module));
     return [...new Set(owners.map((owner) => owner?.[1] ?? owner?.[2] ?? ''))].filter(Boolean).sort();
   } finally {
     rmSync(folder, { recursive: true });
@@ -27,7 +24,7 @@ async function loadedBy(args: readonly string[]): Promise<string[]> {
 }
 
 test('help names every command, and loads nothing that a command needs', async () => {
-  const { exitCode, stdout, stderr } = await rdsIam(['--help']);
+  const { exitCode, stdout, stderr } = await runHere(['--help']);
   expect(exitCode).toBe(0);
   expect(stderr).toBe('');
   for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
@@ -40,7 +37,7 @@ test('a token whose region the host name tells loads nothing of AWS, and not the
 });
 
 test.each(COMMANDS)('%s --help has an example and the exit codes', async (command) => {
-  const { exitCode, stdout, stderr } = await rdsIam([command, '--help']);
+  const { exitCode, stdout, stderr } = await runHere([command, '--help']);
   expect(exitCode).toBe(0);
   expect(stderr).toBe('');
   expect(stdout).toMatch(/Example:\n {2}\$ .*rds-iam /);
@@ -54,7 +51,7 @@ test('the ids of a policy load no client of AWS', async () => {
 
 test('--version is that of the package', async () => {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  expect(await rdsIam(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+  expect(await runHere(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
 });
 
 test.each([
@@ -66,7 +63,7 @@ test.each([
   [['token', '--', 'psql'], 'only exec takes a command'],
   [['sql', '--grant', 'all'], "'all' is invalid"],
 ])('%j is a wrong use: code 2, said on stderr', async (args, message) => {
-  const { exitCode, stdout, stderr } = await rdsIam(args);
+  const { exitCode, stdout, stderr } = await runHere(args);
   expect(exitCode).toBe(2);
   expect(stdout).toBe('');
   expect(stderr).toContain(`rds-iam: error: `);
@@ -82,7 +79,7 @@ test.each([
   [['enable', '--json'], 'ERR_RDS_IAM_USAGE', 'the database is missing', 2],
   [['emulate', '--json'], 'ERR_RDS_IAM_USAGE', 'the database is missing', 2],
 ])('%j: the error is one line of JSON', async (args, code, message, exitCode) => {
-  const outcome = await rdsIam(args);
+  const outcome = await runHere(args);
   expect(outcome.stderr.split('\n')).toHaveLength(2);
   const { error, ...rest } = JSON.parse(outcome.stderr);
   expect(rest).toEqual({});

@@ -2,7 +2,7 @@ import { type AwsAnswer, denied, silence, startAws } from '@rds-iam/test-servers
 import { cluster, instance, proxy } from '@rds-iam/test-servers/rds-answers';
 import { describe, expect, test } from 'vitest';
 import { leastPolicy, type PolicyRequest } from '../src/policy.js';
-import { hasTerminal, rdsIam, startInTerminal } from './command-line.js';
+import { hasTerminal, runHere, startInTerminal } from './command-line.js';
 
 const REQUEST: PolicyRequest = {
   usernames: ['app'],
@@ -13,7 +13,7 @@ const REQUEST: PolicyRequest = {
 
 describe('policy', () => {
   test('prints one permission for each user and database', async () => {
-    const { exitCode, stdout, stderr } = await rdsIam(
+    const { exitCode, stdout, stderr } = await runHere(
       [
         ...['policy', '--account-id', '123456789012', '--username', 'app', 'jobs'],
         ...['--resource-id', 'cluster-ABC123', '--resource-id', 'prx-0abc'],
@@ -84,7 +84,7 @@ describe('policy looks ids up', () => {
     ['a proxy', { DescribeDBProxies: proxy() }, `pool.proxy-${SUFFIX}`, 'prx-0abc'],
   ])('of %s', async (_, rds, hostname, id) => {
     await using aws = await startAws({ rds });
-    const { exitCode, stdout, stderr } = await rdsIam(['policy', `postgresql://app@${hostname}:5432/shop`], {
+    const { exitCode, stdout, stderr } = await runHere(['policy', `postgresql://app@${hostname}:5432/shop`], {
       ...aws.variables,
       AWS_REGION: 'us-east-1',
     });
@@ -97,7 +97,7 @@ describe('policy looks ids up', () => {
 
   test('for other users than the one of the URL, and says that IAM authentication is off', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: instance() } });
-    const { stdout, stderr } = await rdsIam(['policy', '--username', 'a', 'b', '--hostname', `mydb.${SUFFIX}`], {
+    const { stdout, stderr } = await runHere(['policy', '--username', 'a', 'b', '--hostname', `mydb.${SUFFIX}`], {
       ...aws.variables,
       PGUSER: 'c',
     });
@@ -113,7 +113,7 @@ describe('policy looks ids up', () => {
   test('not with flags that have them', async () => {
     await using aws = await startAws();
     const args = ['--resource-id', 'db-ABC', '--account-id', '123456789012', '--username', 'app'];
-    const { stdout } = await rdsIam(['policy', ...args], {
+    const { stdout } = await runHere(['policy', ...args], {
       ...aws.variables,
       DATABASE_URL: `postgres://bob@mydb.${SUFFIX}`,
     });
@@ -123,7 +123,7 @@ describe('policy looks ids up', () => {
 
   test('not without permission: the error names it, and the flags that need none', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: denied() } });
-    const { exitCode, stdout, stderr } = await rdsIam(['policy', `postgres://app@mydb.${SUFFIX}`], aws.variables);
+    const { exitCode, stdout, stderr } = await runHere(['policy', `postgres://app@mydb.${SUFFIX}`], aws.variables);
     expect(stderr).toMatch(
       /may not rds:DescribeDBInstances.*Without AWS: give --resource-id, --account-id and --region/,
     );
@@ -137,7 +137,7 @@ describe('policy looks ids up', () => {
     ['another account', ['--account-id', '210987654321', `postgres://app@mydb.${SUFFIX}`], 'is of 123456789012'],
   ])('%s: code 2', async (_, args, message) => {
     await using aws = await startAws({ rds: { DescribeDBInstances: instance() } });
-    const { exitCode, stderr } = await rdsIam(['policy', ...args], aws.variables);
+    const { exitCode, stderr } = await runHere(['policy', ...args], aws.variables);
     expect(stderr).toContain(message);
     expect(exitCode).toBe(2);
   });

@@ -2,7 +2,7 @@ import { type MariadbServer, type PostgresServer, startMariadb, startPostgres } 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { statements } from '../src/sql.js';
-import { rdsIam } from './command-line.js';
+import { runHere } from './command-line.js';
 
 /** Names that break out of quotes that are made carelessly. */
 const hostile = fc
@@ -21,7 +21,7 @@ const hostile = fc
 describe('sql', () => {
   test('of PostgreSQL', async () => {
     const url = 'postgres://app@mydb.abc123.eu-west-1.rds.amazonaws.com/shop';
-    const { exitCode, stdout, stderr } = await rdsIam(['sql', url, '--grant', 'read']);
+    const { exitCode, stdout, stderr } = await runHere(['sql', url, '--grant', 'read']);
     expect(stderr).toBe('');
     expect(exitCode).toBe(0);
     expect(stdout).toBe(
@@ -39,7 +39,7 @@ describe('sql', () => {
 
   test('of MySQL and MariaDB, as JSON', async () => {
     const flags = ['--engine', 'mariadb', '--username', 'app', '--database', 'my_shop', '--grant', 'write', '--json'];
-    const { stdout } = await rdsIam(['sql', ...flags]);
+    const { stdout } = await runHere(['sql', ...flags]);
     expect(JSON.parse(stdout)).toEqual({
       engine: 'mysql',
       statements: [
@@ -57,7 +57,7 @@ describe('sql', () => {
     ['a name that PostgreSQL would cut', ['--engine', 'postgres', '--username', 'ä'.repeat(32)], '63 bytes'],
     ['a line break', ['--engine', 'mysql', '--username', 'a\nb'], 'control character'],
   ])('%s: code 2', async (_, args, message) => {
-    const { exitCode, stderr } = await rdsIam(['sql', ...args]);
+    const { exitCode, stderr } = await runHere(['sql', ...args]);
     expect(stderr).toContain(message);
     expect(exitCode).toBe(2);
   });

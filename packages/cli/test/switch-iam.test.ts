@@ -11,7 +11,7 @@ import {
 import { cluster, instance, proxy } from '@rds-iam/test-servers/rds-answers';
 import { describe, expect, test } from 'vitest';
 import { databaseTarget, secondsOf } from '../src/settings.js';
-import { hasTerminal, rdsIam, start, startInTerminal, tool } from './command-line.js';
+import { hasTerminal, runHere, start, startInTerminal, tool } from './command-line.js';
 
 const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 const MYDB = ['--instance', 'mydb', '--poll-interval', '0.02'];
@@ -43,7 +43,7 @@ describe('enable', () => {
     await using aws = await startAws({
       rds: rdsThat(instance(), instance(PENDING), instance({ ...PENDING, ...AT_IT }), instance(AT_IT), instance(ON)),
     });
-    const { exitCode, stdout, stderr } = await rdsIam(
+    const { exitCode, stdout, stderr } = await runHere(
       ['enable', `postgres://app@${HOST}/shop`, '--yes', '--poll-interval', '0.02'],
       { ...aws.variables, AWS_REGION: 'eu-west-1' },
     );
@@ -73,7 +73,7 @@ describe('enable', () => {
         DescribeDBInstances: instance({ DBClusterIdentifier: 'shop' }),
       },
     });
-    const { exitCode, stdout, stderr } = await rdsIam(['enable', ...MYDB, '--yes', '--json'], aws.variables);
+    const { exitCode, stdout, stderr } = await runHere(['enable', ...MYDB, '--yes', '--json'], aws.variables);
     expect(stderr).toContain('the instance mydb belongs to the cluster shop');
     expect(JSON.parse(stdout)).toEqual({
       ...{ kind: 'cluster', identifier: 'shop', resourceId: 'cluster-ABCDEFGH', region: 'eu-west-1' },
@@ -87,7 +87,7 @@ describe('enable', () => {
 
   test('that is on already changes nothing', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: instance(ON) } });
-    const { exitCode, stdout, stderr } = await rdsIam(['enable', ...MYDB], aws.variables);
+    const { exitCode, stdout, stderr } = await runHere(['enable', ...MYDB], aws.variables);
     expect({ exitCode, stdout, stderr }).toEqual({
       ...{ exitCode: 0, stdout: 'IAM authentication is on already for the instance mydb\n', stderr: '' },
     });
@@ -96,7 +96,7 @@ describe('enable', () => {
 
   test('--dry-run says what it would change, and changes nothing', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: instance() } });
-    const { exitCode, stdout, stderr } = await rdsIam(['enable', ...MYDB, '--dry-run', '--json'], aws.variables);
+    const { exitCode, stdout, stderr } = await runHere(['enable', ...MYDB, '--dry-run', '--json'], aws.variables);
     expect(JSON.parse(stdout)).toMatchObject({ ...IAM, iamEnabled: false, outcome: 'planned' });
     expect(stderr).toContain('will be turned on for the instance mydb');
     expect(exitCode).toBe(0);
@@ -105,7 +105,7 @@ describe('enable', () => {
 
   test('without a terminal and without --yes it refuses', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: instance() } });
-    const { exitCode, stdout, stderr } = await rdsIam(['enable', ...MYDB], aws.variables);
+    const { exitCode, stdout, stderr } = await runHere(['enable', ...MYDB], aws.variables);
     expect(stderr).toContain('nothing was changed: there is no terminal to ask at: give --yes');
     expect(stdout).toBe('');
     expect(exitCode).toBe(2);
@@ -116,7 +116,7 @@ describe('enable', () => {
 
   test('--yes alone does not apply other changes, too', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: more } });
-    const { exitCode, stderr } = await rdsIam(['enable', ...MYDB, '--yes'], aws.variables);
+    const { exitCode, stderr } = await runHere(['enable', ...MYDB, '--yes'], aws.variables);
     expect(stderr).toContain('warning: RDS then also applies at once');
     expect(stderr).toMatch(/nothing was changed: .*DBInstanceClass, EngineVersion.*give --apply-immediately/);
     expect(exitCode).toBe(2);
@@ -126,7 +126,7 @@ describe('enable', () => {
   test('--no-apply-immediately leaves all to the maintenance window, and does not wait', async () => {
     await using aws = await startAws({ rds: rdsThat(more) });
     const args = ['enable', ...MYDB, '--yes', '--no-apply-immediately'];
-    const { exitCode, stdout, stderr } = await rdsIam(args, aws.variables);
+    const { exitCode, stdout, stderr } = await runHere(args, aws.variables);
     expect(stderr).toContain('in the next maintenance window (sun:04:00-sun:04:30, UTC)');
     expect(stdout).toContain('turning IAM authentication on is requested');
     expect(exitCode).toBe(0);
@@ -136,7 +136,7 @@ describe('enable', () => {
 
   test('--apply-immediately applies them, --no-wait does not wait', async () => {
     await using aws = await startAws({ rds: rdsThat(more) });
-    const { stdout } = await rdsIam(
+    const { stdout } = await runHere(
       ['enable', ...MYDB, '--yes', '--apply-immediately', '--no-wait', '--json'],
       aws.variables,
     );
@@ -152,7 +152,7 @@ describe('enable', () => {
       return instance(looks > 2 ? ON : { ...AT_IT, ...PENDING });
     };
     await using aws = await startAws({ rds: { DescribeDBInstances } });
-    const { exitCode, stdout, stderr } = await rdsIam(['enable', ...MYDB], aws.variables);
+    const { exitCode, stdout, stderr } = await runHere(['enable', ...MYDB], aws.variables);
     expect(stderr).toContain('that was asked for before');
     expect(stdout).toBe('IAM authentication is on for the instance mydb\n');
     expect(exitCode).toBe(0);
@@ -162,7 +162,7 @@ describe('enable', () => {
   test('a look that fails is made again; --timeout bounds it all, and says how things stand', async () => {
     await using aws = await startAws({ rds: rdsThat(instance(), throttled(), instance({ ...AT_IT, ...PENDING })) });
     const args = ['enable', ...MYDB, '--yes', '--timeout', '0.3', '--json'];
-    const { exitCode, stdout, stderr } = await rdsIam(args, { ...aws.variables, AWS_MAX_ATTEMPTS: '1' });
+    const { exitCode, stdout, stderr } = await runHere(args, { ...aws.variables, AWS_MAX_ATTEMPTS: '1' });
     expect(stderr).toContain('too many requests');
     const { error } = JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
     expect(error.code).toBe('ERR_RDS_IAM_FAILED');
@@ -175,7 +175,7 @@ describe('enable', () => {
 
   test('that may not be looked at any more is said to be requested', async () => {
     await using aws = await startAws({ rds: rdsThat(instance(), denied()) });
-    const { exitCode, stderr } = await rdsIam(['enable', ...MYDB, '--yes'], aws.variables);
+    const { exitCode, stderr } = await runHere(['enable', ...MYDB, '--yes'], aws.variables);
     expect(stderr).toMatch(/may not rds:DescribeDBInstances.*the change is requested.*rds-iam enable --instance mydb/);
     expect(exitCode).toBe(1);
   });
@@ -200,7 +200,7 @@ describe('enable', () => {
     await using aws = await startAws({
       rds: { DescribeDBInstances: instance({ DBInstanceStatus: 'stopped' }), ModifyDBInstance: answer },
     });
-    const { exitCode, stderr } = await rdsIam(['enable', ...MYDB, '--yes'], aws.variables);
+    const { exitCode, stderr } = await runHere(['enable', ...MYDB, '--yes'], aws.variables);
     expect(stderr).toMatch(message);
     expect(exitCode).toBe(1);
   });
@@ -208,7 +208,7 @@ describe('enable', () => {
   test('of a proxy', async () => {
     await using aws = await startAws({ rds: { DescribeDBProxies: proxy() } });
     const args = ['enable', '--hostname', 'pool.proxy-abc123.eu-west-1.rds.amazonaws.com', '--yes'];
-    const { exitCode, stderr } = await rdsIam(args, aws.variables);
+    const { exitCode, stderr } = await runHere(args, aws.variables);
     expect(stderr).toContain('pool is a proxy');
     expect(exitCode).toBe(2);
   });
@@ -227,7 +227,7 @@ describe('enable', () => {
 test('disable', async () => {
   const off = { PendingModifiedValues: { IAMDatabaseAuthenticationEnabled: false } };
   await using aws = await startAws({ rds: rdsThat(instance(ON), instance({ ...ON, ...off }), instance()) });
-  const { exitCode, stdout, stderr } = await rdsIam(['disable', ...MYDB, '--yes'], aws.variables);
+  const { exitCode, stdout, stderr } = await runHere(['disable', ...MYDB, '--yes'], aws.variables);
   expect(stderr).toContain('cannot log in any more');
   expect(stdout).toBe('IAM authentication is off for the instance mydb\n');
   expect(exitCode).toBe(0);

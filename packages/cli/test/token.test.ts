@@ -1,6 +1,6 @@
 import { startDns } from '@rds-iam/test-servers';
 import { describe, expect, test } from 'vitest';
-import { askingDns, hasTerminal, KEYS, rdsIam, startInTerminal } from './command-line.js';
+import { hasTerminal, KEYS, runHere, startInTerminal } from './command-line.js';
 import { startSlowCredentials } from './slow-credentials.js';
 
 const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
@@ -23,7 +23,7 @@ describe('token', () => {
       { PGHOST: 'x', PGUSER: 'y' },
     ],
   ])('takes its settings from %s', async (_, args, variables) => {
-    const { exitCode, stdout, stderr } = await rdsIam(['token', ...args], { ...KEYS, ...variables });
+    const { exitCode, stdout, stderr } = await runHere(['token', ...args], { ...KEYS, ...variables });
     expect(stderr).toBe('');
     expect(stdout).toMatch(TOKEN);
     expect(exitCode).toBe(0);
@@ -31,7 +31,7 @@ describe('token', () => {
 
   test('--json adds expiration and endpoint', async () => {
     const asked = Date.now();
-    const { stdout } = await rdsIam(['token', `mysql://app@${HOST}`, '--json'], KEYS);
+    const { stdout } = await runHere(['token', `mysql://app@${HOST}`, '--json'], KEYS);
     const { token, expiration, ...endpoint } = JSON.parse(stdout);
     expect(endpoint).toEqual({ hostname: HOST, port: 3306, username: 'app' });
     expect(token).toContain(`${HOST}:3306/?Action=connect`);
@@ -42,15 +42,12 @@ describe('token', () => {
   test('a CNAME is followed to the name that the token must be for', async () => {
     await using dns = await startDns();
     dns.cname('db.example.org', HOST);
-    const { stdout } = await rdsIam(['token', 'postgres://app@db.example.org', '--json'], {
-      ...KEYS,
-      NODE_OPTIONS: askingDns(dns.address),
-    });
+    const { stdout } = await runHere(['token', 'postgres://app@db.example.org', '--json'], KEYS, dns.address);
     expect(JSON.parse(stdout)).toMatchObject({ hostname: HOST, port: 5432 });
   });
 
   test('a password in a URL is not used, and not shown', async () => {
-    const { exitCode, stdout, stderr } = await rdsIam(['token', `postgres://app:hunter2@${HOST}`], KEYS);
+    const { exitCode, stdout, stderr } = await runHere(['token', `postgres://app:hunter2@${HOST}`], KEYS);
     expect(exitCode).toBe(0);
     expect(stderr).toContain('the password in the URL is not used');
     expect(stdout + stderr).not.toContain('hunter2');
@@ -72,7 +69,7 @@ describe('token', () => {
     ['a profile without a name', [`postgres://app@${HOST}`, '--profile', ''], {}, '--profile is empty'],
     ['a CA file that is not there', [`postgres://app@${HOST}`, '--ca', '/nonexistent'], {}, '--ca cannot be read'],
   ])('%s: code 2, and what to do', async (_, args, variables, message) => {
-    const { exitCode, stdout, stderr } = await rdsIam(['token', ...args], { ...KEYS, ...variables });
+    const { exitCode, stdout, stderr } = await runHere(['token', ...args], { ...KEYS, ...variables });
     expect(stderr).toContain(message);
     expect(stderr).not.toContain('hunter2');
     expect(stdout).toBe('');
@@ -88,7 +85,7 @@ describe('token', () => {
   });
 
   test('no credentials: code 3', async () => {
-    const { exitCode, stderr } = await rdsIam(['token', `postgres://app@${HOST}`]);
+    const { exitCode, stderr } = await runHere(['token', `postgres://app@${HOST}`]);
     expect(stderr).toContain('rds-iam: error: no AWS credentials');
     expect(stderr).toContain('or give --profile');
     expect(exitCode).toBe(3);
