@@ -42,8 +42,10 @@ export async function serveProxy(settings: ProxySettings, json: boolean): Promis
 
 async function drain(proxy: RdsIamProxy, delayMs: number, ended: AbortSignal, json: boolean): Promise<void> {
   const { admitted } = proxy.stats;
+  const drained = proxy.drain(AbortSignal.any([ended, AbortSignal.timeout(delayMs)]));
+  // Said once nobody is let in any more.
   if (!json && admitted > 0) tell(`${admitted} connections go on, for ${delayMs / 1_000} s at most`);
-  await proxy.drain(AbortSignal.any([ended, AbortSignal.timeout(delayMs)]));
+  await drained;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
