@@ -140,7 +140,9 @@ export class Admission {
     const now = this.#clock.now();
     if (this.#underWay === 0 && now - this.#lastUsedMs > QUIET_MS) this.#maxConcurrency = INITIAL_CONCURRENCY;
     if (this.#underWay >= this.#maxConcurrency) return undefined;
-    const sharedMs = this.#budget ? this.#budget.waitMs(wanted) : 0;
+    // Of what is reserved, nothing should wait for a login to end.
+    const usable = Math.min(wanted, this.#maxConcurrency - this.#underWay);
+    const sharedMs = this.#budget ? this.#budget.waitMs(usable) : 0;
     if (sharedMs === undefined) return undefined;
     const delayMs = Math.max(sharedMs, waitMs(this.#pace, now));
     if (delayMs > 0) {

@@ -154,20 +154,3 @@ export class LoginReader<Assembler extends { add(chunk: Buffer): void }> {
     this.#wake?.();
   };
 }
-
-/** Has the stream that a driver reads bring what the socket under it brings, and end and fail as that does. */
-export function followSocket(stream: Duplex, socket: TLSSocket): void {
-  socket.on('data', (chunk: Buffer) => {
-    if (!stream.push(chunk)) socket.pause();
-  });
-  socket.on('error', (error) => stream.destroy(error));
-  // Either may come without the other; the driver makes its own error of an end that it did not ask for.
-  let ended = false;
-  for (const end of ['end', 'close']) {
-    socket.on(end, () => {
-      if (!ended) stream.push(null);
-      ended = true;
-    });
-  }
-  socket.on('drain', () => stream.emit('drain'));
-}

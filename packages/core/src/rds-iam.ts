@@ -169,7 +169,7 @@ function stoppedWaiting({ reason }: AbortSignal): RdsIamError {
 }
 
 /** Whether the value of an `iam` option is an {@link RdsIam} already, and not options for one. */
-export function isRdsIam(value: unknown): value is RdsIam {
+function isRdsIam(value: unknown): value is RdsIam {
   const { getToken, connect: open } = (value ?? {}) as Partial<RdsIam>;
   return typeof getToken === 'function' && typeof open === 'function';
 }

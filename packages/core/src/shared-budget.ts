@@ -6,10 +6,21 @@ import { withoutSecrets } from './redaction.js';
 
 /** Reserved at a time: what is opened in this part of a second. More would keep other processes waiting for their turn. */
 const AT_A_TIME_S = 0.05;
-/** A reservation that was not used so long is not used any more, lest it come on top of others'. */
-const STALE_AFTER_MS = 1_000;
+/**
+ * A turn that is taken later than this comes on top of those of others: another one is asked for. While nobody is later, no
+ * second has more than the limit, as this is the part of a second that is not used of it.
+ */
+const LATE_MS = 1_000 * (1 - OF_KNOWN_LIMIT);
+/** By so much a timer is late where nothing is wrong. */
+const TIMER_LATE_MS = 10;
 /** How long a limiter that failed is left alone. */
 const LEFT_ALONE_MS = 1_000;
+
+/** When a connection may be opened. */
+interface Turn {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
 
 /** This process's part of a budget of connections per second that processes share. */
 export class SharedBudget {
@@ -18,7 +29,7 @@ export class SharedBudget {
   readonly #instance: { readonly hostname: string; readonly port: number };
   readonly #perSecond: number;
   readonly #onAnswer: () => void;
-  #reservedAtMs: number[] = [];
+  #turns: readonly Turn[] = [];
   #isAsking = false;
   #leftAloneUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -45,15 +56,15 @@ export class SharedBudget {
   waitMs(wanted: number): number | undefined {
     if (this.#isLeftAlone()) return 0;
     const now = this.#clock.now();
-    this.#reservedAtMs = this.#reservedAtMs.filter((at) => at > now - STALE_AFTER_MS);
-    const [next] = this.#reservedAtMs;
-    if (next !== undefined) return Math.max(0, next - now);
+    this.#turns = this.#turns.filter(({ untilMs }) => untilMs >= now);
+    const [next] = this.#turns;
+    if (next) return Math.max(0, next.fromMs - now);
     if (!this.#isAsking) this.#ask(Math.min(wanted, Math.max(1, Math.floor(this.#perSecond * AT_A_TIME_S))));
     return undefined;
   }
 
   use(): void {
-    this.#reservedAtMs.shift();
+    this.#turns = this.#turns.slice(1);
   }
 
   #isLeftAlone(): boolean {
@@ -78,14 +89,17 @@ export class SharedBudget {
     let cancel = this.#clock.after(this.#limiter.timeoutMs, () => {
       cancel = this.#clock.after(0, late);
     });
+    const askedAtMs = this.#clock.now();
     const reserve = async () => this.#limiter.reserve({ ...this.#instance, connectionsPerSecond, count });
     reserve().then((delayMs) => {
       answered(() => {
-        const first = this.#clock.now() + delayMs;
-        this.#reservedAtMs = Array.from(
-          { length: count },
-          (_, index) => first + (index * 1_000) / connectionsPerSecond,
-        );
+        // At some time between the question and its answer the delay began.
+        const answeredAtMs = this.#clock.now();
+        const roomMs = Math.max(TIMER_LATE_MS, LATE_MS - (answeredAtMs - askedAtMs));
+        this.#turns = Array.from({ length: count }, (_, index) => {
+          const fromMs = answeredAtMs + delayMs + (index * 1_000) / connectionsPerSecond;
+          return { fromMs, untilMs: fromMs + roomMs };
+        });
       });
     }, failed);
   }

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { mysql } from '../src/engines/mysql.js';
 import { postgres } from '../src/engines/postgres.js';
 import '../src/connect.js';
+import type { Clock } from '../src/clock.js';
 import type { Endpoint } from '../src/endpoint.js';
 import type { RdsIamError } from '../src/errors.js';
 import type { ConnectionLimiter } from '../src/limiter.js';
@@ -44,9 +45,7 @@ class Server {
 
   /** The most that were admitted in any one second. */
   busiestSecond(): number {
-    return Math.max(
-      ...this.admittedAt.map((from) => this.admittedAt.filter((at) => at >= from && at < from + 1_000).length),
-    );
+    return busiestSecond(this.admittedAt);
   }
 
   /** Between 1 and 4 ms each way, never twice the same, and longer for the first logins of all. */
@@ -54,6 +53,10 @@ class Server {
     const delayMs = 1 + 3 * this.world.dice() + (this.attempts <= 10 ? this.coldMs : 0);
     return new Promise((resolve) => this.world.clock.after(delayMs, resolve));
   }
+}
+
+function busiestSecond(times: readonly number[]): number {
+  return Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + 1_000).length));
 }
 
 function setUp(options: RdsIamOptions, admits: number, refusal?: () => Error) {
@@ -346,6 +349,32 @@ describe('a limiter that processes share', () => {
     );
     expect(server.busiestSecond()).toBeLessThanOrEqual(42);
     expect(server.attempts).toBeLessThanOrEqual(1.02 * 200);
+  });
+
+  test('keeps them within it in every second, although each is late at times, as busy processes are', async () => {
+    const world = new World();
+    const openedAt: number[] = [];
+    const reserve = budget(world);
+    const later = (mostMs: number) => new Promise<void>((resolve) => world.clock.after(mostMs * world.dice(), resolve));
+    const shared = limiter(async (request) => {
+      const waitMs = reserve(request);
+      await later(20);
+      return waitMs;
+    });
+    const lateness = () => (world.dice() < 0.5 ? 0 : 300 * world.dice());
+    const clock: Clock = {
+      now: () => world.time,
+      after: (delayMs, callback) => world.clock.after(delayMs + lateness(), callback),
+    };
+    const options = { credentials, retry: { timeoutMs: 60_000 }, maxConnectionsPerSecond: 40, limiter: shared };
+    const processes = times(8, () => createRdsIamWith({ ...world.effects, clock }, options));
+    const open = async () => {
+      openedAt.push(world.time);
+      await later(20);
+    };
+    await world.runTimersUntil(Promise.all(times(200, (index) => processes[index % 8]?.connect(endpoint, open))));
+    expect(busiestSecond(openedAt)).toBeLessThanOrEqual(40);
+    expect(openedAt).toHaveLength(200);
   });
 
   test.each<[string, ConnectionLimiter['reserve']]>([

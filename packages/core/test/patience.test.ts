@@ -152,7 +152,7 @@ describe('a first login that is refused', () => {
     expect(warnedAfterMs).toBeLessThanOrEqual(1_500);
     expect(warned).toHaveBeenCalledTimes(1);
     expect(warned).toHaveBeenCalledWith(
-      expect.stringMatching(/refused 3 logins of "app".*"retry.patienceMs" to 0.*1\. .*rds-db:connect.*GRANT rds_iam/s),
+      expect.stringMatching(/refused 3 logins as "app".*"retry.patienceMs" to 0.*1\. .*rds-db:connect.*GRANT rds_iam/s),
       { type: 'RdsIamWarning', code: 'RDS_IAM_LOGIN_REFUSED' },
     );
     expect(events).toMatchObject([{ ...endpoint, attempts: 3, retryForMs: expect.any(Number) }]);

@@ -46,7 +46,8 @@ type Given = Options & { readonly iam?: RdsIamOptions | RdsIam };
 
 /**
  * Options for Sequelize 6 whose connections log in with IAM: the same options less the passwords, plus `iam`. A login that
- * fails is tried again where that can help, within `iam.retry.timeoutMs`, also for `sequelize.transaction()`.
+ * fails is tried again where that can help, within `iam.retry.timeoutMs` and before `pool.acquire` is over, also for
+ * `sequelize.transaction()`.
  *
  * ```js
  * new Sequelize(withRdsIam({ dialect: 'postgres', host, username, database }))

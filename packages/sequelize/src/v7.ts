@@ -54,7 +54,8 @@ type Given = Readonly<Record<string, unknown>> & {
 
 /**
  * Options for Sequelize 7 whose connections log in with IAM: the same options less the passwords, plus `iam`. A login that
- * fails is tried again where that can help, within `iam.retry.timeoutMs`, also for `sequelize.transaction()`.
+ * fails is tried again where that can help, within `iam.retry.timeoutMs` and before `pool.acquire` is over, also for
+ * `sequelize.transaction()`.
  *
  * ```js
  * new Sequelize(withRdsIam({ dialect: PostgresDialect, host, user, database }))

@@ -9,6 +9,8 @@ afterAll(printTolls);
 
 const WANTED = 75;
 const ADMITTED_PER_SECOND = 15;
+/** New processes, of which the server admits half in a second. */
+const FLEET = 10;
 // What an unknown limit costs is measured in the bench; here a storm is over before it pays to have found it.
 
 describe.each(drivers)('throttling that nobody knew of, over $name:', (driver) => {
@@ -29,5 +31,20 @@ describe.each(drivers)('throttling that nobody knew of, over $name:', (driver) =
     if (throttle.action === 'delay') expect(toll.failed).toBe(0);
     else expect(site.emulator.stats.refused.throttled).toBeGreaterThan(0);
     expect(toll.attempts).toBeLessThanOrEqual(WANTED * most);
+  });
+
+  test('a fleet of new processes, none of which knows of the others, gets in', async () => {
+    const site = await startSite(driver);
+    // A pool with options of IAM, and not with an RdsIam, shares nothing with another one: no token, and nothing learned.
+    const fleet = Array.from({ length: FLEET }, () => site.createPool({ max: 1 }));
+    const toll = await Toll.begin('a fleet of new processes', driver.name);
+    site.emulator.setFaults({
+      throttle: { connectionsPerSecond: FLEET / 2, action: 'deny', counting: 'logins' },
+    });
+    const lost = (await Promise.all(fleet.map((pool) => storm(pool, 1)))).flat();
+    await toll.recovered(lost.length);
+    expect(lost).toEqual([]);
+    expect(site.emulator.stats.refused.throttled).toBeGreaterThan(0);
+    expect(toll.attempts).toBeLessThanOrEqual(5 * FLEET);
   });
 });

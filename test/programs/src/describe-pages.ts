@@ -12,7 +12,7 @@ import { makeCommands, missingClients } from './shell.js';
 /** Blocks that tests of their own take: an error's text by its code, the lines that a program prints. */
 const CHECKED_ELSEWHERE = ['docs/troubleshooting.md'];
 /** Pages that show a terminal, with a run that fails, say. A test of the package compares it with a real run. */
-const TERMINALS_CHECKED_ELSEWHERE = ['packages/cli/README.md'];
+const TERMINALS_CHECKED_ELSEWHERE = ['packages/cli/README.md', 'docs/throttling.md'];
 
 /** Pages whose scripts need an AWS account, and change something there: of these, only the syntax is checked. */
 export const NEED_AN_ACCOUNT = ['test/aws/README.md'];

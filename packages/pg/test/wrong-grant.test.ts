@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { CREDENTIALS, RDS_HOSTNAME } from '@rds-iam/conformance';
+import { expect, test } from 'vitest';
+import { startStack } from './stack.js';
+
+const PAGE = new URL('../../../docs/throttling.md', import.meta.url);
+const SOURCE = new URL('../src/index.ts', import.meta.url);
+
+/** As somebody writes it who begins: nothing set but where to go. */
+const PROGRAM = `
+  import { Pool } from ${JSON.stringify(SOURCE.href)};
+  const { iam } = JSON.parse(process.env.GIVEN);
+  const pool = new Pool({ host: '${RDS_HOSTNAME}', user: 'app', database: 'shop', iam });
+  await pool.query('select 1');`;
+
+test('whoever has no grant reads why in the terminal, as docs/throttling.md shows it', async () => {
+  await using stack = await startStack({ hostnames: [RDS_HOSTNAME], tokenPort: 5432 });
+  const { ca, port } = stack.emulator;
+  // Credentials without a policy are refused as these are, which the server does not know.
+  const iam = { credentials: { ...CREDENTIALS, accessKeyId: 'AKIDOTHER' }, ca, dial: `127.0.0.1:${port}` };
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@rds-iam/source', '--import=tsx', '--input-type=module', '-e', PROGRAM],
+    { env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1', GIVEN: JSON.stringify({ iam }) } },
+  );
+  const exit = once(child, 'exit');
+  let terminal = '';
+  child.stderr.setEncoding('utf8');
+  for await (const chunk of child.stderr) {
+    terminal += chunk;
+    if (terminal.includes('--trace-warnings')) break;
+  }
+  child.kill();
+  await exit;
+
+  const [, shown] = /```console\n\$ node app\.js\n(.*?)```/s.exec(await readFile(PAGE, 'utf8')) ?? [];
+  expect(constant(terminal)).toBe(constant(shown ?? ''));
+});
+
+/** What differs from one time to another: the process, and how long it has taken. */
+function constant(terminal: string): string {
+  return terminal.replace(/node:\d+/, 'node:PID').replace(/another \d+ s/, 'another N s');
+}
