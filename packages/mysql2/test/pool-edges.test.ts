@@ -227,6 +227,26 @@ describe('the promise forms', () => {
     expect(await watch((failing) => promises.createPool({ ...ourConfig, ...failing }))).toEqual(expected);
   });
 
+  test('fail with the stack of who has called', async () => {
+    for (const { createConnection, createPool, config } of [
+      { ...plainPromises, config: plainConfig },
+      { ...promises, config: ourConfig },
+    ]) {
+      const failing = { ...config, ...unreachable };
+      const pool = createPool(failing as never);
+      const works = [
+        () => createConnection(failing as never),
+        () => pool.query('select 1'),
+        () => pool.execute('select 1'),
+      ];
+      for (const work of works) {
+        const error = await work().catch((reason: unknown) => reason);
+        expect((error as Error).stack).toContain('pool-edges.test.ts');
+      }
+      await pool.end();
+    }
+  });
+
   test('of a cluster settle as with mysql2 alone', async () => {
     const watch = async (cluster: Pick<plainPromises.PoolCluster, 'of' | 'end'>) => {
       const seen = new Seen();

@@ -93,7 +93,8 @@ export function withRdsIam(options: PoolOptions): mysql2.PoolOptions {
   return driverOptions<mysql2.PoolOptions>(options as Given<mysql2.PoolOptions>);
 }
 
-function driverOptions<Config extends mysql2.ConnectionOptions>(
+/** mysql2's own options, with an IAM login behind `stream` where IAM is on; `failures` is told of those of logins. */
+export function driverOptions<Config extends mysql2.ConnectionOptions>(
   given: Given<Config>,
   failures = new Failures(),
   shared?: RdsIam,

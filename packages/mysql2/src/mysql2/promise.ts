@@ -1,10 +1,6 @@
 import * as mysql2 from 'mysql2/promise';
-import {
-  type AddNode,
-  addingIamNodes,
-  createConnection as createCallbackConnection,
-  createPool as createCallbackPool,
-} from './create.js';
+import type { Given } from '../config.js';
+import { type AddNode, addingIamNodes, createPool as createCallbackPool, driverOptions } from './create.js';
 import { Failures } from './failures.js';
 import type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './options.js';
 
@@ -14,11 +10,14 @@ import type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './optio
  * @throws RdsIamError of every code
  */
 export async function createConnection(options: string | ConnectionOptions): Promise<mysql2.Connection> {
-  const connection = createCallbackConnection(options);
-  return new Promise((resolve, reject) => {
-    connection.once('connect', () => resolve(connection.promise(implementationIn(options))));
-    connection.once('error', reject);
-  });
+  const failures = new Failures();
+  try {
+    return await mysql2.createConnection(
+      driverOptions<mysql2.ConnectionOptions>(options as Given<mysql2.ConnectionOptions>, failures),
+    );
+  } catch (error) {
+    throw failures.originalOf(error);
+  }
 }
 
 /**
@@ -28,7 +27,8 @@ export async function createConnection(options: string | ConnectionOptions): Pro
  * `getConnection`, `query` and `execute`
  */
 export function createPool(options: string | PoolOptions): mysql2.Pool {
-  return createCallbackPool(options).promise(implementationIn(options));
+  const implementation = typeof options === 'string' ? undefined : options.Promise;
+  return createCallbackPool(options).promise(implementation);
 }
 
 /** mysql2/promise's `PoolCluster`, of nodes that log in with IAM. */
@@ -41,8 +41,4 @@ export function createPoolCluster({ iam, ...options }: PoolClusterOptions = {}):
   const of = cluster.of.bind(cluster);
   cluster.of = (...namespace) => failures.replaceCopies(of(...namespace));
   return addingIamNodes(failures.replaceCopies(cluster as typeof cluster & mysql2.Pool), iam, failures);
-}
-
-function implementationIn(options: string | ConnectionOptions): PromiseConstructor | undefined {
-  return typeof options === 'string' ? undefined : options.Promise;
 }
