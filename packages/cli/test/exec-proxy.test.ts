@@ -1,67 +1,169 @@
+// exec --proxy: other people's programs with one form for all of them, on both engines.
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Engine } from '@rds-iam/conformance';
 import { describe, expect, test } from 'vitest';
-import { has, rdsIam } from './command-line.js';
+import { has, type Running, rdsIam, start, tool } from './command-line.js';
 import { execStack } from './exec-stack.js';
+import { startTunnel } from './tunnel.js';
 
 const projectOf = (name: string) => fileURLToPath(new URL(`projects/${name}`, import.meta.url));
-const bin = (name: string) => fileURLToPath(new URL(`../node_modules/.bin/${name}`, import.meta.url));
+const program = (name: string) => fileURLToPath(new URL(`../node_modules/.bin/${name}`, import.meta.url));
 
-describe('exec --proxy on postgres', () => {
-  const { stack, ca, variables, url, query } = execStack('postgres');
-  const exec = (command: readonly string[], project = 'node') =>
-    rdsIam(['exec', '--proxy', '--ca', ca, url(), '--', ...command], variables, projectOf(project));
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, 'localhost');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Runs what ends by a signal only. */
+async function served<T>(running: Running, serves: RegExp, use: () => Promise<T>): Promise<T> {
+  try {
+    await running.said(serves);
+    return await use();
+  } finally {
+    running.child.kill('SIGTERM');
+    await running.outcome;
+  }
+}
+
+async function post(url: string, body: object): Promise<unknown> {
+  const headers = { 'content-type': 'application/json', origin: new URL(url).origin };
+  return (await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })).json();
+}
+
+describe.each<Engine>(['postgres', 'mysql'])('exec --proxy on %s', (engine) => {
+  const { stack, ca, scratch, variables, url, query } = execStack(engine);
+  const execArgs = (command: readonly string[], flags: readonly string[] = []) => [
+    ...['exec', '--proxy', ...flags, '--ca', ca, url(), '--', ...command],
+  ];
+  const exec = (command: readonly string[], project = 'node', more: Readonly<Record<string, string>> = {}) =>
+    rdsIam(execArgs(command), { ...variables, ...more }, projectOf(project));
+  const client = {
+    postgres: ['psql', '-XAtc', 'select current_user'],
+    mysql: ['mariadb', '-NBe', `select substring_index(current_user(), '@', 1)`],
+  }[engine];
 
   test('the environment has a local port, and no token', async () => {
-    const print = 'console.log(JSON.stringify(process.env))';
-    const { exitCode, stdout } = await exec([process.execPath, '-e', print]);
+    const { exitCode, stdout } = await exec([process.execPath, '-e', 'console.log(JSON.stringify(process.env))']);
     expect(exitCode).toBe(0);
     const environment = JSON.parse(stdout);
-    expect(environment).toMatchObject({ PGHOST: '127.0.0.1', PGUSER: stack().username, PGSSLMODE: 'disable' });
-    expect(environment.DATABASE_URL).toBe(
-      `postgresql://${stack().username}:${environment.PGPASSWORD}@127.0.0.1:${environment.PGPORT}/${stack().database}`,
-    );
+    const { username, database } = stack();
+    const { port, password, ...at } = {
+      postgres: {
+        ...{ port: environment.PGPORT, password: environment.PGPASSWORD, tls: environment.PGSSLMODE },
+        ...{ host: environment.PGHOST, user: environment.PGUSER },
+      },
+      mysql: {
+        ...{ port: environment.MYSQL_TCP_PORT, password: environment.MYSQL_PWD, tls: 'disable' },
+        ...{ host: environment.MYSQL_HOST, user: username },
+      },
+    }[engine];
+    expect(at).toEqual({ host: '127.0.0.1', user: username, tls: 'disable' });
+    const scheme = { postgres: 'postgresql', mysql: 'mysql' }[engine];
+    expect(environment.DATABASE_URL).toBe(`${scheme}://${username}:${password}@127.0.0.1:${port}/${database}`);
     expect(stdout).not.toMatch(/X-Amz|Action=connect/);
   });
 
-  test.skipIf(!has('psql'))('psql, by its variables and by the URL', async () => {
-    const script = 'psql -XAtc "select current_user" && psql -XAtc "select current_user" "$DATABASE_URL"';
+  test.skipIf(!has(client[0] ?? ''))(`${client[0]}, by its variables, and through a tunnel`, async () => {
+    await using tunnel = await startTunnel(stack().emulator.port);
+    const dial = ['--dial', `localhost:${tunnel.port}`];
     const { username } = stack();
-    expect(await exec(['sh', '-c', script])).toMatchObject({ exitCode: 0, stdout: `${username}\n${username}\n` });
+    for (const flags of [[], dial]) {
+      const outcome = await rdsIam(execArgs(client, flags), variables);
+      expect(outcome).toEqual({ exitCode: 0, stdout: `${username}\n`, stderr: '' });
+      expect(tunnel.taken > 0).toBe(flags === dial);
+    }
   });
 
   test('a command logs in as often as it wants, and its exit code is what it ends with', async () => {
-    const program = `
-      const pg = require('pg');
-      (async () => {
-        for (let time = 0; time < 3; time++) {
-          const client = new pg.Client({ connectionString: process.env.DATABASE_URL });
-          await client.connect();
-          await client.end();
-        }
-        process.exit(7);
-      })();`;
-    const before = stack().emulator.stats.accepted;
-    const script = fileURLToPath(new URL('../node_modules/pg', import.meta.url));
-    const { exitCode, stderr } = await exec([process.execPath, '-e', program.replace("'pg'", JSON.stringify(script))]);
+    const login = {
+      postgres: `new (require('pg').Client)({ connectionString: process.env.DATABASE_URL })`,
+      mysql: `require('mysql2').createConnection(process.env.DATABASE_URL).promise()`,
+    }[engine];
+    const script = `(async () => {
+      for (let time = 0; time < 3; time++) {
+        const client = ${login};
+        await client.connect();
+        await client.end();
+      }
+      process.exit(7);
+    })();`;
+    const { accepted } = stack().emulator.stats;
+    const { exitCode, stderr } = await exec([process.execPath, '-e', script]);
     expect(stderr).toBe('');
     expect(exitCode).toBe(7);
-    expect(stack().emulator.stats.accepted).toBe(before + 3);
+    // On MySQL, one more asks for the server's greeting.
+    expect(stack().emulator.stats.accepted).toBe(accepted + (engine === 'mysql' ? 4 : 3));
   });
 
   test.each([
-    ['knex', ['knex', 'migrate:latest', '--knexfile', 'postgres.cjs']],
-    ['typeorm', ['typeorm', 'migration:run', '-d', 'postgres.cjs']],
-    ['sequelize', ['sequelize-cli', 'db:migrate', '--env', 'postgres']],
-  ])('%s migrates, with the settings that it has', { timeout: 60_000 }, async (project, [program = '', ...args]) => {
-    const made = await exec([bin(program), ...args], project);
+    ['knex', ['knex', 'migrate:latest', '--knexfile', `${engine}.cjs`]],
+    ['typeorm', ['typeorm', 'migration:run', '-d', `${engine}.cjs`]],
+    ['sequelize', ['sequelize-cli', 'db:migrate', '--env', engine]],
+  ])('%s migrates, with the settings that it has', async (project, [name = '', ...args]) => {
+    const made = await exec([program(name), ...args], project);
     expect(made, made.stderr).toMatchObject({ exitCode: 0 });
-    expect(await query(`select to_regclass('${project}_fruit') as fruit`)).toEqual([{ fruit: `${project}_fruit` }]);
+    expect(await query(`select * from ${project}_fruit`)).toEqual(expect.any(Array));
   });
+
+  /** A query of PostgreSQL or MySQL, whose first row is that of the table. */
+  const page = (table: string) => `select name from ${table} limit 25`;
+
+  test('prisma studio shows a page of data', async () => {
+    await query('create table studio_fruit (name varchar(20))');
+    await query(`insert into studio_fruit values ('quince')`);
+    const port = await freePort();
+    const command = [program('prisma'), 'studio', '--browser', 'none', '--port', String(port)];
+    const settings = { ...variables, CHECKPOINT_DISABLE: '1' };
+    const studio = start(process.execPath, tool(...execArgs(command)), settings, projectOf('prisma'));
+    const asked = { procedure: 'query', query: { sql: page('studio_fruit'), parameters: [] } };
+    const rows = await served(studio, /running at/, () => post(`http://localhost:${port}/bff`, asked));
+    expect(rows).toEqual([null, [{ name: 'quince' }]]);
+  }, 120_000);
+
+  test('drizzle-kit generates, migrates, pushes and shows a page of data', async () => {
+    const out = join(scratch, 'drizzle');
+    mkdirSync(out);
+    const settings = { OUT: out, SCHEMA: stack().username };
+    const kit = (...args: string[]) => [program('drizzle-kit'), ...args, '--config', `${engine}.config.cjs`];
+    // drizzle-kit makes sure that there is a schema, for which one needs the right also if it is there.
+    if (engine === 'postgres') await query(`grant create on database postgres to ${stack().username}`, 'postgres');
+    for (const [table, ...command] of [
+      ['drizzle_migrated', 'generate'],
+      ['drizzle_migrated', 'migrate'],
+      ['drizzle_pushed', 'push', '--force'],
+    ] as const) {
+      const { exitCode, stdout, stderr } = await exec(kit(...command), 'drizzle', { ...settings, TABLE: table });
+      expect(exitCode, stdout + stderr).toBe(0);
+    }
+    if (engine === 'postgres') await query(`revoke create on database postgres from ${stack().username}`, 'postgres');
+    await query(`insert into drizzle_pushed values ('quince')`);
+    const port = await freePort();
+    const studio = start(
+      process.execPath,
+      tool(...execArgs(kit('studio', '--port', String(port)))),
+      { ...variables, ...settings, TABLE: 'drizzle_pushed' },
+      projectOf('drizzle'),
+    );
+    const data = { sql: page('drizzle_pushed'), params: [], typings: [], method: 'all', mode: 'object' };
+    const rows = await served(studio, /up and running/, () =>
+      post(`http://127.0.0.1:${port}/`, { type: 'proxy', data }),
+    );
+    expect(rows).toEqual([{ name: 'quince' }]);
+  }, 120_000);
 
   test('why a login is refused is said, also where the command keeps it to itself', async () => {
     const silent = `
-      const socket = require('node:net').connect(process.env.PGPORT, '127.0.0.1');
-      socket.write('GET / HTTP/1.1');
+      const { PGPORT, MYSQL_TCP_PORT } = process.env;
+      const socket = require('node:net').connect(PGPORT ?? MYSQL_TCP_PORT, '127.0.0.1');
+      socket.write('GET / HTTP/1.1\\r\\n\\r\\n');
       socket.resume();`;
     const { stderr } = await exec([process.execPath, '-e', silent]);
     expect(stderr).toMatch(/rds-iam: warning: .* refusal nobody yet from 127\.0\.0\.1 .*: protocol: /);

@@ -1,4 +1,4 @@
-// Projects that know nothing of IAM run their migrations with what exec puts into the environment.
+// Projects that know nothing of IAM run their migrations with the token and the CA that exec puts into the environment.
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ const projectOf = (name: string) => fileURLToPath(new URL(`projects/${name}`, im
 
 interface Project {
   readonly name: string;
-  /** Of the only one that it knows. */
+  /** Of the only one that it knows, or whose TLS it takes from the environment. */
   readonly engine?: Engine;
   /** What runs its migrations. */
   command(engine: Engine): string[];
@@ -32,11 +32,13 @@ const PROJECTS: readonly Project[] = [
   },
   {
     name: 'typeorm',
+    engine: 'postgres',
     command: (engine) => [join(programs, 'typeorm'), 'migration:run', '-d', `${engine}.cjs`],
     endless: () => ['env', 'MIGRATIONS=endless', join(programs, 'typeorm'), 'migration:run', '-d', 'postgres.cjs'],
   },
   {
     name: 'sequelize',
+    engine: 'postgres',
     command: (engine) => [join(programs, 'sequelize-cli'), 'db:migrate', '--env', engine],
     endless: () => [
       join(programs, 'sequelize-cli'),
