@@ -1,5 +1,6 @@
 // Makes packages/core/src/root-certificates.ts out of AWS's bundles of all public partitions, which it downloads: for
-// maintainers, and once a week for a workflow. Run it as `npx pnpm@10 roots`; with a path, it writes there.
+// maintainers, and once a week for a workflow. Run it as `npx pnpm@10 roots`; with a path, it writes there. As for `rds-iam ca`,
+// RDS_IAM_CA_MIRROR is where the same files are, below the name of AWS's host.
 import { readFile, writeFile } from 'node:fs/promises';
 import { downloadBundle, PUBLIC_PARTITIONS, readBundle } from '../packages/core/src/ca-bundles.js';
 import { isRegion } from '../packages/core/src/endpoint.js';
@@ -9,7 +10,7 @@ const [target = FILE] = process.argv.slice(2);
 
 const roots = new Map();
 for (const partition of PUBLIC_PARTITIONS) {
-  const text = await downloadBundle(partition, process.env.RDS_IAM_TRUSTSTORE_URL);
+  const text = await downloadBundle(partition, process.env.RDS_IAM_CA_MIRROR);
   for (const root of readBundle(text, Date.now())) roots.set(root.name, root);
 }
 const byRegion = {};

@@ -104,7 +104,7 @@ describe('the script that makes the roots anew', () => {
       env: {
         ...process.env,
         NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem'),
-        RDS_IAM_TRUSTSTORE_URL: `https://localhost:${(server.address() as AddressInfo).port}`,
+        RDS_IAM_CA_MIRROR: `https://localhost:${(server.address() as AddressInfo).port}`,
         ...settings,
       },
     });
@@ -136,9 +136,7 @@ describe('the script that makes the roots anew', () => {
     );
     const unverified = { NODE_EXTRA_CA_CERTS: '', NODE_TLS_REJECT_UNAUTHORIZED: '0' };
     await expect(run(bundles, unverified)).rejects.toThrow('could not be downloaded');
-    await expect(run(bundles, { RDS_IAM_TRUSTSTORE_URL: 'http://localhost' })).rejects.toThrow(
-      'not an address of HTTPS',
-    );
+    await expect(run(bundles, { RDS_IAM_CA_MIRROR: 'http://localhost' })).rejects.toThrow('not an address of HTTPS');
     expect(asked).toEqual([]);
   });
 });
