@@ -1,6 +1,6 @@
 // enable and disable: IAM authentication of an instance or cluster is turned on or off.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AwsError } from './aws-call.js';
+import { AwsError, type AwsErrorCode } from './aws-call.js';
 import type { Database, DatabaseTarget } from './database/database.js';
 import { DatabaseLookup } from './database/lookup.js';
 import { FailedError, UsageError } from './exit-code.js';
@@ -211,12 +211,17 @@ function isApplied({ iamEnabled, pendingIamEnabled, status }: Database, wanted: 
   return iamEnabled === wanted && pendingIamEnabled === undefined && status !== AT_IT;
 }
 
+const PASSING: readonly AwsErrorCode[] = [
+  'ERR_RDS_IAM_AWS_THROTTLED',
+  'ERR_RDS_IAM_AWS_TIMEOUT',
+  'ERR_RDS_IAM_AWS_UNREACHABLE',
+  'ERR_RDS_IAM_AWS_MALFORMED',
+];
+
 /** What may be over at the next look. */
 function isPassing(error: unknown): error is AwsError {
   return (
-    error instanceof AwsError &&
-    (/_(?:THROTTLED|TIMEOUT|UNREACHABLE|MALFORMED)$/.test(error.code) ||
-      /^Internal|Unavailable/.test(error.awsCode ?? ''))
+    error instanceof AwsError && (PASSING.includes(error.code) || /^Internal|Unavailable/.test(error.awsCode ?? ''))
   );
 }
 

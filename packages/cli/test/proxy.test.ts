@@ -2,9 +2,11 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Stack, startStack } from '@rds-iam/conformance';
+import { createCertificateAuthority } from '@rds-iam/emulator';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { has, KEYS, type Running, rdsIam, start, tool } from './command-line.js';
+import { startTunnel } from './tunnel.js';
 
 let stack: Stack;
 let folder: string;
@@ -64,7 +66,7 @@ test('prints what to paste, lets a client in with it, and says each login and re
   const { exitCode, stdout, stderr } = await running.outcome;
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^psql '?postgresql:/m);
-  expect(stdout).toMatch(/^# in a graphical client: host 127.0.0.1, port \d+, user /m);
+  expect(stdout).toMatch(/^# in a graphical client: host 127.0.0.1, port \d+, user .*; without SSL$/m);
   expect(stderr).not.toContain(decodeURIComponent(new URL(printed).password));
   expect(stdout + stderr).not.toMatch(/X-Amz|Action=connect/);
 });
@@ -86,6 +88,40 @@ test.skipIf(!has('psql'))('psql, with the line that is printed, and why it is no
   expect(refused.stderr).toMatch(/HINT: .*1\. /);
   expect(refused.stderr).toContain(`rds-iam doctor ${url}`);
   await other.said(/refusal .*: ERR_RDS_IAM_REFUSED: /);
+});
+
+test('--dial: by way of a tunnel', async () => {
+  await using tunnel = await startTunnel(stack.emulator.port);
+  const running = proxy([url, ...flags(), '--dial', `localhost:${tunnel.port}`]);
+  const client = await logIn(await printedUrl(running));
+  expect((await client.query('select current_user as name')).rows).toEqual([{ name: stack.username }]);
+  expect(tunnel.taken).toBe(1);
+});
+
+test.skipIf(!has('mariadb'))('mariadb, with the line that is printed', async () => {
+  await using mysql = await startStack('mysql');
+  const mysqlCa = join(folder, 'mysql-ca.pem');
+  writeFileSync(mysqlCa, mysql.emulator.ca);
+  const at = `mysql://${mysql.username}@localhost:${mysql.emulator.port}/${mysql.database}`;
+  const running = proxy([at, '--region', 'eu-west-1', '--ca', mysqlCa, '--port', '0']);
+  const [, command = ''] = await running.said(/^(MYSQL_PWD=\S+ mariadb .*)$/m);
+  const ran = await start('sh', ['-c', `${command} -NBe 'select current_user()'`]).outcome;
+  expect(ran).toMatchObject({ exitCode: 0, stdout: `${mysql.username}@%\n` });
+});
+
+test('with a certificate of its own, a client that wants TLS has it', async () => {
+  const authority = await createCertificateAuthority();
+  const { cert, key } = await authority.issue({ hostnames: ['127.0.0.1'] });
+  const [certFile, keyFile] = [join(folder, 'proxy.pem'), join(folder, 'proxy-key.pem')];
+  writeFileSync(certFile, cert);
+  writeFileSync(keyFile, key);
+  const running = proxy([url, ...flags(), '--tls-cert', certFile, '--tls-key', keyFile]);
+  const printed = await printedUrl(running);
+  await running.said(/^# in a graphical client: .*; with SSL, by the certificate of --tls-cert$/m);
+  const client = new pg.Client({ connectionString: printed, ssl: { ca: authority.ca } });
+  await client.connect();
+  expect((await client.query('select current_user as name')).rows).toEqual([{ name: stack.username }]);
+  await client.end();
 });
 
 test('--json: the connections are one line, and each event is one', async () => {

@@ -37,8 +37,8 @@ export function connectionTo(listener: ProxyListener, password: string | undefin
   };
 }
 
-/** What to paste into a shell, a program, or a graphical client. */
-export function describe(proxy: RdsIamProxy, connections: readonly Connection[]): string {
+/** What to paste into a shell, a program, or a graphical client. @param hasTls - whether the proxy has a certificate for them */
+export function describe(proxy: RdsIamProxy, connections: readonly Connection[], hasTls: boolean): string {
   const blocks = connections.map((connection) => {
     const { engine, host, port, socket, username, database, password, url, endpoint } = connection;
     const of = database === undefined ? '' : `, database ${database}`;
@@ -51,19 +51,24 @@ export function describe(proxy: RdsIamProxy, connections: readonly Connection[])
       database,
     };
     const listed = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
+    // There is none at a Unix socket.
+    const ssl = hasTls && socket === undefined ? 'with SSL, by the certificate of --tls-cert' : 'without SSL';
     return [
       `# ${username} at ${endpoint}${of}`,
       url,
-      engine === 'postgres' ? `psql ${shellWord(url)}` : mariadbCommand(connection),
-      `# in a graphical client: ${listed.join(', ')}; without SSL`,
+      engine === 'postgres' ? `psql ${shellWord(url)}` : mariadbCommand(connection, hasTls),
+      `# in a graphical client: ${listed.join(', ')}; ${ssl}`,
     ].join('\n');
   });
   return blocks.join('\n\n');
 }
 
-function mariadbCommand({ host, port, socket, username, database, password }: Connection): string {
+function mariadbCommand(connection: Connection, hasTls: boolean): string {
+  const { host, port, socket, username, database, password } = connection;
   const secret = password === undefined ? '' : `MYSQL_PWD=${shellWord(password)} `;
-  const at = socket === undefined ? `--host=${host} --port=${port}` : `--socket=${shellWord(socket)}`;
+  // From 11.4 on they insist on TLS, unless they are told not to.
+  const ssl = hasTls ? '' : ' --skip-ssl';
+  const at = socket === undefined ? `--host=${host} --port=${port}${ssl}` : `--socket=${shellWord(socket)}`;
   const named = database === undefined ? '' : ` ${shellWord(database)}`;
   return `${secret}mariadb ${at} --user=${shellWord(username)}${named}`;
 }

@@ -28,7 +28,9 @@ export async function serveProxy(settings: ProxySettings, json: boolean): Promis
     const connections = proxy.listeners.map((listener) => connectionTo(listener, password));
     // Nobody could connect without them.
     const http = proxy.http && `http://${proxy.http.address}:${proxy.http.port}/`;
-    await printed(json ? JSON.stringify({ connections, http }) : describe(proxy, connections));
+    await printed(
+      json ? JSON.stringify({ connections, http }) : describe(proxy, connections, options.tls !== undefined),
+    );
     if (!json) tell(`ready${http === undefined ? '' : `, live at ${http}`}; Ctrl-C ends it`);
     await aborted(terminated.signal);
     if (!ended.signal.aborted) await drain(proxy, maxSigtermDelayMs, ended.signal, json);

@@ -118,7 +118,7 @@ class MysqlLogin implements ClientLogin {
     const door = this.#door;
     return door.connect(username, async (login) => {
       const loggedIn = await logIn(login, {
-        dial: () => door.dial(login),
+        dial: (to) => door.dial(to),
         answerTo: (server) => {
           this.#shared.greeting.set(server);
           return encodeHandshakeResponse({ ...answer(server), username });

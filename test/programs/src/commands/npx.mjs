@@ -16,7 +16,9 @@ if (name === 'pnpm@10') {
   if (!isProgram && !(args[0] in scripts)) throw new Error(`no script "${args[0]}"`);
 } else if (RUN_BY_TESTS_OF_EXEC.includes([name, ...args].join(' '))) {
   // That it is given a database to log in to is all that there is to see here.
-  if (!process.env.DATABASE_URL?.includes('X-Amz-Signature')) throw new Error(`no token for ${name} ${args.join(' ')}`);
+  const url = process.env.DATABASE_URL ?? '';
+  const hasLogin = url.includes('X-Amz-Signature') || new URL(url).hostname === '127.0.0.1';
+  if (!hasLogin) throw new Error(`no token and no local port for ${name} ${args.join(' ')}`);
 } else {
   const program = name === 'rds-iam' ? name : here(`../../node_modules/.bin/${name}`);
   if (name !== 'rds-iam' && !existsSync(program)) throw new Error(`npx does not know "${name}"`);
