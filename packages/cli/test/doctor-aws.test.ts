@@ -202,7 +202,7 @@ describe('where AWS does not answer as it should', () => {
     ['denied', denied(), 'may not', '20'],
     ['throttled', throttled(), 'too many requests', '20'],
     ['malformed', malformed(), "no answer of AWS's", '20'],
-    ['slow', silence(), 'in 3 seconds', '3'],
+    ['slow', silence(), 'in 1.5 seconds', '1.5'],
   ] as const;
 
   test.each(ANSWERS)(

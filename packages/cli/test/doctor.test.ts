@@ -190,7 +190,7 @@ describe('the name and the region', () => {
   test('a DNS that does not answer', async () => {
     await using world = await startWorld(rdsLike());
     world.dns.fail('db.example.org', 'silence');
-    const seen = await world.examine({ host: 'db.example.org', flags: ['--timeout', '3'] });
+    const seen = await world.examine({ host: 'db.example.org', flags: ['--timeout', '1'] });
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'dns-failed' });
   });
 
@@ -280,9 +280,9 @@ describe('the network and TLS', () => {
   test('a server that does not say a word, in the time that it has', async () => {
     await using world = await startWorld(rdsLike());
     world.emulator.setFaults({ hang: 'before-tls' });
-    const seen = await world.examine({ flags: ['--timeout', '3'] });
+    const seen = await world.examine({ flags: ['--timeout', '1'] });
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'no-answer' });
-    expect(seen.step('tls').seen).toContain('no answer within 3 s');
+    expect(seen.step('tls').seen).toContain('no answer within 1 s');
   });
 });
 

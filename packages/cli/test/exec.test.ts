@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { startDns } from '@rds-iam/test-servers';
 import mysql from 'mysql2/promise';
 import { afterAll, describe, expect, inject, test } from 'vitest';
-import { askingDns, has, hasTerminal, KEYS, rdsIam, start, startInTerminal, tool } from './command-line.js';
+import { askingDns, has, hasTerminal, KEYS, rdsIam, runHere, start, startInTerminal, tool } from './command-line.js';
 import { execStack } from './exec-stack.js';
 import { startSlowCredentials } from './slow-credentials.js';
 import { startTunnel } from './tunnel.js';
@@ -27,6 +27,8 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 
 const exec = (args: readonly string[], more: Readonly<Record<string, string | undefined>> = {}) =>
   rdsIam(['exec', ...args], { ...variables, ...more });
+/** Where it does not come to a command. */
+const refused = (args: readonly string[]) => runHere(['exec', ...args], variables);
 const node = (code: string) => ['--', process.execPath, '-e', code];
 const show = (...names: string[]) =>
   node(`process.stdout.write(JSON.stringify(${JSON.stringify(names)}.map((name) => process.env[name])))`);
@@ -53,7 +55,7 @@ describe('exec and the process', () => {
     ['a CA file that is not there', ['--ca', '/nonexistent/ca.pem', '--', 'true'], 2, '--ca cannot be read'],
     ['a CA file that holds none', ['--ca', manifest, '--', 'true'], 2, 'no certificate'],
   ])('%s', async (_, args, code, message) => {
-    const { exitCode, stderr } = await exec([URL_OF_RDS, ...args]);
+    const { exitCode, stderr } = await refused([URL_OF_RDS, ...args]);
     expect(stderr).toContain(message);
     expect(exitCode).toBe(code);
     expect(filesLeft()).toEqual([]);
@@ -63,7 +65,7 @@ describe('exec and the process', () => {
     ['rds-iam-there-is-no-such-program', 127, 'ENOENT'],
     [manifest, 126, 'EACCES'],
   ])('--json: that %s cannot be run is one line of JSON', async (program, code, errno) => {
-    const { exitCode, stdout, stderr } = await exec(['--json', URL_OF_RDS, '--', program]);
+    const { exitCode, stdout, stderr } = await refused(['--json', URL_OF_RDS, '--', program]);
     expect(JSON.parse(stderr)).toEqual({ error: { code: errno, message: expect.stringContaining('cannot be run') } });
     expect(stdout).toBe('');
     expect(exitCode).toBe(code);
@@ -171,7 +173,7 @@ describe('exec and the environment', () => {
   });
 
   test("Prisma's engine cannot log in to MySQL with a token", async () => {
-    const { exitCode, stderr } = await exec([`mysql://app@${HOST}`, '--prisma', '--', 'true']);
+    const { exitCode, stderr } = await refused([`mysql://app@${HOST}`, '--prisma', '--', 'true']);
     expect(stderr).toContain("Prisma's own engine cannot send a token to MySQL");
     expect(exitCode).toBe(2);
   });
@@ -262,7 +264,7 @@ describe('exec on PostgreSQL', () => {
     [['--dial', '[fe80]:5432'], `postgres://app@${HOST}/shop`, '--dial must be HOST:PORT'],
     [['--dial', 'localhost:1'], `mysql://app@${HOST}/shop`, 'give --proxy, too'],
   ])('%j is refused', async (flags, where, message) => {
-    const { exitCode, stderr } = await exec([...flags, where, '--', 'psql']);
+    const { exitCode, stderr } = await refused([...flags, where, '--', 'psql']);
     expect(stderr).toContain(message);
     expect(exitCode).toBe(2);
   });

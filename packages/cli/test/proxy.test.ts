@@ -5,7 +5,7 @@ import { type Stack, startStack } from '@rds-iam/conformance';
 import { createCertificateAuthority } from '@rds-iam/emulator';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { has, KEYS, type Running, rdsIam, start, tool } from './command-line.js';
+import { has, KEYS, type Running, runHere, start, tool } from './command-line.js';
 import { startTunnel } from './tunnel.js';
 
 let stack: Stack;
@@ -213,16 +213,16 @@ describe('settings', () => {
     [[], { RDS_IAM_PROXY_ANY_USER: 'yes' }, 'RDS_IAM_PROXY_ANY_USER must be true or false'],
     [['--no-password'], { RDS_IAM_PROXY_PASSWORD: 'secret' }, 'give one of them'],
   ])('%j with %j is a wrong use', async (args, variables, message) => {
-    const outcome = await rdsIam(['proxy', url, ...flags(), ...args], { ...KEYS, ...variables });
+    const outcome = await runHere(['proxy', url, ...flags(), ...args], { ...KEYS, ...variables });
     expect(outcome).toMatchObject({ exitCode: 2, stdout: '' });
     expect(outcome.stderr).toContain(message);
   });
 
   test('no URL at all is a wrong use, and a port that is taken a failure', async () => {
-    expect(await rdsIam(['proxy'], KEYS)).toMatchObject({ exitCode: 2 });
+    expect(await runHere(['proxy'], KEYS)).toMatchObject({ exitCode: 2 });
     const running = proxy([url, ...flags()]);
     const { port } = new URL(await printedUrl(running));
-    const second = await rdsIam(['proxy', url, ...flags(), '--port', port], KEYS);
+    const second = await runHere(['proxy', url, ...flags(), '--port', port], KEYS);
     expect(second).toMatchObject({ exitCode: 1 });
     expect(second.stderr).toContain(`EADDRINUSE`);
     expect(existsSync(caFile)).toBe(true);
