@@ -1,5 +1,6 @@
 // Measures the built packages, as users get them: tsx keeps the names of functions at a price that shows in nanoseconds.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cachedToken } from './cached-token.js';
 import { coldStart } from './cold-start.js';
 import { commandLine } from './command-line.js';
@@ -12,13 +13,15 @@ import { importTime } from './import-time.js';
 import { memory } from './memory.js';
 import { mysqlFigures } from './mysql-figures.js';
 import { physicalConnections } from './physical-connections.js';
+import { plot } from './plot.js';
 import { proxy } from './proxy.js';
 import { storm } from './storm.js';
-import { table } from './table.js';
+import { markdownTable, table } from './table.js';
 
 const RESULTS = new URL('../results/', import.meta.url);
+const LATEST = new URL('latest.json', RESULTS);
+const PAGE = new URL('../README.md', import.meta.url);
 
-const figures: Figure[] = [];
 const MEASURES = [
   cachedToken,
   connectOverhead,
@@ -34,19 +37,50 @@ const MEASURES = [
   storm,
   fleetSimulation,
 ];
-// By name, to measure one again: `pnpm bench frameworks`.
-const wanted = process.argv.slice(2);
+// By name, to measure one again: `pnpm bench frameworks`. With --page, what is known then goes into README.md, too.
+const args = process.argv.slice(2);
+const wanted = args.filter((arg) => arg !== '--page');
 for (const measure of MEASURES.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
   process.stderr.write(`measuring ${measure.name} …\n`);
-  figures.push(...(await measure()));
+  const figures = await measure();
+  process.stdout.write(`\n${table(figures)}\n`);
+  await remember(measure.name, figures);
 }
 
+const report = await latest();
+const figures = MEASURES.flatMap(({ name }) => report[name]?.figures ?? []);
 const missed = figures.filter((figure) => !isMet(figure));
 const verdict =
   missed.length === 0 ? 'Every figure is met.' : `MISSED: ${missed.map(({ figure }) => figure).join('; ')}`;
 process.stdout.write(`\n${table(figures)}\n\n${verdict}\n`);
+if (args.includes('--page')) await writePage(figures);
 
-const measured = figures.map((figure) => ({ ...figure, met: isMet(figure) }));
-const report = { at: new Date().toISOString(), node: process.version, figures: measured };
-await mkdir(RESULTS, { recursive: true });
-await writeFile(new URL('latest.json', RESULTS), `${JSON.stringify(report, null, 2)}\n`);
+interface Measured {
+  readonly at: string;
+  readonly node: string;
+  readonly figures: readonly Figure[];
+}
+
+/** What each measure gave when it last ran, by its name. */
+async function latest(): Promise<Readonly<Record<string, Measured>>> {
+  return existsSync(LATEST) ? JSON.parse(await readFile(LATEST, 'utf8')) : {};
+}
+
+async function remember(name: string, figures: readonly Figure[]): Promise<void> {
+  await mkdir(RESULTS, { recursive: true });
+  const all = { ...(await latest()), [name]: { at: new Date().toISOString(), node: process.version, figures } };
+  await writeFile(LATEST, `${JSON.stringify(all, null, 2)}\n`);
+}
+
+/** Puts the table into the page, between its marks, and the plots beside it. */
+async function writePage(figures: readonly Figure[]): Promise<void> {
+  const page = await readFile(PAGE, 'utf8');
+  const marked = /(<!-- figures -->\n\n).*(\n<!-- \/figures -->)/s;
+  await writeFile(
+    PAGE,
+    page.replace(marked, (_, begin, end) => `${begin}${markdownTable(figures)}\n${end}`),
+  );
+  await writeFile(new URL('../figures.svg', import.meta.url), plot(figures));
+  const drawn = new URL('storm.svg', RESULTS);
+  if (existsSync(drawn)) await copyFile(drawn, new URL('../storm.svg', import.meta.url));
+}

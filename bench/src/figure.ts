@@ -10,6 +10,8 @@ export interface Figure {
   readonly figure: string;
   readonly measured: number;
   readonly unit: string;
+  /** Where the middle half of its rounds lie, if it is their median. */
+  readonly middleHalf?: readonly [low: number, high: number];
   /** What the figure was measured against, in words. */
   readonly beside: string;
   readonly wanted: Wanted;

@@ -1,6 +1,8 @@
 import { type Figure, formatNumber } from './figure.js';
 import { median, pairRatios, quantile } from './statistics.js';
 
+type Measured = Pick<Figure, 'measured' | 'unit' | 'middleHalf' | 'beside'>;
+
 /**
  * Measures two things in alternating rounds: what disturbs a round disturbs both, and whoever comes second finds the
  * server in another state, so that each does so every other time. The figure is the median ratio of ours to the other.
@@ -9,7 +11,7 @@ export async function ratioOfRates(
   rounds: number,
   ours: () => Promise<number>,
   other: () => Promise<number>,
-): Promise<Pick<Figure, 'measured' | 'unit' | 'beside'>> {
+): Promise<Measured> {
   const [oursPerSecond, otherPerSecond]: [number[], number[]] = [[], []];
   await ours();
   await other();
@@ -19,11 +21,9 @@ export async function ratioOfRates(
     if (round % 2 === 1) oursPerSecond.push(await ours());
   }
   const ratios = pairRatios(oursPerSecond, otherPerSecond);
-  const [low, high] = [quantile(ratios, 0.25), quantile(ratios, 0.75)].map(formatNumber);
   return {
-    measured: median(ratios),
-    unit: '×',
-    beside: `${formatNumber(median(oursPerSecond))}/s to ${formatNumber(median(otherPerSecond))}/s; middle half of ${rounds} rounds ${low} to ${high}`,
+    ...medianOf(ratios),
+    beside: `${formatNumber(median(oursPerSecond))}/s to ${formatNumber(median(otherPerSecond))}/s, ${rounds} rounds`,
   };
 }
 
@@ -32,7 +32,7 @@ export async function ratioOfTimes(
   pairs: number,
   ours: () => Promise<number>,
   other: () => Promise<number>,
-): Promise<Pick<Figure, 'measured' | 'unit' | 'beside'>> {
+): Promise<Measured> {
   const [oursMs, otherMs]: [number[], number[]] = [[], []];
   // The first time of each brings its files into the system's cache.
   await ours();
@@ -43,12 +43,15 @@ export async function ratioOfTimes(
     if (pair % 2 === 1) oursMs.push(await ours());
   }
   const ratios = pairRatios(oursMs, otherMs);
-  const [low, high] = [quantile(ratios, 0.25), quantile(ratios, 0.75)].map(formatNumber);
   return {
-    measured: median(ratios),
-    unit: '×',
-    beside: `${formatNumber(median(oursMs))} ms to ${formatNumber(median(otherMs))} ms; middle half of ${pairs} pairs ${low} to ${high}`,
+    ...medianOf(ratios),
+    beside: `${formatNumber(median(oursMs))} ms to ${formatNumber(median(otherMs))} ms, ${pairs} pairs`,
   };
+}
+
+function medianOf(ratios: readonly number[]) {
+  const middleHalf = [quantile(ratios, 0.25), quantile(ratios, 0.75)] as const;
+  return { measured: median(ratios), unit: '×', middleHalf };
 }
 
 /** How often something is done per second, when it is done so many times. */

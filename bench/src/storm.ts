@@ -11,7 +11,6 @@ const LIMIT = 20;
 const WANTED = 10 * LIMIT;
 /** As many processes of a fleet share the limit. */
 const FLEET = 8;
-const IDEAL_MS = (WANTED / LIMIT) * 1_000;
 const RESULTS = new URL('../results/', import.meta.url);
 
 /** Ten times as many connections wanted at once as a server admits in a second: who gets them, how soon, at what cost. */
@@ -35,6 +34,9 @@ interface Runs {
   readonly known: Run;
   readonly unknown: Run;
   readonly fleet: Run;
+  /** Ten and twenty times the limit, each in a process that was never logged in. */
+  readonly fresh: Run;
+  readonly manyFresh: Run;
   readonly bare: Run;
   readonly wrapper: Run;
 }
@@ -45,6 +47,8 @@ async function contend(server: LimitedServer): Promise<Runs> {
     known: await run(server, WANTED, { contender: 'oursKnowing' }),
     unknown: await run(server, WANTED, { contender: 'oursUnknowing' }),
     fleet: await run(server, WANTED, { contender: 'oursSharing', processes: FLEET }),
+    fresh: await run(server, WANTED, { contender: 'oursFresh' }),
+    manyFresh: await run(server, 2 * WANTED, { contender: 'oursFresh', deadlineMs: 60_000 }),
     bare: await run(server, WANTED, { contender: 'bare' }),
     wrapper: await run(server, WANTED, { contender: 'awsWrapper' }),
   };
@@ -53,7 +57,7 @@ async function contend(server: LimitedServer): Promise<Runs> {
 const driverOf = { postgres: 'pg', mysql: 'mysql2' } as const;
 
 function figuresOf(engine: 'postgres' | 'mysql', runs: Runs): Figure[] {
-  const { unlimited, known, unknown, fleet, bare, wrapper } = runs;
+  const { unlimited, known, unknown, fleet, fresh, manyFresh, bare, wrapper } = runs;
   const others = (what: (run: Run) => string) =>
     `${driverOf[engine]}'s pool and a bare signer ${what(bare)}, AWS's wrapper ${what(wrapper)}`;
   const machine = `without a limit this machine opens ${formatNumber(perSecondOf(unlimited))}/s`;
@@ -73,6 +77,10 @@ function figuresOf(engine: 'postgres' | 'mysql', runs: Runs): Figure[] {
       wanted: { atMost: 1.05 },
       beside: others(({ busiestSecond }) => `${busiestSecond}/s`),
     },
+    failed(`${storm}, ${fresh.wanted} fresh clients`, fresh, others(failures)),
+    slowness(`${storm}, ${fresh.wanted} fresh clients`, fresh, 2, machine),
+    cost(`${storm}, ${fresh.wanted} fresh clients`, fresh, 5, others(attempts)),
+    failed(`${storm}, ${manyFresh.wanted} fresh clients within 60 s`, manyFresh, machine),
   ];
 }
 
@@ -84,7 +92,7 @@ function failed(name: string, run: Run, beside: string): Figure {
 function slowness(name: string, run: Run, atMost: number, beside: string): Figure {
   return {
     figure: `${name}: time, to that of the limit`,
-    measured: run.durationMs / IDEAL_MS,
+    measured: run.durationMs / ((run.wanted / LIMIT) * 1_000),
     unit: '×',
     wanted: { atMost },
     beside: `${formatNumber(run.durationMs / 1_000)} s; ${beside}`,
@@ -100,12 +108,13 @@ const failures = ({ wanted, opened }: Run) => `${wanted - opened} of ${wanted}`;
 const attempts = (run: Run) => `${run.attempts} logins for ${run.opened}`;
 const perSecondOf = ({ opened, durationMs }: Run) => (opened * 1_000) / durationMs;
 
-function drawn(engine: 'postgres' | 'mysql', { known, unknown, fleet, bare, wrapper }: Runs): Panel[] {
+function drawn(engine: 'postgres' | 'mysql', { known, unknown, fleet, fresh, bare, wrapper }: Runs): Panel[] {
   const column = engine === 'mysql' ? 'MySQL' : 'PostgreSQL';
   return [
     { row: 'rds-iam, limit known', column, run: known },
     { row: 'rds-iam, limit unknown', column, run: unknown },
     { row: `rds-iam, ${FLEET} processes sharing Redis`, column, run: fleet },
+    { row: `rds-iam, ${fresh.wanted} fresh clients`, column, run: fresh },
     { row: `the driver's own pool, bare signer`, column, run: bare },
     { row: 'aws-advanced-nodejs-wrapper, IAM plugin', column, run: wrapper },
   ];

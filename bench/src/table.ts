@@ -1,6 +1,6 @@
 import { type Figure, formatNumber, isMet, type Wanted } from './figure.js';
 
-const COLUMNS = ['figure', 'measured', 'wanted', 'met', 'beside'] as const;
+const COLUMNS = ['figure', 'measured', 'middle half', 'wanted', 'met', 'beside'] as const;
 
 /** The figures as a table in plain text. */
 export function table(figures: readonly Figure[]): string {
@@ -11,10 +11,17 @@ export function table(figures: readonly Figure[]): string {
   return [lines[0], rule, ...lines.slice(1)].map((line) => line?.trimEnd()).join('\n');
 }
 
+/** The same in Markdown. */
+export function markdownTable(figures: readonly Figure[]): string {
+  const row = (line: readonly string[]) => `| ${line.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [row(COLUMNS), row(COLUMNS.map(() => '---')), ...figures.map((figure) => row(cells(figure)))].join('\n');
+}
+
 function cells(figure: Figure): string[] {
   return [
     figure.figure,
     withUnit(figure.measured, figure.unit),
+    figure.middleHalf?.map(formatNumber).join(' to ') ?? '',
     inWords(figure.wanted, figure.unit),
     isMet(figure) ? 'yes' : 'NO',
     figure.beside,

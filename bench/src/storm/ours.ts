@@ -18,9 +18,13 @@ export const oursSharing: Contender = (storm) => {
   return open(storm, { maxConnectionsPerSecond: storm.connectionsPerSecond, limiter });
 };
 
+/** Ours in as many processes as connections: each has a pool of its own, which knows of no other and was never logged in. */
+export const oursFresh: Contender = (storm) => () => open(storm, { retry: { timeoutMs: storm.deadlineMs } })();
+
 interface Limits {
   readonly maxConnectionsPerSecond?: number;
   readonly limiter?: ConnectionLimiter;
+  readonly retry?: { readonly timeoutMs: number };
 }
 
 function open(storm: Storm, options: Limits): Open {

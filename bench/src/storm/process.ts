@@ -3,10 +3,17 @@
 import { once } from 'node:events';
 import { awsWrapper } from './aws-wrapper.js';
 import { bare } from './bare.js';
-import { oursKnowing, oursSharing, oursUnknowing } from './ours.js';
+import { oursFresh, oursKnowing, oursSharing, oursUnknowing } from './ours.js';
 import type { Contender, Outcome, Storm } from './storm.js';
 
-const CONTENDERS: Readonly<Record<string, Contender>> = { oursKnowing, oursUnknowing, oursSharing, bare, awsWrapper };
+const CONTENDERS: Readonly<Record<string, Contender>> = {
+  oursKnowing,
+  oursUnknowing,
+  oursSharing,
+  oursFresh,
+  bare,
+  awsWrapper,
+};
 
 process.on('disconnect', () => process.exit());
 const [storm] = (await once(process, 'message')) as [Storm];

@@ -12,18 +12,19 @@ export interface Run extends Series, Outcome {
 interface Entry extends Pick<Storm, 'contender'> {
   readonly processes?: number;
   readonly limited?: boolean;
+  readonly deadlineMs?: number;
 }
 
 /** Lets one or several processes of a contender loose on a server at the same moment; each gets its share of what is wanted. */
 export async function run(
   server: LimitedServer,
   wanted: number,
-  { contender, processes = 1, limited = true }: Entry,
+  { contender, processes = 1, limited = true, deadlineMs = 30_000 }: Entry,
 ): Promise<Run> {
   const { engine, host, port, ca, user, database, connectionsPerSecond, redisUrl } = server;
   const started = Array.from({ length: processes }, () => startProcess());
   try {
-    const share = { contender, wanted: wanted / processes, processes };
+    const share = { contender, wanted: wanted / processes, processes, deadlineMs };
     const storm: Storm = { ...share, engine, host, port, ca, user, database, connectionsPerSecond, redisUrl };
     for (const one of started) one.send(storm);
     await Promise.all(started.map((one) => answer<'ready'>(one)));

@@ -13,6 +13,8 @@ export interface Storm {
   readonly connectionsPerSecond: number;
   /** How many processes such as this one there are. */
   readonly processes: number;
+  /** How long a login may take, in milliseconds. Only those contenders use it that are to be patient. */
+  readonly deadlineMs: number;
   /** Of the Redis that they share. */
   readonly redisUrl: string;
 }
