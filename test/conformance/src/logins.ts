@@ -171,7 +171,8 @@ export function describeLogins(subject: Subject, open: () => Promise<Place>): vo
         asked++;
         return revoked ? wrongCredentials() : place.credentials();
       };
-      const pool = newPool({ max: 1, iam: { ...place.iam, credentials } });
+      const retry = { ...place.iam.retry, patienceMs: 1_500 };
+      const pool = newPool({ max: 1, iam: { ...place.iam, credentials, retry } });
       await expect(pool.query(ONE)).rejects.toThrow();
       expect(await place.sessions()).toBe(0);
       revoked = false;

@@ -50,8 +50,8 @@ export async function startStack(engine: Engine, options: Partial<EmulatorOption
     region: REGION,
     credentials: CREDENTIALS,
     ca: emulator.ca,
-    // Patience for three or four tries: what a test breaks on purpose stays broken.
-    retry: { baseDelayMs: 1, maxDelayMs: 5, patienceMs: 1_500 },
+    // What a test breaks on purpose stays broken: a first login that is refused is not waited for.
+    retry: { baseDelayMs: 1, maxDelayMs: 5, patienceMs: 0 },
   };
   return {
     emulator,

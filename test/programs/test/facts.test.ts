@@ -46,7 +46,7 @@ describe("the README's compatibility", () => {
     for (const { engines } of manifests) expect(rows.get('all')).toContain(`Node.js ${engines.node},`);
   });
 
-  const consumers = join(root, 'test/consumers/test/typescript.test.ts');
+  const consumers = join(root, 'test/consumers/src/definitions.ts');
   test.skipIf(!existsSync(consumers))('TypeScript, from the oldest that consumers are tested with', () => {
     const [, oldest] = /OLDEST_TYPESCRIPT = '([\d.]+)'/.exec(readFileSync(consumers, 'utf8')) ?? [];
     expect(rows.get('all')).toContain(`TypeScript ${oldest} and newer`);
