@@ -7,7 +7,7 @@ import { type Block, blocksOf } from './markdown.js';
 import { makeProject } from './project.js';
 import { MYSQL, type Outcome, POSTGRES, type PretendedRds, pretendRds } from './rds.js';
 import { folderOf, runBlock, type Stage } from './run-block.js';
-import { makeCommands, missingClients } from './shell.js';
+import { makeCommands, missingClients, SCRIPT_TIMEOUT_MS } from './shell.js';
 
 /** Blocks that tests of their own take: an error's text by its code, the lines that a program prints. */
 const CHECKED_ELSEWHERE = ['docs/troubleshooting.md'];
@@ -59,12 +59,16 @@ export function describePages(pages: readonly string[]): void {
         test(named, () => void execFileSync('/bin/sh', ['-n', '-c', block.code], { stdio: 'pipe' }));
         continue;
       }
-      test.skipIf(block.language === 'sh' && missingClients(block.code).length > 0)(named, async () => {
-        const outcome = await runBlock(block, stage());
-        expectDone(block, outcome);
-        printed = outcome.stdout;
-        Object.assign(variables, exportsOf(block));
-      });
+      test.skipIf(block.language === 'sh' && missingClients(block.code).length > 0)(
+        named,
+        async () => {
+          const outcome = await runBlock(block, stage());
+          expectDone(block, outcome);
+          printed = outcome.stdout;
+          Object.assign(variables, exportsOf(block));
+        },
+        SCRIPT_TIMEOUT_MS,
+      );
     }
 
     if (blocksOf(page).some(logsIn)) {

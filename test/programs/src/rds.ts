@@ -1,11 +1,15 @@
 import { spawn } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { type Emulator, startEmulator } from '@rds-iam/emulator';
+import { rdsRoots } from '@rds-iam/core';
+import { createCertificateAuthority, type Emulator, startEmulator } from '@rds-iam/emulator';
 import {
   CREDENTIALS,
   type IssuedCredentials,
@@ -154,8 +158,9 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
       return { engine, defaultPort, server, emulator };
     }),
   );
+  const mirror = keep(await startMirror());
   const caFile = join(folder, 'ca.pem');
-  writeFileSync(caFile, started.map(({ emulator }) => emulator.ca).join('\n'));
+  writeFileSync(caFile, [mirror.ca, ...started.map(({ emulator }) => emulator.ca)].join('\n'));
   const portsOf = (of: 'server' | 'emulator', offset: number) =>
     Object.fromEntries(started.map((each) => [each.defaultPort + offset, each[of].port]));
   const preloading = (...modules: readonly URL[]) => modules.map(({ href }) => `--import=${href}`).join(' ');
@@ -176,6 +181,7 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
     EMULATOR_CA_FILE: caFile,
     // What the operator trusts is added to the roots, which is how these programs know the emulators.
     NODE_EXTRA_CA_CERTS: caFile,
+    RDS_IAM_CA_MIRROR: mirror.url,
     PRETENDED_RDS_PORTS: JSON.stringify(portsOf('emulator', 0)),
     // The databases themselves, and tunnels to RDS.
     PRETENDED_LOCAL_PORTS: JSON.stringify({ ...portsOf('server', 0), ...portsOf('emulator', 10_000) }),
@@ -229,6 +235,25 @@ function pretendInstance(aws: Sts): () => void {
   });
   return () => {
     enabled = false;
+  };
+}
+
+/** AWS's truststore, as far as what is downloaded is checked: it has authorities of RDS, the same ones for every region. */
+async function startMirror(): Promise<AsyncDisposable & { readonly url: string; readonly ca: string }> {
+  const authority = await createCertificateAuthority();
+  const roots = (await rdsRoots()).filter((pem) => new X509Certificate(pem).subject.includes('CN=Amazon RDS '));
+  const server = createServer(await authority.issue({ hostnames: ['localhost'] }), (_, response) => {
+    response.end(roots.join('\n'));
+  }).listen(0, 'localhost');
+  await once(server, 'listening');
+  return {
+    url: `https://localhost:${(server.address() as AddressInfo).port}`,
+    ca: authority.ca,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
   };
 }
 

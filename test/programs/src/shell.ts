@@ -56,6 +56,9 @@ function clientScript(client: string, script: (real: string) => string): string 
   return real && script(real);
 }
 
+/** For one that runs all the tools of other projects, on a busy machine. */
+export const SCRIPT_TIMEOUT_MS = 120_000;
+
 /** What `rds-iam emulate` says once it serves, until somebody presses Ctrl-C. */
 const SERVES = /Ctrl-C ends it/;
 
@@ -83,7 +86,7 @@ export async function runShell(
       ...more,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 30_000,
+    timeout: SCRIPT_TIMEOUT_MS,
   });
   const said = { stdout: '', stderr: '' };
   let told = false;
