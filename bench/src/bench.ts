@@ -15,6 +15,7 @@ import { mysqlFigures } from './mysql-figures.js';
 import { physicalConnections } from './physical-connections.js';
 import { plot } from './plot.js';
 import { proxy } from './proxy.js';
+import { proxyStorm } from './proxy-storm.js';
 import { storm } from './storm.js';
 import { markdownTable, table } from './table.js';
 
@@ -34,6 +35,7 @@ const MEASURES = [
   frameworks,
   importTime,
   proxy,
+  proxyStorm,
   storm,
   fleetSimulation,
 ];

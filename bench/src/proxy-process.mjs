@@ -5,10 +5,10 @@ import { connect as connectTls } from 'node:tls';
 import { createRdsIam } from '@rds-iam/core';
 import { startProxy } from '@rds-iam/proxy';
 
-const [{ target, iam: options, ca }] = await once(process, 'message');
+const [{ target, iam: options, ca, proxy: more }] = await once(process, 'message');
 const iam = createRdsIam({ ...options, ca });
 const { token } = await iam.getToken(target);
-const proxy = await startProxy({ targets: [target], iam, password: 'bench' });
+const proxy = await startProxy({ targets: [target], iam, password: 'bench', ...more });
 const bare = [];
 
 const answers = {
