@@ -105,8 +105,8 @@ describe('ca', () => {
       'unable to verify',
     ],
     ['no such bundle', {}, {}, 'the answer is 404'],
-    ['plain HTTP', {}, { RDS_IAM_CA_MIRROR: 'http://localhost:9' }, 'is not an address of HTTPS'],
-    ['a page of a captive portal', { answer: '<html>log in</html>' }, {}, 'no certificate is in it'],
+    ['plain HTTP', {}, { RDS_IAM_CA_MIRROR: 'http://localhost:9' }, 'is not an HTTPS address'],
+    ['a page of a captive portal', { answer: '<html>log in</html>' }, {}, 'it contains no certificates'],
   ])('%s: nothing is written', async (_, { answer }: { readonly answer?: string }, variables, message) => {
     answers.clear();
     if (answer !== undefined) answers.set(BUNDLE, answer);

@@ -23,7 +23,7 @@ export interface AdmissionOptions {
   readonly limiter?: ConnectionLimiter | undefined;
 }
 
-/** May open one physical connection. Exactly one of its methods is to be called, once, when that has ended. */
+/** May open one physical connection. Exactly one of its methods must be called, once, when that has ended. */
 export interface Permit {
   succeeded(): void;
   /** The server refused it because there are too many. */
@@ -140,7 +140,7 @@ export class Admission {
     const now = this.#clock.now();
     if (this.#underWay === 0 && now - this.#lastUsedMs > QUIET_MS) this.#maxConcurrency = INITIAL_CONCURRENCY;
     if (this.#underWay >= this.#maxConcurrency) return undefined;
-    // Of what is reserved, nothing should wait for a login to end.
+    // No reserved turn should have to wait for a login to end.
     const usable = Math.min(wanted, this.#maxConcurrency - this.#underWay);
     const sharedMs = this.#budget ? this.#budget.waitMs(usable) : 0;
     if (sharedMs === undefined) return undefined;
@@ -183,7 +183,7 @@ export class Admission {
           const admitted = this.#inWindow(now);
           // While hardly anybody wants in, it is the network.
           if (admitted.length >= INITIAL_CONCURRENCY) this.#slowDown(givenAtMs, admitted);
-          // While nobody gets in, it is an outage, and whoever comes back should not be met by all at once.
+          // While nobody gets in, it is an outage, and a server that comes back should not be met by all at once.
           else if (admitted.length === 0) this.#maxConcurrency = INITIAL_CONCURRENCY;
         }),
       failed: () => end(),

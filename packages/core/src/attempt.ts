@@ -58,7 +58,7 @@ export interface FailedAttempt extends Progress {
 
 export type Attempt<T> = OpenedAttempt<T> | FailedAttempt;
 
-/** What a login needs before it has a permit: those that had one would wait here, and then all go at once. */
+/** What a login needs before it gets a permit: otherwise all that had one would wait here, and then connect at once. */
 interface Prepared {
   readonly target: Target;
   readonly token: AuthToken;
@@ -66,8 +66,8 @@ interface Prepared {
 }
 
 /**
- * Finds the endpoint, waits for a permit, gets a token that is good then, and opens. The time of an attempt begins with its
- * permit: to wait for that is no failure of the server's. Never rejects.
+ * Finds the endpoint, waits for a permit, gets a token that is valid then, and opens. The time of an attempt begins with its
+ * permit: waiting for that is not the server's failure. Never rejects.
  *
  * @param ticket - that of the attempt before
  */
@@ -110,7 +110,7 @@ export async function attemptOnce<T>(
       request,
       () => progress,
       async (until) => {
-        // Those of before the wait can have come to their end.
+        // Those from before the wait may have expired.
         const now = prepareFor(target, context, request.ssl, reach);
         const { token, tls } = now instanceof Promise ? await now : now;
         const identity = expectedIdentity(target.hostname, request.ssl);
@@ -199,11 +199,11 @@ function timeoutIn(phase: Phase, hostname: string, withinMs: number, cause: unkn
     case 'endpoint':
       return new RdsIamError(
         'ERR_RDS_IAM_ENDPOINT',
-        `the DNS did not say ${time} where "${hostname}" leads: check the resolver of this machine, or, if the name needs no following, set "resolveCname" to false`,
+        `the CNAME look-up of "${hostname}" got no answer ${time}: check this machine's DNS resolver or, if the name is not a CNAME, set "resolveCname" to false`,
         { cause: failed('no answer of the DNS'), details: { kind: 'timed-out' } },
       );
     case 'credentials':
-      return new RdsIamError('ERR_RDS_IAM_CREDENTIALS', `no AWS credentials: their source did not answer ${time}`, {
+      return new RdsIamError('ERR_RDS_IAM_CREDENTIALS', `no AWS credentials: their source gave no answer ${time}`, {
         cause: failed('no AWS credentials'),
         details: { kind: 'timed-out' },
       });

@@ -1,4 +1,4 @@
-// Modules of Node.js that a token does not need, only a connection: together they take as long to load as all of ours.
+// Modules of Node.js that a token does not need, only a connection: together they take as long to load as this whole package.
 import type * as crypto from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import type * as net from 'node:net';

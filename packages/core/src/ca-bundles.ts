@@ -41,9 +41,9 @@ const LARGEST_BUNDLE_BYTES = 2 ** 22;
  */
 export async function downloadBundle(of: string, mirror?: string): Promise<string> {
   const address = bundleUrl(of);
-  if (address === undefined) throw refused(`AWS has none in public for "${of}"`);
+  if (address === undefined) throw refused(`AWS publishes none for "${of}"`);
   const url = mirror ? `${mirror.replace(/\/$/, '')}/${address.slice('https://'.length)}` : address;
-  if (!url.startsWith('https://')) throw refused(`${url} is not an address of HTTPS`);
+  if (!url.startsWith('https://')) throw refused(`${url} is not an HTTPS address`);
   const { get } = await import('node:https');
   return new Promise((resolve, reject) => {
     const fail = (why: string, cause?: unknown) =>
@@ -84,7 +84,7 @@ export function readBundle(text: string, now: number): RdsRoot[] {
   const roots = certificatesIn(text).map(readRoot);
   const lasting = roots.filter(({ expiration }) => expiration.getTime() > now);
   if (lasting.length === 0) {
-    throw refused(roots.length === 0 ? 'no certificate is in it' : 'all certificates in it have expired');
+    throw refused(roots.length === 0 ? 'it contains no certificates' : 'all certificates in it have expired');
   }
   return lasting;
 }
@@ -95,7 +95,7 @@ export function readRoot(pem: string): RdsRoot {
   const subject = certificate.subject.split('\n');
   const name = subject.find((part) => part.startsWith('CN='))?.slice(3) ?? '';
   if (!certificate.ca || !name.startsWith('Amazon RDS ') || !subject.includes('OU=Amazon RDS')) {
-    throw refused(`"${subject.join(', ')}" is no certificate authority of Amazon RDS`);
+    throw refused(`"${subject.join(', ')}" is not an Amazon RDS certificate authority`);
   }
   if (certificate.issuer === certificate.subject && !certificate.verify(certificate.publicKey)) {
     throw refused(`the signature of "${name}" is wrong`);
@@ -105,5 +105,5 @@ export function readRoot(pem: string): RdsRoot {
 }
 
 function refused(why: string): RdsIamError {
-  return configError(undefined, `this is no bundle of Amazon RDS: ${why}`);
+  return configError(undefined, `not an Amazon RDS certificate bundle: ${why}`);
 }

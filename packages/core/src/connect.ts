@@ -94,7 +94,7 @@ export async function connect<T>(
   }
 }
 
-/** Which of the time-outs that there are comes first, by the name that its owner knows. */
+/** The time-out that comes first, by the name that its owner knows. */
 function limitOf<T>(
   { timeoutMs, timeoutOption = 'timeoutMs', atMostMs, atMostOption = 'atMostMs' }: ConnectOptions<T>,
   retryPolicy: RetryPolicy,
@@ -118,7 +118,7 @@ function isTimeout(reason: unknown): boolean {
   return isLoginFailure(reason) && reason.kind === 'timed-out';
 }
 
-/** What a failed attempt means; and the end of all that it was made with and that may be to blame. */
+/** What a failed attempt means; drops what it used that may be to blame. */
 function judge<T>(
   { tokens, credentials, history }: ConnectContext,
   { endpoint, engine }: Request<T>,
@@ -143,7 +143,7 @@ async function giveUp<T>(
 ): Promise<RdsIamError> {
   const { attempts, elapsedMs, evidence } = failure;
   if (signal?.aborted) {
-    const aborted = new RdsIamError('ERR_RDS_IAM_ABORTED', `connecting was stopped: ${evidence}`, { cause: error });
+    const aborted = new RdsIamError('ERR_RDS_IAM_ABORTED', `connecting was aborted: ${evidence}`, { cause: error });
     return errorAt(endpoint, aborted, { attempts, elapsedMs, phase });
   }
   // An error of our own already says what is wrong.
@@ -159,7 +159,7 @@ async function giveUp<T>(
   return diagnose(failure, circumstances, driverErrorOf(error));
 }
 
-/** Where an adapter had a name for what went wrong, `cause` is the error of its driver or of the server all the same. */
+/** Also where an adapter has a kind for what went wrong, `cause` is the error of its driver or of the server. */
 function driverErrorOf(error: unknown): unknown {
   const hasOne = isLoginFailure(error) && error.kind !== 'timed-out' && error.cause !== undefined;
   return hasOne ? error.cause : error;
@@ -169,7 +169,7 @@ function driverErrorOf(error: unknown): unknown {
 function closeLate(late: unknown): void {
   const { destroy, end, close } = (late ?? {}) as Partial<Record<'destroy' | 'end' | 'close', () => unknown>>;
   const way = [destroy, end, close].find((method) => typeof method === 'function');
-  // What it then says is for nobody.
+  // Nobody waits for what it answers.
   new Promise((resolve) => resolve(way?.call(late))).catch(() => {});
 }
 

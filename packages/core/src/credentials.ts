@@ -52,7 +52,7 @@ export class Credentials {
     return identity;
   }
 
-  /** Has them asked for anew when they are needed next, as a token that they signed was refused. */
+  /** Fetches them again when they are needed next, because a token that they signed was refused. */
   doubt(): void {
     if (this.#current && this.#now() - this.#current.at >= DOUBT_EVERY_MS) this.#doubted = true;
   }
@@ -91,7 +91,7 @@ export class Credentials {
     if (!identity?.accessKeyId || !identity.secretAccessKey) {
       throw new RdsIamError(
         'ERR_RDS_IAM_CREDENTIALS',
-        `the credentials provider gave ${kindOf(identity)} without an access key: it must give { accessKeyId, secretAccessKey, sessionToken?, expiration? }`,
+        `the credentials provider returned ${kindOf(identity)} without an access key: it must return { accessKeyId, secretAccessKey, sessionToken?, expiration? }`,
       );
     }
     if (identity.expiration && Number.isNaN(identity.expiration.getTime())) {
@@ -106,7 +106,7 @@ export class Credentials {
   #expired(identity: AwsCredentialIdentity): RdsIamError {
     return new RdsIamError(
       'ERR_RDS_IAM_CREDENTIALS',
-      `the AWS credentials expired at ${identity.expiration?.toISOString()}, or will before a login could finish, and asking for new ones brought none that last: renew them (for SSO: aws sso login). This machine's clock says ${new Date(this.#now()).toISOString()}; if that is wrong, set the clock or give "clockOffsetMs"`,
+      `the AWS credentials expired at ${identity.expiration?.toISOString()} or expire before a login could finish, and no newer ones could be obtained: renew them (for SSO: aws sso login). This machine's clock says ${new Date(this.#now()).toISOString()}; if that is wrong, set the clock or give "clockOffsetMs"`,
       { details: { kind: 'credentials-expired' } },
     );
   }
@@ -164,7 +164,7 @@ export function defaultCredentials(
     try {
       return await (await chain)(properties);
     } catch (error) {
-      // It can have failed to load, for want of file descriptors.
+      // It may have failed to load because there were no file descriptors left.
       chain = undefined;
       throw error;
     }

@@ -70,18 +70,18 @@ const byKind = ({ isNone, make }: IamAccount): Causes<FailureKind> => {
   const isOff =
     'IAM authentication is not enabled on the instance or cluster: aws rds modify-db-instance --enable-iam-database-authentication';
   return {
-    'stored-password-wanted': [`no token was sent, as ${account}`, isOff],
+    'stored-password-wanted': [`no token was sent, because ${account}`, isOff],
     'not-an-iam-user': [account, isOff],
     'plaintext-refused': ['the server only takes encrypted connections: a proxy or tunnel in between terminates TLS'],
     'tls-not-offered': ['the server does not offer TLS, so no token was sent: is this an RDS endpoint, and is TLS on?'],
     'tls-failed': ['the server could not establish TLS, so no token was sent: is TLS set up there?'],
     'peer-not-verified': ['a driver or a `stream` of your own connects without TLS, or to another server'],
-    'protocol-violated': ['what answers is no server of this engine: check the host name and the port'],
+    'protocol-violated': ['what answered is not a server of this engine: check the host name and the port'],
     'proxy-secret-missing': [
       'the RDS Proxy has no secret for this user: register one, or turn on IAM authentication end to end',
     ],
     'name-not-found': [
-      'the DNS does not know this name: check it for a typing error, and that this machine can resolve it',
+      'the host name does not exist in DNS: check it for a typo, and that this machine can resolve it',
     ],
   };
 };
@@ -94,7 +94,7 @@ const SLOW_SERVER = [
 
 const byCode = ({ has }: IamAccount): Causes<RdsIamErrorCode> => ({
   ERR_RDS_IAM_TLS: [
-    'the certificate is made out to another name: connect by the RDS endpoint or by a CNAME to it, and name a tunnel in the option "dial"',
+    'the certificate is for another name: connect by the RDS endpoint or by a CNAME to it, and use the "dial" option for a tunnel',
   ],
   ERR_RDS_IAM_UNREACHABLE: [
     'no route: the security group, the subnet or a firewall does not let this machine in',
@@ -124,9 +124,9 @@ function untrustedCause({ dialed, trusted }: Circumstances): readonly string[] {
   if (trusted === undefined) return [];
   const region = parseRdsHostname(dialed)?.region;
   const fix = region
-    ? `if it is a newer one of RDS, get it with \`npx rds-iam ca --region ${region}\` and give that in "ca" or NODE_EXTRA_CA_CERTS`
-    : 'give its own in "ca" or NODE_EXTRA_CA_CERTS';
-  return [`the certificate is of no authority that is trusted, which are ${trusted}: ${fix}`];
+    ? `if it is a newer RDS authority, get it with \`npx rds-iam ca --region ${region}\` and pass it in "ca" or NODE_EXTRA_CA_CERTS`
+    : 'pass its certificate in "ca" or NODE_EXTRA_CA_CERTS';
+  return [`the certificate's authority is not trusted; trusted are ${trusted}: ${fix}`];
 }
 
 function refusalCauses({ endpoint, dialed }: Circumstances, { make }: IamAccount): readonly string[] {

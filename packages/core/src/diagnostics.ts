@@ -45,8 +45,8 @@ export interface RdsIamEvents {
     readonly error: unknown;
   };
   /**
-   * A user who has not logged in before is refused for the third time, and is tried again for `retryForMs`. Published once for
-   * each endpoint and user, with a warning of the process whose code is `RDS_IAM_LOGIN_REFUSED`.
+   * A user that has not logged in before was refused for the third time, and is retried for `retryForMs`. Published once for
+   * each endpoint and user, with a process warning whose code is `RDS_IAM_LOGIN_REFUSED`.
    */
   'rds-iam:connection:refused-repeatedly': LoginEvent & {
     readonly attempts: number;

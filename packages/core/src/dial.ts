@@ -13,7 +13,7 @@ export interface DialedEndpoint {
 
 /**
  * The option `dial`: where to connect instead, as through a tunnel. A function may tell endpoints apart, and may give a stream
- * that is connected; what it gives `undefined` for is connected to as ever.
+ * that is connected; where it returns `undefined`, the endpoint itself is dialed.
  */
 export type Dial =
   | DialAddress
@@ -51,7 +51,7 @@ function readAddress(given: unknown): Destination {
   if (typeof given === 'string') return readText(given);
   const { hostname, port } = (given ?? {}) as Partial<DialedEndpoint>;
   if (typeof hostname !== 'string' || hostname === '') {
-    throw configError('dial', `must be where to connect, ${FIX}, or a function that gives it, got ${kindOf(given)}`);
+    throw configError('dial', `must be an address, ${FIX}, or a function that returns one, got ${kindOf(given)}`);
   }
   return { hostname, port: checkPort(port) };
 }
@@ -66,5 +66,5 @@ function readText(text: string): Destination {
 
 function checkPort(port: unknown): number {
   if (typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
-  throw configError('dial', `must have a whole number from 1 to 65535 as its port, got ${kindOf(port)}`);
+  throw configError('dial', `must have a port from 1 to 65535, got ${kindOf(port)}`);
 }

@@ -82,7 +82,7 @@ export type ResolveCname = (hostname: string) => Promise<readonly string[]>;
 /**
  * The endpoint that a host name stands for: itself where it is an RDS name or an address, else the first RDS name that
  * its CNAMEs lead to. IAM authentication does not support CNAMEs: the token has to be signed for, and the certificate is
- * made out to, the RDS name. A name that leads to none comes back as it is.
+ * made out to, the RDS name. A name that does not lead to one is returned unchanged.
  */
 export async function followCnames(hostname: string, resolveCname: ResolveCname): Promise<string> {
   let name = canonical(hostname);
@@ -92,7 +92,7 @@ export async function followCnames(hostname: string, resolveCname: ResolveCname)
     if (seen.includes(name) || seen.length === MAX_CNAMES) {
       throw new RdsIamError(
         'ERR_RDS_IAM_ENDPOINT',
-        `the DNS aliases of "${hostname}" do not end (${[...seen, name].join(' → ')}): mend the CNAME records, or give the RDS endpoint as the host name`,
+        `the CNAME chain of "${hostname}" never ends (${[...seen, name].join(' → ')}): fix the CNAME records, or use the RDS endpoint as the host name`,
         { details: { hostname } },
       );
     }
@@ -112,7 +112,7 @@ async function firstAlias(name: string, hostname: string, resolveCname: ResolveC
     if (code === 'ENODATA' || code === 'ENOTFOUND') return undefined;
     throw new RdsIamError(
       'ERR_RDS_IAM_ENDPOINT',
-      `the DNS did not say where "${name}" leads (${String(code ?? cause)}); if "${hostname}" needs no following, set "resolveCname" to false`,
+      `could not look up the CNAME of "${name}" (${String(code ?? cause)}); if "${hostname}" is not a CNAME, set "resolveCname" to false`,
       { cause, details: { hostname } },
     );
   }
@@ -123,7 +123,7 @@ export function checkEndpoint({ hostname, port, username }: Endpoint): void {
   if (typeof hostname !== 'string' || hostname === '') {
     throw configError(
       'hostname',
-      `is missing (got ${kindOf(hostname)}): give the RDS endpoint, as in mydb.abc123.eu-west-1.rds.amazonaws.com`,
+      `is missing (got ${kindOf(hostname)}): give the RDS endpoint, such as mydb.abc123.eu-west-1.rds.amazonaws.com`,
     );
   }
   if (hostname.startsWith('/')) {
@@ -135,7 +135,7 @@ export function checkEndpoint({ hostname, port, username }: Endpoint): void {
   if (!/^[\w.:%-]+$/.test(hostname)) {
     throw configError(
       'hostname',
-      'has characters that no host name has: give the bare name, without scheme, port or path',
+      'has characters that a host name cannot have: give the bare name, without scheme, port or path',
     );
   }
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {

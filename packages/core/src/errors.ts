@@ -149,7 +149,7 @@ export function configError(option: string | undefined, problem: string, cause?:
 }
 
 /**
- * An error of ours with where it happened put to it: a new one, as the error of a shared signing or credentials request
+ * An `RdsIamError` with the endpoint where it happened: a new one, because the error of a shared signing or credentials request
  * reaches callers of several endpoints.
  *
  * @param further - what the message goes on with

@@ -7,10 +7,10 @@ export interface Wait {
   readonly option: string;
 }
 
-/** A login ends before whoever waits for it gives up, whose own error would say nothing of the cause. */
+/** A login ends before the framework that waits for it gives up, whose own error would not name the cause. */
 const SHARE = 0.9;
 
-/** What is left to a login by somebody who waits so long. */
+/** How long a login may take when somebody waits this long for it. */
 export function shareOfWait(ms: number): number {
   return Math.floor(SHARE * ms);
 }

@@ -25,7 +25,7 @@ export interface Login {
   readonly reached: (phase: 'dial' | 'tls' | 'login') => void;
 }
 
-/** What an attempt to open a physical connection waits for, in this order. */
+/** The steps of an attempt to open a physical connection, in this order. */
 export type Phase = 'endpoint' | 'credentials' | 'admission' | 'dial' | 'tls' | 'login';
 
 /** What an adapter knows of the one connection that it opens. */
@@ -47,7 +47,7 @@ export interface ConnectOptions<T = unknown> {
   /** What the framework calls `atMostMs`, for the final error. */
   readonly atMostOption?: string;
   /**
-   * Closes a connection that `open` brings too late, when nobody waits for it any more.
+   * Closes a connection that `open` delivers too late, when nobody waits for it any more.
    * @defaultValue calls its method `destroy`, else `end`, else `close`
    */
   readonly discard?: (late: T) => void;

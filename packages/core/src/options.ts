@@ -16,9 +16,9 @@ export interface RetryOptions {
   /** What the doubling stops at (0 to 60_000). @defaultValue 5_000 */
   readonly maxDelayMs?: number;
   /**
-   * How long a login is tried that is refused and has never succeeded (0 to 600_000), as the servers have the same words for
-   * a throttled login and a wrong one: a fleet of new processes gets in by it. `0`: the first refusal is final, which is what
-   * tests and development want.
+   * How long a login that is refused and has never succeeded is retried (0 to 600_000), because servers use the same words for
+   * a throttled login and a wrong one: this is what lets a fleet of new processes in. `0` makes the first refusal final, which
+   * suits tests and development.
    * @defaultValue four fifths of the deadline: 24_000
    */
   readonly patienceMs?: number;
@@ -68,7 +68,7 @@ export interface RdsIamOptions {
   readonly maxWaitingConnections?: number;
   /** Shares `maxConnectionsPerSecond` among processes, as that of `@rds-iam/redis` does. @defaultValue each for itself */
   readonly limiter?: ConnectionLimiter;
-  /** How a failed connection is tried again; `false`: not at all. */
+  /** How a failed connection is retried; `false`: not at all. */
   readonly retry?: RetryOptions | false;
 }
 
@@ -100,7 +100,7 @@ const CHECKS: Readonly<Record<keyof RdsIamOptions, (value: unknown) => void>> = 
   enabled: (value) => checkBoolean('enabled', value),
   region(value) {
     if (typeof value !== 'string' || !isRegion(value)) {
-      throw configError('region', `must be the name of an AWS region, as in eu-west-1, got ${kindOf(value)}`);
+      throw configError('region', `must be the name of an AWS region, such as eu-west-1, got ${kindOf(value)}`);
     }
   },
   credentials: checkCredentials,
@@ -123,7 +123,7 @@ const CHECKS: Readonly<Record<keyof RdsIamOptions, (value: unknown) => void>> = 
     if (typeof (value as Partial<ConnectionLimiter> | null)?.reserve !== 'function') {
       throw configError(
         'limiter',
-        `must be a connection limiter, as redisLimiter({ client }) of @rds-iam/redis, got ${kindOf(value)}`,
+        `must be a connection limiter, such as redisLimiter({ client }) of @rds-iam/redis, got ${kindOf(value)}`,
       );
     }
   },
@@ -145,7 +145,7 @@ export function checkOptions(options: RdsIamOptions = {}): CheckedOptions {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw configError(
       undefined,
-      `the IAM options must be an object, as in { region: "eu-west-1" }, got ${kindOf(options)}`,
+      `the IAM options must be an object, such as { region: "eu-west-1" }, got ${kindOf(options)}`,
     );
   }
   checkNames('IAM option', options, CHECKS);
@@ -154,7 +154,7 @@ export function checkOptions(options: RdsIamOptions = {}): CheckedOptions {
     if (value !== undefined) check(value);
   }
   if (options.profile !== undefined && options.credentials !== undefined) {
-    throw configError('profile', 'and "credentials" exclude each other: give the one that your credentials come from');
+    throw configError('profile', 'cannot be combined with "credentials": give the one that your credentials come from');
   }
   return {
     ...options,
@@ -201,7 +201,7 @@ function checkCredentials(value: unknown): void {
   if (typeof accessKeyId !== 'string' || typeof secretAccessKey !== 'string' || !accessKeyId || !secretAccessKey) {
     throw configError(
       'credentials',
-      `must be { accessKeyId, secretAccessKey, sessionToken? } or a function that gives them, as those of @aws-sdk/credential-providers, got ${kindOf(value)}`,
+      `must be { accessKeyId, secretAccessKey, sessionToken? } or a function that returns them, such as those of @aws-sdk/credential-providers, got ${kindOf(value)}`,
     );
   }
 }

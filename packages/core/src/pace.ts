@@ -6,7 +6,7 @@
 //
 // Finding an unknown limit is AIMD, as TCP does: cut at once to what the server was seen to admit, then creep up until it
 // refuses again. It needs to know no other client, and shares a limit among those that do the same. The adaptive limiter of
-// the AWS SDK (CUBIC) does the like, but waits with timers and a clock of its own, knows no order and no abort, and begins
+// the AWS SDK (CUBIC) is similar, but waits with timers and a clock of its own, has no order and no abort, and begins
 // without a limit: ten times the limit at once would be refused before it learned anything.
 
 /** The share of a known limit that is used: what is sent evenly does not arrive so. */

@@ -37,7 +37,7 @@ export class Peers {
         return made;
       },
       (error: unknown) => {
-        // What failed for want of file descriptors does not the next time.
+        // What failed because there were no file descriptors left may work the next time.
         byRoots.delete(key);
         throw error;
       },

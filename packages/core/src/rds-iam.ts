@@ -28,7 +28,7 @@ export interface RdsIam {
   getToken(
     endpoint: Endpoint,
     options?: {
-      /** Signs a new one, with credentials asked for anew. */
+      /** Signs a new one, with freshly fetched credentials. */
       readonly forceRefresh?: boolean;
       /** Stops waiting; the signing, which others may wait for, goes on. */
       readonly signal?: AbortSignal;
@@ -165,7 +165,7 @@ function credentialsProvider(
 }
 
 function stoppedWaiting({ reason }: AbortSignal): RdsIamError {
-  return new RdsIamError('ERR_RDS_IAM_ABORTED', 'waiting for a token was stopped', { cause: reason });
+  return new RdsIamError('ERR_RDS_IAM_ABORTED', 'the wait for a token was aborted', { cause: reason });
 }
 
 /** Whether the value of an `iam` option is an {@link RdsIam} already, and not options for one. */

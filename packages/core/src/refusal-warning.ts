@@ -6,12 +6,12 @@ import type { RetryPolicy } from './options.js';
 import { type Failure, patienceMs } from './retry.js';
 import type { Target } from './targets.js';
 
-/** So many refusals in a row are worth a word: fewer can be the bad luck of one moment. */
+/** This many refusals in a row are worth a warning: fewer can be bad luck. */
 const WORTH_A_WARNING = 3;
 
 /**
- * Tells whoever set something up wrongly what is going on while a first login is tried again: as a warning of the process and
- * as an event, once for each endpoint and user.
+ * Tells a user with a wrong setup what is going on while a first login is retried: by a process warning and an event, once
+ * for each endpoint and user.
  */
 export function warnOfRefusals<T>(
   { clockSkew, history, options }: ConnectContext,

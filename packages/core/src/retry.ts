@@ -16,12 +16,12 @@ export interface Limit {
 
 /** How many times something is tried that will more likely not pass. */
 const FEW = 3;
-/** What a refused login may be tried for by default, of the time that there is: the caller is to hear before it is over. */
+/** The default share of the deadline that a refused login is retried for: the caller should hear before the deadline. */
 const PATIENT_SHARE = 0.8;
 /**
  * The longest waits after a first login was refused: after the first, the second, and every other refusal.
  *
- * Two early tries let whoever set something up wrongly hear of it within a second and a half. What is throttled then comes
+ * Two early tries tell a user with a wrong setup within a second and a half. What is throttled then comes
  * back evenly over a span that does not grow: a fleet of ten times what the server admits in a second presses in at little
  * more than that rate, and the rate falls by itself as its members get in. A span that begins small and doubles, or that
  * keeps a part of each wait fixed, costs more logins and is no quicker; a longer one keeps small fleets waiting for nothing.

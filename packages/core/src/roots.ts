@@ -37,12 +37,12 @@ export async function trustedRoots(
   const ofRegion = region === undefined ? Object.values(RDS_ROOTS).flat() : (RDS_ROOTS[region] ?? []);
   const amazon = mayBeProxy(hostname) ? AMAZON_ROOTS : [];
   const known = new Set([...Object.values(RDS_ROOTS).flat(), ...AMAZON_ROOTS].map(toPem));
-  // What is a root of RDS is trusted for its own region, whoever names it once more.
+  // A root of RDS is trusted for its own region only, also where the operator names it again.
   const extra = extraCertificates.flatMap(certificatesIn).filter((pem) => !known.has(pem));
   if (region !== undefined && parseRdsHostname(hostname) && ofRegion.length + amazon.length + extra.length === 0) {
     throw configError(
       'ca',
-      `is needed for "${hostname}", as no roots are known for ${region}: get AWS's with \`npx rds-iam ca --region ${region} --output rds-${region}.pem\`, and give what is in that file, or its path in NODE_EXTRA_CA_CERTS. The roots that come with this package are of ${(await regionsWithRoots()).join(', ')}`,
+      `is required for "${hostname}", because this package has no roots for ${region}: download them with \`npx rds-iam ca --region ${region} --output rds-${region}.pem\`, and pass the contents of that file in "ca" or its path in NODE_EXTRA_CA_CERTS. This package has roots for ${(await regionsWithRoots()).join(', ')}`,
     );
   }
   const parts = [

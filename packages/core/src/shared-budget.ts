@@ -11,7 +11,7 @@ const AT_A_TIME_S = 0.05;
  * second has more than the limit, as this is the part of a second that is not used of it.
  */
 const LATE_MS = 1_000 * (1 - OF_KNOWN_LIMIT);
-/** By so much a timer is late where nothing is wrong. */
+/** How late a timer may be where nothing is wrong. */
 const TIMER_LATE_MS = 10;
 /** How long a limiter that failed is left alone. */
 const LEFT_ALONE_MS = 1_000;
@@ -93,7 +93,7 @@ export class SharedBudget {
     const reserve = async () => this.#limiter.reserve({ ...this.#instance, connectionsPerSecond, count });
     reserve().then((delayMs) => {
       answered(() => {
-        // At some time between the question and its answer the delay began.
+        // The delay began at some time between the request and its answer.
         const answeredAtMs = this.#clock.now();
         const roomMs = Math.max(TIMER_LATE_MS, LATE_MS - (answeredAtMs - askedAtMs));
         this.#turns = Array.from({ length: count }, (_, index) => {

@@ -54,7 +54,7 @@ function notSigned({ hostname }: Endpoint, cause: unknown): RdsIamError {
 function noRegion(hostname: string, options?: { readonly cause: unknown }): RdsIamError {
   return new RdsIamError(
     'ERR_RDS_IAM_REGION',
-    `no AWS region for "${hostname}": it is not an RDS endpoint with a region in its name and leads to none, so ${whatToSet(hostname)}`,
+    `no AWS region for "${hostname}": neither it nor a CNAME behind it is an RDS endpoint with a region in its name, so ${whatToSet(hostname)}`,
     options,
   );
 }

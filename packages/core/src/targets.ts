@@ -55,7 +55,7 @@ export class Targets {
     if (named !== undefined && region !== undefined && named !== region) {
       throw configError(
         'region',
-        `is ${region}, but "${hostname}" is in ${named}: remove "region", the host name tells it`,
+        `is ${region}, but "${hostname}" is in ${named}: remove "region", which is read from the host name`,
       );
     }
     return { hostname, port, username, region: named ?? region };

@@ -138,7 +138,7 @@ export function assertVerifiedPeer(socket: object, identity: string, resumed?: B
   if (tls.encrypted !== true || !tls.getPeerCertificate || !tls.getCipher || !tls.getProtocol) {
     return fail('the connection is not encrypted');
   }
-  if (tls.authorized !== true) fail('the certificate of the server was not verified');
+  if (tls.authorized !== true) fail("the server's certificate was not verified");
   const protocol = tls.getProtocol();
   if (protocol !== 'TLSv1.2' && protocol !== 'TLSv1.3') fail(`the connection uses ${protocol}`);
   const cipher = tls.getCipher();
@@ -146,5 +146,5 @@ export function assertVerifiedPeer(socket: object, identity: string, resumed?: B
   if (resumed !== undefined && tls.isSessionReused?.() === true) return;
   // Not getPeerX509Certificate(), though quicker: after it, Node.js 20 finds no certificate on the socket any more.
   const mismatch = checkServerIdentity(identity, tls.getPeerCertificate());
-  if (mismatch) fail('the certificate is made out to another name', mismatch);
+  if (mismatch) fail('the certificate is for another name', mismatch);
 }

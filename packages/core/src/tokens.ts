@@ -180,7 +180,7 @@ export function tokenExpiry(token: string): number {
     /[?&]X-Amz-Date=(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(?:&|$)/.exec(token) ?? [];
   const [, seconds] = /[?&]X-Amz-Expires=(\d{1,6})(?:&|$)/.exec(token) ?? [];
   if (second === undefined || seconds === undefined) {
-    throw new RdsIamError('ERR_RDS_IAM_SIGNING', 'the signer gave something that is not a token: it has no date');
+    throw new RdsIamError('ERR_RDS_IAM_SIGNING', 'the signer returned something that is not a token: it has no date');
   }
   return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`) + Number(seconds) * 1_000;
 }

@@ -35,7 +35,7 @@ export function withIam<Config extends object>(
   urlOption: 'connectionString' | 'uri',
 ): Config {
   if (typeof given === 'string') return { [urlOption]: given, iam } as unknown as Config;
-  // Frameworks hide a password from enumeration, and so from a copy: it is to be refused, not to be forgotten.
+  // Frameworks hide a password from enumeration, and so from a copy: it must be refused, not lost.
   const { password } = (given ?? {}) as { readonly password?: unknown };
   return { ...given, ...(password !== undefined && { password }), iam } as unknown as Config;
 }
@@ -48,13 +48,16 @@ export function withIam<Config extends object>(
  */
 export function refusePassword(option: string, password: unknown): void {
   if ((password ?? '') === '') return;
-  throw configError(option, 'is given beside IAM: remove it, or set "iam.enabled" to false to log in with it');
+  throw configError(option, 'cannot be used with IAM: remove it, or set "iam.enabled" to false to log in with it');
 }
 
 /** The same for a password in a connection URL. */
 export function refusePasswordInUrl(option: string, password: unknown): void {
   if ((password ?? '') === '') return;
-  throw configError(option, 'has a password in it, beside IAM: remove it, or set "iam.enabled" to false');
+  throw configError(
+    option,
+    'contains a password, which cannot be used with IAM: remove it, or set "iam.enabled" to false',
+  );
 }
 
 /** A value of a connection URL for an error, cut down to what can be no secret. */

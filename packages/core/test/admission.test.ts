@@ -119,7 +119,7 @@ describe('ten times as many connections at once as the server admits in a second
     expect(world.time - startedAt).toBeLessThan(1.1 * 10_000);
   });
 
-  test('where the token takes long to come, those that have leave for a connection do not all go at once with it', async () => {
+  test('where the token takes long to come, those that have a permit do not all connect at once with it', async () => {
     const world = new World();
     const slowly = () =>
       new Promise<typeof credentials>((resolve) => world.clock.after(700, () => resolve(credentials)));
@@ -246,7 +246,7 @@ describe('waiting for a permit', () => {
     expect(server.attempts).toBe(2);
   });
 
-  test('in vain, to try again, does not hide why the last try failed', async () => {
+  test('for a next attempt does not hide why the last one failed', async () => {
     const { world, iam } = setUp({ maxConnectionsPerSecond: 1, retry: { timeoutMs: 900 } }, 0);
     const failing = iam.connect(endpoint, async () => Promise.reject(reset()));
     expect(await world.runTimersUntil(failureOf(failing))).toMatchObject({

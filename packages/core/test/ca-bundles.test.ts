@@ -50,13 +50,13 @@ describe('a bundle', () => {
   });
 
   test.each<[string, () => string | Promise<string>, RegExp]>([
-    ['nothing', () => '', /no certificate is in it/],
-    ['a page of HTML', () => '<html>not found</html>', /no certificate is in it/],
+    ['nothing', () => '', /it contains no certificates/],
+    ['a page of HTML', () => '<html>not found</html>', /it contains no certificates/],
     ['what has expired', () => pemsOf('eu-west-1'), /all certificates in it have expired/],
     [
       'an authority of somebody else',
       async () => COMMERCIAL + (await createCertificateAuthority()).ca,
-      /no certificate authority of Amazon RDS/,
+      /not an Amazon RDS certificate authority/,
     ],
     ["Amazon's public roots", () => AMAZON_ROOTS.map(toPem).join(), /"C=US, O=Amazon, CN=Amazon Root CA 1" is no/],
   ])('that holds %s is refused', async (_, text, message) => {
@@ -69,11 +69,11 @@ describe('a bundle', () => {
 
   test('of an authority that says it is one of RDS, but has no right to sign, is refused', async () => {
     const { cert } = await (await createCertificateAuthority()).issue({ hostnames: ['Amazon RDS eu-west-1 Root CA'] });
-    expect(() => readBundle(String(cert), NOW)).toThrow(/no certificate authority of Amazon RDS/);
+    expect(() => readBundle(String(cert), NOW)).toThrow(/not an Amazon RDS certificate authority/);
   });
 });
 
-describe('the script that makes the roots anew', () => {
+describe('the script that renews the roots', () => {
   let folder: string;
   let server: Server;
   let answers: Record<string, string>;
@@ -132,11 +132,11 @@ describe('the script that makes the roots anew', () => {
   test('fails where one cannot be had, is no bundle, or comes from a server that is not verified', async () => {
     await expect(run({})).rejects.toThrow('the answer is 404');
     await expect(run({ ...bundles, [Object.keys(bundles)[1] ?? '']: 'nothing' })).rejects.toThrow(
-      'no certificate is in it',
+      'it contains no certificates',
     );
     const unverified = { NODE_EXTRA_CA_CERTS: '', NODE_TLS_REJECT_UNAUTHORIZED: '0' };
     await expect(run(bundles, unverified)).rejects.toThrow('could not be downloaded');
-    await expect(run(bundles, { RDS_IAM_CA_MIRROR: 'http://localhost' })).rejects.toThrow('not an address of HTTPS');
+    await expect(run(bundles, { RDS_IAM_CA_MIRROR: 'http://localhost' })).rejects.toThrow('not an HTTPS address');
     expect(asked).toEqual([]);
   });
 });

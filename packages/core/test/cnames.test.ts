@@ -83,7 +83,7 @@ describe('a name of your own', () => {
     const error = await failureOf(signedFor(ALIAS));
     expect(error.code).toBe('ERR_RDS_IAM_ENDPOINT');
     expect(error.message).toContain(`${ALIAS} → one.example → two.example → one.example`);
-    expect(error.message).toContain('mend the CNAME records');
+    expect(error.message).toContain('fix the CNAME records');
     expect(asked()).toHaveLength(3);
   });
 

@@ -496,7 +496,7 @@ describe('credentials that do not work', () => {
     const error = await failureOf(createRdsIam({ credentials }).getToken(endpoint));
     expect(error).toMatchObject({
       code: 'ERR_RDS_IAM_CREDENTIALS',
-      message: expect.stringMatching(/must give \{ accessKeyId/),
+      message: expect.stringMatching(/must return \{ accessKeyId/),
     });
   });
 });

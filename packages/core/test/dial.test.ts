@@ -38,13 +38,13 @@ describe('dial', () => {
     ['127.0.0.1', /"dial" cannot be read/],
     ['::1:5432', /"dial" cannot be read/],
     ['[localhost]:5432', /"dial" has no IPv6 address in its brackets/],
-    ['localhost:0', /"dial" must have a whole number from 1 to 65535 as its port, got the number 0/],
+    ['localhost:0', /"dial" must have a port from 1 to 65535, got the number 0/],
     ['localhost:70000', /"dial".*70000/],
     ['postgres://localhost:5432', /"dial" cannot be read/],
-    [5432, /"dial" must be where to connect.*got the number 5432/],
-    [null, /"dial" must be where to connect.*got null/],
-    [{ host: 'localhost', port: 5432 }, /"dial" must be where to connect/],
-    [{ hostname: 'localhost' }, /"dial" must have a whole number.*got nothing/],
+    [5432, /"dial" must be an address.*got the number 5432/],
+    [null, /"dial" must be an address.*got null/],
+    [{ host: 'localhost', port: 5432 }, /"dial" must be an address/],
+    [{ hostname: 'localhost' }, /"dial" must have a port.*got nothing/],
   ])('%j is refused by name', async (dial, message) => {
     const refusal = expect.objectContaining({ code: 'ERR_RDS_IAM_CONFIG', message: expect.stringMatching(message) });
     expect(() => createRdsIam({ dial } as never)).toThrow(refusal);

@@ -70,7 +70,7 @@ describe('a server whose authority only the operator trusts', () => {
   test('is refused without NODE_EXTRA_CA_CERTS, and the error says which roots were trusted', async () => {
     const said = await handshake({});
     expect(said).toMatch(/^ERR_RDS_IAM_TLS /);
-    expect(said).toContain('no authority that is trusted, which are 3 of Amazon RDS in eu-west-1:');
+    expect(said).toContain('authority is not trusted; trusted are 3 of Amazon RDS in eu-west-1:');
     expect(said).toContain('npx rds-iam ca --region eu-west-1');
   });
 
@@ -80,13 +80,13 @@ describe('a server whose authority only the operator trusts', () => {
 
   test('is verified in a region for which there are no others', async () => {
     expect(await handshake({ NODE_EXTRA_CA_CERTS: trustedFile, HOSTNAME: WITHOUT_ROOTS })).toBe('verified');
-    expect(await handshake({ HOSTNAME: WITHOUT_ROOTS })).toMatch(/^ERR_RDS_IAM_CONFIG "ca" is needed/);
+    expect(await handshake({ HOSTNAME: WITHOUT_ROOTS })).toMatch(/^ERR_RDS_IAM_CONFIG "ca" is required/);
   });
 
   test('is refused where "ca" is given, which stays exact', async () => {
     const other = (await createCertificateAuthority()).ca;
     const said = await handshake({ NODE_EXTRA_CA_CERTS: trustedFile, CA: other });
-    expect(said).toMatch(/^ERR_RDS_IAM_TLS .*which are those of "ca":/s);
+    expect(said).toMatch(/^ERR_RDS_IAM_TLS .*trusted are those of "ca":/s);
     expect(await handshake({ CA: ca })).toBe('verified');
   });
 
@@ -103,5 +103,5 @@ test("the whole bundle of RDS in NODE_EXTRA_CA_CERTS, as Lambda's images have it
   await writeFile(bundle, Object.values(RDS_ROOTS).flat().map(toPem).join('\n') + ca);
   expect(await handshake({ NODE_EXTRA_CA_CERTS: bundle })).toBe('verified');
   await writeFile(bundle, Object.values(RDS_ROOTS).flat().map(toPem).join('\n'));
-  expect(await handshake({ NODE_EXTRA_CA_CERTS: bundle })).toContain('which are 3 of Amazon RDS in eu-west-1:');
+  expect(await handshake({ NODE_EXTRA_CA_CERTS: bundle })).toContain('trusted are 3 of Amazon RDS in eu-west-1:');
 });

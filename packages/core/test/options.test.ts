@@ -9,12 +9,16 @@ describe('an option that is wrong is refused by name, with the kind of its value
     ['options that are none', 'eu-west-1', /must be an object.*got a string/],
     ['an unknown option', { regoin: 'eu-west-1' }, /unknown IAM option "regoin".*region/],
     ['enabled', { enabled: 'yes' }, /"enabled" must be true or false, got a string/],
-    ['region', { region: 'Ireland' }, /"region" must be the name of an AWS region, as in eu-west-1, got a string/],
+    ['region', { region: 'Ireland' }, /"region" must be the name of an AWS region, such as eu-west-1, got a string/],
     ['region', { region: '' }, /"region".*got an empty string/],
     ['credentials', { credentials: 'AKIA' }, /"credentials" must be .*@aws-sdk\/credential-providers, got a string/],
     ['credentials', { credentials: { accessKeyId: 'AKIA' } }, /"credentials" must be .*got an object/],
     ['profile', { profile: 7 }, /"profile" must be .*got the number 7/],
-    ['profile', { profile: 'p', credentials: async () => ({}) }, /"profile" and "credentials" exclude each other/],
+    [
+      'profile',
+      { profile: 'p', credentials: async () => ({}) },
+      /"profile" cannot be combined with "credentials": give the one/,
+    ],
     [
       'refreshBeforeExpiryMs',
       { refreshBeforeExpiryMs: -1 },

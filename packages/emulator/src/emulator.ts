@@ -43,8 +43,8 @@ export interface Emulator extends AsyncDisposable {
   readonly stats: EmulatorStats;
   /**
    * Replaces what goes wrong: `{}` is nothing any more. It is for what happens from now on, in open logins, too; the
-   * count of a throttle begins anew.
-   * @throws TypeError that names the fault, if it is none
+   * count of a throttle starts again from zero.
+   * @throws TypeError that names the fault, if it is not valid
    */
   setFaults(faults: Faults): void;
   /** Breaks off the sessions that have logged in, as throttling on RDS may. Returns how many. */

@@ -36,6 +36,6 @@ export class Refusal extends Error {
   }
 }
 
-/** A server's word for an error of ours, or of a function that our user gave us: its message may hold a secret. */
+/** A server's words for an internal error, or for one of a function that the user gave: its message may hold a secret. */
 export const internalErrorMessage = (error: unknown): string =>
   `rds-iam emulator: ${error instanceof Error ? error.name : typeof error} while logging in`;

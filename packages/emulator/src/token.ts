@@ -112,7 +112,7 @@ export function checkToken(token: string, expected: TokenExpectation): TokenRefu
   return undefined;
 }
 
-/** What may be told of a token. `undefined` for what is none: it may be a password, which its hash would give away. */
+/** What may be shown of a token. `undefined` for anything else: it may be a password, which its hash would give away. */
 export function seenToken(token: string, nowMs: number): SeenToken | undefined {
   const signedAtMs = parseAmzDate(parseToken(token)?.get('X-Amz-Date') ?? '');
   if (signedAtMs === undefined) return undefined;

@@ -33,7 +33,7 @@ export function driverOf(Dialect: typeof Knex.Client): Driver {
   if (driver) return driver;
   throw configError(
     'client',
-    `stands for the driver "${driverName}", which cannot log in with IAM: use ${INSTEAD[driverName] ?? '"pg" or "mysql2"'}`,
+    `uses the driver "${driverName}", which cannot log in with IAM: use ${INSTEAD[driverName] ?? '"pg" or "mysql2"'}`,
   );
 }
 

@@ -23,7 +23,7 @@ export function withRdsIam(given: string | KnexConfig): Knex.Config {
   if (config.connectionPool) {
     throw configError(
       'connectionPool',
-      'is a pool of your own, which Knex opens no connection of: give "connection", or give Knex a Pool of @rds-iam/pg or of @rds-iam/mysql2 without withRdsIam',
+      'is your own pool, whose connections Knex does not open: give "connection" instead, or pass Knex a Pool of @rds-iam/pg or @rds-iam/mysql2 without withRdsIam',
     );
   }
   const Dialect = dialectOf(config.client ?? config.dialect);
@@ -46,7 +46,7 @@ function dialectOf(client: Knex.Config['client']): typeof Knex.Client {
 /** A URL that is all of the configuration, as Knex reads it: the scheme is the name of the client. */
 function fromUrl(url: string): Knex.Config {
   if (!URL.canParse(url))
-    throw configError(undefined, 'the connection URL cannot be read: give it as postgres://app@HOST:5432/db');
+    throw configError(undefined, 'the connection URL cannot be parsed: write it as postgres://app@HOST:5432/db');
   return { client: new URL(url).protocol.slice(0, -1), connection: url };
 }
 

@@ -11,16 +11,16 @@ const connection = { host: 'db.abc.eu-west-1.rds.amazonaws.com', user: 'app', da
 describe('what cannot be right is refused when it is given, by name and with the fix', () => {
   test.each<[string, unknown, RegExp]>([
     ['no client', { connection }, /"client" must be "pg" or "mysql2"/],
-    ['mysql', { client: 'mysql', connection }, /"client" stands for the driver "mysql",.*use "mysql2"/],
+    ['mysql', { client: 'mysql', connection }, /"client" uses the driver "mysql",.*use "mysql2"/],
     ['sqlite3', { client: 'sqlite3', connection }, /"sqlite3".*use "pg" or "mysql2"/],
     ['redshift', { client: 'redshift', connection }, /"pg-redshift".*use "pg" or "mysql2"/],
     ['cockroachdb', { client: 'cockroachdb', connection }, /"cockroachdb".*use "pg" or "mysql2"/],
     ['the base of all clients', { client: knex.Client, connection }, /"client" must be "pg" or "mysql2"/],
-    ['a pool of the user', { client: 'pg', connectionPool: {} }, /"connectionPool" is a pool of your own/],
+    ['a pool of the user', { client: 'pg', connectionPool: {} }, /"connectionPool" is your own pool/],
     ['an unknown IAM option', { client: 'pg', connection, iam: { regoin: 'x' } }, /unknown IAM option "regoin"/],
     ['a URL of mysql', 'mysql://app@db.example.com/shop', /use "mysql2"/],
     ['a URL of an unknown scheme', 'app:hunter2@db', /'client' value app/],
-    ['a text that is no URL', '//app:hunter2@db', /the connection URL cannot be read/],
+    ['a text that is no URL', '//app:hunter2@db', /the connection URL cannot be parsed/],
   ])('%s', (_, config, message) => {
     const given = typeof config === 'object' ? { iam, ...config } : config;
     let refusal: unknown;
@@ -38,18 +38,28 @@ describe('what cannot be right is refused when it is given, by name and with the
   });
 });
 
-describe('what contradicts IAM in a connection is refused at the first query, before anything is dialled', () => {
+describe('what contradicts IAM in a connection is refused at the first query, before anything is dialed', () => {
   const withPassword = { ...connection, password: 'hunter2' };
   test.each<[string, 'pg' | 'mysql2', unknown, RegExp]>([
-    ['a password', 'pg', withPassword, /"password" is given beside IAM/],
-    ['a password', 'mysql2', withPassword, /"password" is given beside IAM/],
-    ['a password of a function', 'pg', () => withPassword, /"password" is given beside IAM/],
-    ['a password of a function', 'mysql2', async () => withPassword, /"password" is given beside IAM/],
-    ['a password in a URL', 'pg', 'postgres://app:hunter2@db.example.com/shop', /"connectionString" has a password/],
-    ['a password in a URL', 'mysql2', 'mysql://app:hunter2@db.example.com/shop', /connection URI has a password/],
+    ['a password', 'pg', withPassword, /"password" cannot be used with IAM/],
+    ['a password', 'mysql2', withPassword, /"password" cannot be used with IAM/],
+    ['a password of a function', 'pg', () => withPassword, /"password" cannot be used with IAM/],
+    ['a password of a function', 'mysql2', async () => withPassword, /"password" cannot be used with IAM/],
+    [
+      'a password in a URL',
+      'pg',
+      'postgres://app:hunter2@db.example.com/shop',
+      /"connectionString" contains a password/,
+    ],
+    ['a password in a URL', 'mysql2', 'mysql://app:hunter2@db.example.com/shop', /connection URI contains a password/],
     ['a URL without TLS', 'pg', 'postgres://app@db.example.com/shop?sslmode=disable', /"sslmode=disable"/],
     ['a URL without TLS', 'mysql2', 'mysql://app@db.example.com/shop?ssl=false', /"ssl=false"/],
-    ['a URL that cannot be read', 'pg', 'postgres://app@db.example.com:port/shop', /"connectionString" cannot be read/],
+    [
+      'a URL that cannot be read',
+      'pg',
+      'postgres://app@db.example.com:port/shop',
+      /"connectionString" cannot be parsed/,
+    ],
     ['a Unix socket', 'mysql2', { ...connection, socketPath: '/run/mysqld.sock' }, /"socketPath" is a Unix socket/],
     ['TLS that verifies nothing', 'pg', { ...connection, ssl: { rejectUnauthorized: false } }, /rejectUnauthorized/],
   ])('%s with %s', async (_, client, given, message) => {

@@ -142,12 +142,12 @@ function fromUri(uri: unknown): Record<string, unknown> {
     url = new URL(uri as string);
   } catch {
     // Not with the cause: it repeats the URI, and any password in it.
-    throw configError(undefined, 'the connection URI cannot be read: give it as mysql://app@HOST:3306/db');
+    throw configError(undefined, 'the connection URI cannot be parsed: write it as mysql://app@HOST:3306/db');
   }
   if (url.password) {
     throw configError(
       undefined,
-      'the connection URI has a password in it, beside IAM: remove it, or set "iam.enabled" to false',
+      'the connection URI contains a password, which cannot be used with IAM: remove it, or set "iam.enabled" to false',
     );
   }
   const fields: Record<string, unknown> = {

@@ -73,13 +73,13 @@ describe('a configuration that cannot be right is refused when it is given, by n
     ...['password', 'password1', 'password2', 'password3', 'passwordSha1'].map((name): [string, object, RegExp] => [
       name,
       { ...good, [name]: 'hunter2' },
-      new RegExp(`"${name}" is given beside IAM.*"iam.enabled"`),
+      new RegExp(`"${name}" cannot be used with IAM.*"iam.enabled"`),
     ]),
-    ['a password function', { ...good, password: () => 'hunter2' }, /"password" is given beside IAM/],
-    ['a password in a URI', { uri: 'mysql://app:hunter2@db.example.com/db', iam }, /URI has a password in it/],
-    ['a password as a parameter', uri('password=hunter2'), /"password" is given beside IAM/],
-    ['a password in a URI alone', 'mysql://app:hunter2@db.example.com/db', /URI has a password in it/],
-    ['a URI that is none', { uri: 7, iam }, /the connection URI cannot be read/],
+    ['a password function', { ...good, password: () => 'hunter2' }, /"password" cannot be used with IAM/],
+    ['a password in a URI', { uri: 'mysql://app:hunter2@db.example.com/db', iam }, /URI contains a password/],
+    ['a password as a parameter', uri('password=hunter2'), /"password" cannot be used with IAM/],
+    ['a password in a URI alone', 'mysql://app:hunter2@db.example.com/db', /URI contains a password/],
+    ['a URI that is none', { uri: 7, iam }, /the connection URI cannot be parsed/],
     ['passwords of MySQL 4.0', { ...good, insecureAuth: true }, /"insecureAuth"/],
     ['an authSwitchHandler', { ...good, authSwitchHandler: () => {} }, /"authSwitchHandler"/],
     [
@@ -118,7 +118,7 @@ describe('a configuration that cannot be right is refused when it is given, by n
     const driver = callbacks.mysql2Driver(callbacks.createRdsIam(iam));
     for (const make of [driver.createConnection, driver.createPool]) {
       const hidden = Object.defineProperty({ ...good, iam: undefined }, 'password', { value: 'hunter2' });
-      expect(() => make(hidden)).toThrow(/"password" is given beside IAM/);
+      expect(() => make(hidden)).toThrow(/"password" cannot be used with IAM/);
     }
   });
 
@@ -167,7 +167,7 @@ describe('a configuration that cannot be right is refused when it is given, by n
   test('a connection URL alone is checked for frameworks that take it apart themselves', () => {
     const refused = 'mysql://app:hunter2@db.example.com/db';
     for (const { checkConnectionUrl } of [callbacks, connector]) {
-      expect(() => checkConnectionUrl(refused)).toThrow(/URI has a password in it/);
+      expect(() => checkConnectionUrl(refused)).toThrow(/URI contains a password/);
       expect(() => checkConnectionUrl('mysql://app@db.example.com/db?ssl-mode=DISABLED')).toThrow(
         /"ssl-mode=DISABLED"/,
       );
@@ -240,9 +240,9 @@ describe('a login that cannot succeed', () => {
     [
       'other-ca',
       'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-      /\n {2}1\. the certificate is of no authority that is trusted, which are those of "ca"/,
+      /\n {2}1\. the certificate's authority is not trusted; trusted are those of "ca"/,
     ],
-    ['wrong-name', 'ERR_TLS_CERT_ALTNAME_INVALID', /2\. the certificate is made out to another name/],
+    ['wrong-name', 'ERR_TLS_CERT_ALTNAME_INVALID', /2\. the certificate is for another name/],
     ['expired', 'CERT_HAS_EXPIRED', /certificate has expired/],
   ] as const)('at a server with TLS %s', async (tls, causeCode, message) => {
     stack.emulator.setFaults({ tls });

@@ -65,16 +65,16 @@ describe('what mysql2 offers is there:', () => {
   });
 
   test('a stream of its own', async () => {
-    const dialled: number[] = [];
+    const dialed: number[] = [];
     const pool = createPool({
       ...stack.config,
       stream: ({ config }: { config: { host: string; port: number } }) => {
-        dialled.push(config.port);
+        dialed.push(config.port);
         return connect(config.port, config.host);
       },
     });
     await pool.query('select 1');
-    expect(dialled).toEqual([stack.config.port]);
+    expect(dialed).toEqual([stack.config.port]);
     await pool.end();
   });
 

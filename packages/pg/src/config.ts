@@ -95,20 +95,20 @@ const VERIFYING = ['require', 'verify-ca', 'verify-full'];
 /** The fields of a connection URL, less those that only say what IAM authentication does anyway. */
 function fromUrl(url: string, ssl: pg.ClientConfig['ssl']): pg.ClientConfig {
   if (typeof url !== 'string')
-    throw configError('connectionString', 'must be a text, as in postgres://app@HOST:5432/db');
+    throw configError('connectionString', 'must be a string, such as postgres://app@HOST:5432/db');
   const [base = '', query = ''] = url.split(/\?(.*)/s, 2);
   const parameters = new URLSearchParams(query);
   for (const [name, value] of parameters) {
     if (name === 'sslmode' && !VERIFYING.includes(value)) {
       throw configError(
         'connectionString',
-        `has "sslmode=${quotable(value)}" in it, which takes away what IAM authentication needs: use sslmode=verify-full, or remove it`,
+        `has "sslmode=${quotable(value)}" in it, which weakens the TLS that IAM authentication needs: use sslmode=verify-full, or remove it`,
       );
     }
     if (name === 'ssl' && value !== 'true' && value !== '1') {
       throw configError(
         'connectionString',
-        `has "ssl=${quotable(value)}" in it, which takes away what IAM authentication needs: remove it`,
+        `has "ssl=${quotable(value)}" in it, which weakens the TLS that IAM authentication needs: remove it`,
       );
     }
   }
@@ -118,7 +118,7 @@ function fromUrl(url: string, ssl: pg.ClientConfig['ssl']): pg.ClientConfig {
   try {
     parsed = parse(parameters.size > 0 ? `${base}?${parameters}` : base);
   } catch (cause) {
-    throw configError('connectionString', 'cannot be read: give it as postgres://app@HOST:5432/db', cause);
+    throw configError('connectionString', 'cannot be parsed: write it as postgres://app@HOST:5432/db', cause);
   }
   refusePasswordInUrl('connectionString', parsed.password);
   const { password: _, ssl: files, ...fields } = parsed;

@@ -54,14 +54,14 @@ class PgStream extends IamStream {
     return this.destroy(
       configError(
         undefined,
-        `"host" and "port" are ${host}:${port} now, but the token is for ${given}, as withRdsIam() was given: call it for each endpoint`,
+        `"host" and "port" have become ${host}:${port}, but withRdsIam() was called for ${given}, which the token is for: call it once for each endpoint`,
       ),
     );
   }
 
   protected override writeEarly(chunk: Buffer, done: (error?: Error | null) => void): void {
     if (SSL_REQUEST.equals(chunk)) {
-      done(configError('ssl', 'is set behind withRdsIam(), whose TLS is underneath: give it to withRdsIam()'));
+      done(configError('ssl', 'was set after withRdsIam(), which handles TLS itself: pass it to withRdsIam()'));
     } else {
       super.writeEarly(chunk, done);
     }

@@ -63,7 +63,7 @@ export function iamPoolConfig(config: PoolConfig | undefined, ended: AbortSignal
   if (own !== undefined && own !== Client && !(typeof own === 'function' && own.prototype instanceof Client)) {
     throw configError(
       'Client',
-      'must be the Client of @rds-iam/pg or extend it: another one would know nothing of IAM',
+      'must be the Client of @rds-iam/pg or extend it: any other one does not log in with IAM',
     );
   }
   const options = { ...checked.config, iam: checked.iam, Client: own ?? Client, [poolEnded]: ended };

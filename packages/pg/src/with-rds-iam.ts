@@ -5,7 +5,7 @@ import { pgStream, TIMEOUT_OPTION } from './pg-stream.js';
 
 /**
  * pg's own configuration with an IAM login behind its `stream` option: for what makes its own `Client` or `Pool` of pg, and
- * takes a configuration only. Whoever has the choice uses the `Pool` and `Client` of this package.
+ * takes a configuration only. Where there is a choice, use the `Pool` and `Client` of this package.
  *
  * Every physical connection has a token of its own time. Where the configuration is not used as it is, connecting fails
  * with an error that says so.
@@ -17,10 +17,7 @@ export function withRdsIam(given: string | PoolConfig): pg.PoolConfig {
   if (!checked.iam) return checked.config;
   const { stream: own, ...config } = checked.config;
   if (own !== undefined && typeof own !== 'function') {
-    throw configError(
-      'stream',
-      'must be a function that gives a socket: one that is given as it is serves one attempt',
-    );
+    throw configError('stream', 'must be a function that returns a socket: a socket itself serves one attempt only');
   }
   const timeoutMs = shareOfWait(config.connectionTimeoutMillis ?? 0);
   const stream = () => pgStream(checked, { ...(timeoutMs > 0 && { timeoutMs }), timeoutOption: TIMEOUT_OPTION });
@@ -32,6 +29,6 @@ export function withRdsIam(given: string | PoolConfig): pg.PoolConfig {
 function streamIsMissing(): never {
   throw configError(
     undefined,
-    'the "stream" that withRdsIam() gives to pg is missing, and the IAM login with it: give the configuration on as it is, or see the README of @rds-iam/pg for what takes none',
+    'the "stream" that withRdsIam() gives to pg is missing, and the IAM login with it: pass the configuration on unchanged, or see the README of @rds-iam/pg for libraries that cannot',
   );
 }

@@ -30,7 +30,7 @@ export function mysqlAdapter(
   if (connectionString !== undefined && Object.keys(config).length > 0) {
     throw configError(
       'connectionString',
-      `and "${Object.keys(config)[0]}" exclude each other: give the connector's options within the connection string, or all of them as fields`,
+      `and "${Object.keys(config)[0]}" cannot be combined: put the connector's options into the connection string, or give all of them as fields`,
     );
   }
   const iam = rdsIamOf(given);
@@ -75,7 +75,7 @@ function checkTakesPools(Adapter: typeof PrismaMariaDb): void {
   if (!asked) {
     throw configError(
       undefined,
-      'with "provider" mysql, @prisma/adapter-mariadb must be one that takes a pool, without which there is no IAM: install version 7.10 or later',
+      'with "provider" mysql, @prisma/adapter-mariadb must accept a pool, which the IAM login needs: install version 7.10 or later',
     );
   }
 }

@@ -79,7 +79,7 @@ const NAMES: Readonly<Record<keyof RedisLimiterOptions, true>> = {
 
 function checkOptions(options: RedisLimiterOptions): Required<RedisLimiterOptions> {
   if (typeof options !== 'object' || options === null) {
-    throw configError(undefined, 'redisLimiter() needs an object with your client of Redis, as in { client }');
+    throw configError(undefined, 'redisLimiter() needs an object with your Redis client, such as { client }');
   }
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(NAMES, name)) {

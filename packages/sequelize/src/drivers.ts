@@ -7,7 +7,7 @@ import { checkConnectionUrl as checkPgUrl, pgDriver } from '@rds-iam/pg';
 /** The dialects of Sequelize that RDS and Aurora have IAM authentication for. */
 export type RdsDialect = 'postgres' | 'mysql' | 'mariadb';
 
-/** What takes the place of a dialect's driver. */
+/** What replaces a dialect's driver. */
 export interface Driver {
   /** The driver's module, whose connections log in with IAM. */
   readonly module: object;
@@ -35,8 +35,5 @@ export function acquireWait(pool: unknown): Wait {
 export function refuseOwnDriver(options: object, names: readonly string[]): void {
   const own = names.find((name) => (options as Readonly<Record<string, unknown>>)[name]);
   if (own === undefined) return;
-  throw configError(
-    own,
-    `names another driver than the one that logs in with IAM: remove it, or set "iam.enabled" to false`,
-  );
+  throw configError(own, `replaces the driver that logs in with IAM: remove it, or set "iam.enabled" to false`);
 }

@@ -58,7 +58,7 @@ type Given = Options & { readonly iam?: RdsIamOptions | RdsIam };
  */
 export function withRdsIam(options: SequelizeOptions): Options;
 /**
- * The arguments for Sequelize 6 with a connection URL, which Sequelize takes apart as ever.
+ * The arguments for Sequelize 6 with a connection URL, which Sequelize parses as usual.
  *
  * ```js
  * new Sequelize(...withRdsIam('postgres://app@HOST:5432/shop', { iam }))
@@ -76,7 +76,7 @@ function withDriver({ iam: given, ...options }: Given, url?: string): Options {
   const iam = rdsIamOf(given);
   if (!iam.enabled) return options;
   refuseOwnDriver(options, ['dialectModule', 'dialectModulePath', 'native']);
-  // Sequelize 6 looks at "dialectOptions.ssl" alone; whoever turned TLS off here should hear that it is on.
+  // Sequelize 6 reads "dialectOptions.ssl" alone; a user who turned TLS off here should hear that it is on.
   checkDriverTls(options.ssl);
   const bounded = boundBy(acquireWait(options.pool), iam);
   const driver = driverOf(url === undefined ? options.dialect : url.split(':', 1)[0], bounded);
@@ -90,7 +90,7 @@ function driverOf(dialect: string | undefined, iam: RdsIam): Driver {
   if (name === undefined || !Object.hasOwn(DRIVERS, name)) {
     throw configError(
       'dialect',
-      'must be one that RDS has IAM authentication for: postgres, mysql or mariadb (the classes of Sequelize 7 are for withRdsIam of @rds-iam/sequelize/v7)',
+      'must be one that RDS has IAM authentication for: postgres, mysql or mariadb (for the dialect classes of Sequelize 7, use withRdsIam from @rds-iam/sequelize/v7)',
     );
   }
   return DRIVERS[name as RdsDialect](iam);

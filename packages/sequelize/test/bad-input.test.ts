@@ -14,9 +14,9 @@ const refusal = (message: RegExp) =>
 
 describe('Sequelize 6: what cannot be right is refused at once, by name', () => {
   test.each<[string, object, RegExp]>([
-    ['a dialectModule', { ...good, dialectModule: {} }, /"dialectModule" names another driver.*remove it/],
-    ['a dialectModulePath', { ...good, dialectModulePath: 'pg' }, /"dialectModulePath" names another driver/],
-    ['pg-native', { ...good, native: true }, /"native" names another driver/],
+    ['a dialectModule', { ...good, dialectModule: {} }, /"dialectModule" replaces the driver.*remove it/],
+    ['a dialectModulePath', { ...good, dialectModulePath: 'pg' }, /"dialectModulePath" replaces the driver/],
+    ['pg-native', { ...good, native: true }, /"native" replaces the driver/],
     ['ssl: false, of which Sequelize takes no notice', { ...good, ssl: false }, /"ssl" is false.*remove "ssl"/],
     ['another dialect', { ...good, dialect: 'sqlite' }, /"dialect" must be.*postgres, mysql or mariadb/],
     ['a dialect that is a property of all objects', { ...good, dialect: 'constructor' }, /"dialect" must be/],
@@ -49,7 +49,7 @@ describe('Sequelize 6: what cannot be right is refused at once, by name', () => 
         [{ dialectOptions: { ssl: { rejectUnauthorized: false } } }, /"ssl.rejectUnauthorized" is off/],
         [
           { replication: { read: [{ password: 'hunter2' }], write: { password: 'hunter2' } } },
-          /"password" is given beside IAM/,
+          /"password" cannot be used with IAM/,
         ],
       ] as const) {
         const sequelize = new Sequelize(withRdsIam({ ...good, dialect, logging: false, ...options } as never));
@@ -64,10 +64,10 @@ describe('Sequelize 6: what cannot be right is refused at once, by name', () => 
 describe('Sequelize 7: what cannot be right is refused at once, by name', () => {
   const OtherDialect = Object.assign(() => {}, { getSupportedOptions: () => ['storage'] });
   test.each<[string, object, RegExp]>([
-    ['a pgModule', { ...good7, pgModule: {} }, /"pgModule" names another driver.*remove it/],
-    ['a mysql2Module', { ...good7, dialect: MySqlDialect, mysql2Module: {} }, /"mysql2Module" names another driver/],
-    ['a mariaDbModule', { ...good7, dialect: 'mariadb', mariaDbModule: {} }, /"mariaDbModule" names another driver/],
-    ['pg-native', { ...good7, native: true }, /"native" names another driver/],
+    ['a pgModule', { ...good7, pgModule: {} }, /"pgModule" replaces the driver.*remove it/],
+    ['a mysql2Module', { ...good7, dialect: MySqlDialect, mysql2Module: {} }, /"mysql2Module" replaces the driver/],
+    ['a mariaDbModule', { ...good7, dialect: 'mariadb', mariaDbModule: {} }, /"mariaDbModule" replaces the driver/],
+    ['pg-native', { ...good7, native: true }, /"native" replaces the driver/],
     ['another dialect', { ...good7, dialect: OtherDialect }, /"dialect" must be.*PostgresDialect/],
     ['the name of another dialect', { ...good7, dialect: 'sqlite3' }, /"dialect" must be/],
     ['no dialect', { ...good7, dialect: undefined }, /"dialect" must be/],

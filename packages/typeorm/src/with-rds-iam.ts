@@ -36,7 +36,7 @@ export function withRdsIam(options: RdsIamDataSourceOptions): RdsOptions {
 function driverFor(given: Given, iam: RdsIam): object {
   for (const name of ['driver', 'nativeDriver'] as const) {
     if (given[name]) {
-      throw configError(name, `would log in in place of IAM: remove it, or set "iam.enabled" to false`);
+      throw configError(name, `would replace the IAM login: remove it, or set "iam.enabled" to false`);
     }
   }
   switch (given.type) {
@@ -51,16 +51,19 @@ function driverFor(given: Given, iam: RdsIam): object {
     case 'aurora-mysql':
       throw configError(
         'type',
-        `is ${given.type}, TypeORM's name for the Data API, which is called with AWS credentials and needs no token: give the options to DataSource as they are, or use "postgres" or "mysql" with the endpoint of the cluster`,
+        `is ${given.type}, TypeORM's name for the Data API, which uses AWS credentials and needs no token: pass the options to DataSource directly, or use "postgres" or "mysql" with the cluster endpoint`,
       );
     default:
-      throw configError('type', 'must be "postgres", "mysql" or "mariadb": RDS has IAM authentication for no other');
+      throw configError(
+        'type',
+        'must be "postgres", "mysql" or "mariadb": RDS offers IAM authentication for no other type',
+      );
   }
 }
 
 /**
- * Refuses what TypeORM would not show the driver, or only after it has dialled another node: URLs for MySQL it takes apart
- * itself, and drops what they say about TLS without a word.
+ * Refuses what TypeORM would not show the driver, or only after it has dialed another node: it parses URLs for MySQL
+ * itself, and silently drops what they say about TLS.
  */
 function checkNodes(given: Given, checkConnectionUrl: (url: string) => void): void {
   const { replication, url } = given;

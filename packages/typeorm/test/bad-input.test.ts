@@ -43,9 +43,9 @@ describe('what cannot be right is refused by name and with the fix', () => {
     ],
     ['a driver that only speaks like one', { type: 'cockroachdb', ...node, iam }, /"type" must be/],
     ['no type', { ...node, iam }, /"type" must be/],
-    ['a driver for postgres', { type: 'postgres', ...node, driver: {}, iam }, /"driver" would log in in place of IAM/],
-    ['a driver for mysql', { type: 'mysql', ...node, driver: {}, iam }, /"driver" would log in in place of IAM/],
-    ['pg-native', { type: 'postgres', ...node, nativeDriver: {}, iam }, /"nativeDriver" would log in in place of IAM/],
+    ['a driver for postgres', { type: 'postgres', ...node, driver: {}, iam }, /"driver" would replace the IAM login/],
+    ['a driver for mysql', { type: 'mysql', ...node, driver: {}, iam }, /"driver" would replace the IAM login/],
+    ['pg-native', { type: 'postgres', ...node, nativeDriver: {}, iam }, /"nativeDriver" would replace the IAM login/],
     ['an unknown IAM option', { type: 'mysql', ...node, iam: { regoin: 'x' } }, /unknown IAM option "regoin"/],
     ['a master alone', { type: 'mysql', replication: { master: node }, iam }, /"replication" must have.*"slaves"/],
     ['a Unix socket', { type: 'mysql', ...node, socketPath: '/run/mysqld.sock', iam }, /"socketPath" is a Unix socket/],
@@ -61,14 +61,18 @@ describe('what cannot be right is refused by name and with the fix', () => {
     const weakening = /"sslmode=disable" in (?:it|the connection URI)/;
     const master = node;
     const cases: [string, object, RegExp][] = [
-      ['a password', { ...node, password: 'hunter2' }, /"password" is given beside IAM/],
-      ['a password in "extra"', { ...node, extra: { password: 'hunter2' } }, /"password" is given beside IAM/],
+      ['a password', { ...node, password: 'hunter2' }, /"password" cannot be used with IAM/],
+      ['a password in "extra"', { ...node, extra: { password: 'hunter2' } }, /"password" cannot be used with IAM/],
       ['TLS that is off', { ...node, ssl: false }, /"ssl" is false/],
       ['TLS without verification', { ...node, ssl: { rejectUnauthorized: false } }, /"ssl.rejectUnauthorized" is off/],
       ['TLS that is off in "extra"', { ...node, extra: { ssl: false } }, /"ssl" is false/],
-      ['a URL with a password', { url: `${type}://app:hunter2@${host}/shop` }, /has a password in it/],
+      ['a URL with a password', { url: `${type}://app:hunter2@${host}/shop` }, /contains a password/],
       ['a URL that takes TLS away', { url: url(type, '?sslmode=disable') }, weakening],
-      ['a password beside replication', { password: 'hunter2', replication: { master, slaves: [] } }, /"password" is/],
+      [
+        'a password beside replication',
+        { password: 'hunter2', replication: { master, slaves: [] } },
+        /"password" cannot be used with IAM/,
+      ],
       ['TLS off beside replication', { ssl: false, replication: { master, slaves: [] } }, /"ssl" is false/],
     ];
     for (const [at, replication] of [
@@ -80,12 +84,12 @@ describe('what cannot be right is refused by name and with the fix', () => {
         [
           `a password of ${at}`,
           { replication: replication({ ...node, password: 'hunter2' }) },
-          new RegExp(`"${name}\\.password" is given beside IAM`),
+          new RegExp(`"${name}\\.password" cannot be used with IAM`),
         ],
         [
           `a URL with a password in ${at}`,
           { replication: replication({ url: `${type}://app:hunter2@${host}/shop` }) },
-          /has a password in it/,
+          /contains a password/,
         ],
         [
           `a URL that takes TLS away in ${at}`,
@@ -107,13 +111,17 @@ describe('what cannot be right is refused by name and with the fix', () => {
     // The parameters of these URLs TypeORM itself never reads.
     if (type !== 'postgres') {
       cases.push(
-        ['a password as a parameter of a URL', { url: url(type, '?password=hunter2') }, /"password" is given beside/],
+        [
+          'a password as a parameter of a URL',
+          { url: url(type, '?password=hunter2') },
+          /"password" cannot be used with IAM/,
+        ],
         ...WEAKENING.map((parameter): [string, object, RegExp] => [
           `${parameter} in a URL`,
           { url: url(type, `?${encodeURI(parameter)}`) },
           /"(?:ssl\.)?(?:rejectUnauthorized|verifyIdentity|ssl|tls)/,
         ]),
-        ['a URL that is none', { url: 'nonsense' }, /the connection URI cannot be read/],
+        ['a URL that is none', { url: 'nonsense' }, /the connection URI cannot be parsed/],
       );
     }
 

@@ -34,14 +34,14 @@ function optionsOf(
     ...(tls && { ssl: tls }),
     extra: {
       ...(type === 'postgres' && maxUses !== undefined && { maxUses }),
-      ...(socket && { stream: type === 'postgres' ? socket : dialling(socket) }),
+      ...(socket && { stream: type === 'postgres' ? socket : dialing(socket) }),
     },
   };
 }
 
 type DialTo = { readonly config: { readonly host: string; readonly port: number } };
 
-const dialling =
+const dialing =
   (socket: NonNullable<SubjectOptions['socket']>) =>
   ({ config }: DialTo) =>
     socket().connect(config.port, config.host);

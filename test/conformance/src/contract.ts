@@ -160,10 +160,10 @@ export function describeConformance(subject: Subject): void {
       const error = await failureOf(options);
       expect(error).toMatchObject({ code: 'ERR_RDS_IAM_CONFIG', message: expect.stringMatching(name) });
       expect(String(error)).not.toContain('hunter2');
-      expect(stack.emulator.stats.connections, 'nothing was dialled').toBe(connections);
+      expect(stack.emulator.stats.connections, 'nothing was dialed').toBe(connections);
     });
 
-    test('an RDS endpoint is dialled, signed for and verified by its name, which names the region', async () => {
+    test('an RDS endpoint is dialed, signed for and verified by its name, which names the region', async () => {
       const rds = await anotherStack({ hostnames: [RDS_HOSTNAME] });
       const { region: _, ...iam } = rds.iam as RdsIamOptions;
       const pool = newPool({

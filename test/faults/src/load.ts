@@ -15,7 +15,7 @@ export class Load {
   /** Errors that no worker should see: a login that failed. */
   readonly failedLogins: unknown[] = [];
   /** How many transactions broke off, and were done again. */
-  brokenOff = 0;
+  broken = 0;
   readonly #workers: Promise<unknown>;
   #stopped = false;
 
@@ -38,7 +38,7 @@ export class Load {
         again = false;
       } catch (error) {
         if (isRdsIamError(error)) this.failedLogins.push(error);
-        this.brokenOff++;
+        this.broken++;
         again = true;
       }
     }

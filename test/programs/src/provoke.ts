@@ -44,7 +44,7 @@ export async function makeTrouble(): Promise<Trouble> {
     tokenPort: 5432,
   });
   /** For pg, which dials with it: whatever the name, this machine answers. */
-  const dialling = (port: number) => () => {
+  const dialing = (port: number) => () => {
     const socket = new Socket();
     const connect = socket.connect.bind(socket);
     return Object.assign(socket, { connect: () => connect(port, '127.0.0.1') });
@@ -52,7 +52,7 @@ export async function makeTrouble(): Promise<Trouble> {
 
   const known: Iam = { credentials, ca: emulator.ca, retry: quick };
   const at = (iam: Iam, more = {}) =>
-    new Pool({ host: hostname, user: 'app', database: 'shop', stream: dialling(emulator.port), ...more, iam });
+    new Pool({ host: hostname, user: 'app', database: 'shop', stream: dialing(emulator.port), ...more, iam });
   const failureOf = async (pool: Pool) => {
     try {
       return await pool.query('select 1');
@@ -76,7 +76,7 @@ export async function makeTrouble(): Promise<Trouble> {
         return failureOf(at(known)).finally(() => emulator.setFaults({}));
       },
       // Port 9 of loopback answers nobody.
-      ERR_RDS_IAM_UNREACHABLE: () => failureOf(at(known, { stream: dialling(9) })),
+      ERR_RDS_IAM_UNREACHABLE: () => failureOf(at(known, { stream: dialing(9) })),
       ERR_RDS_IAM_REFUSED: () => failureOf(at({ ...known, credentials: { ...credentials, accessKeyId: 'AKIDOTHER' } })),
       async ERR_RDS_IAM_THROTTLED() {
         const pool = at(known, { max: 2 });

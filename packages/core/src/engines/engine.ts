@@ -12,13 +12,13 @@ export interface Engine {
   readonly connectionsPerSecond: number;
   /** How an account is one for IAM, for the texts of errors. */
   readonly account: IamAccount;
-  /** What an error of its servers or of its drivers means; undefined where it is none of theirs, or says nothing. Pure. */
+  /** What an error of its servers or of its drivers means; undefined where it is not one of theirs, or says nothing. Pure. */
   classify(error: ErrorShape): Meaning | undefined;
 }
 
 /** How the texts of errors speak of an account for IAM. */
 export interface IamAccount {
-  /** What is to be said of a user that is none, as in `is not a member of rds_iam`. */
+  /** What a message says of a user without one, as in `is not a member of rds_iam`. */
   readonly isNone: string;
   /** What makes it one, as in `its grant of rds_iam`. */
   readonly has: string;

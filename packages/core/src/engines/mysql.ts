@@ -31,7 +31,7 @@ const BY_NUMBER: Readonly<Record<number, Meaning>> = {
   // Access denied: by the plugin that checks the token, and by any other.
   1045: TOKEN_REFUSED,
   1698: REFUSED,
-  // No such plugin; an account that is locked, as MariaDB and as MySQL says it; a host that is not let in.
+  // No such plugin; a locked account, in MariaDB's and in MySQL's number; a host that may not connect.
   1524: NOT_AN_IAM_USER,
   4151: REFUSED,
   3118: REFUSED,

@@ -40,7 +40,7 @@ export async function open(
 /** @throws Refusal, ProtocolError */
 function responseOf(payload: Buffer, offered: Greeting): HandshakeResponse {
   const response = decodeHandshakeResponse(payload, offered);
-  // Whoever cannot be asked to authenticate in another way cannot be asked for a token.
+  // A client that cannot be asked to authenticate in another way cannot be asked for a token.
   const has = (flag: number) => (response.capabilities & flag) !== 0;
   if (!has(Capability.pluginAuth) || !has(Capability.secureConnection)) throw clientTooOld();
   return response;

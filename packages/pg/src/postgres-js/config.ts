@@ -82,7 +82,7 @@ function hostOf(host: unknown): string {
   if (Array.isArray(host) || String(host).includes(',')) {
     throw configError(
       'host',
-      'names several servers: give the endpoint of the cluster, which leads to its writer, and one connection pool to each endpoint',
+      'names several servers: give the cluster endpoint, which leads to the writer, and use one connection pool for each endpoint',
     );
   }
   return host as string;
@@ -108,13 +108,13 @@ function checkSsl(ssl: unknown): DriverTls {
   if (VERIFYING.includes(ssl)) return true;
   throw configError(
     'ssl',
-    `is '${quotable(ssl)}', which takes away what IAM authentication needs: use 'verify-full', or remove it`,
+    `is '${quotable(ssl)}', which weakens the TLS that IAM authentication needs: use 'verify-full', or remove it`,
   );
 }
 
 function checkSocket(socket: unknown): MakeSocket | undefined {
   if (socket === undefined || typeof socket === 'function') return socket as MakeSocket | undefined;
-  throw configError('socket', 'must be a function that gives a socket');
+  throw configError('socket', 'must be a function that returns a socket');
 }
 
 /** The options that postgres.js takes from a URL's parameters; the others are settings of the session. */
@@ -177,7 +177,7 @@ function decoded(text: string): string {
 
 /** Not with its cause, which repeats the URL, and any password in it. */
 function unreadable(): Error {
-  return configError(undefined, 'the connection URL cannot be read: give it as postgres://app@HOST:5432/db');
+  return configError(undefined, 'the connection URL cannot be parsed: write it as postgres://app@HOST:5432/db');
 }
 
 function present(texts: Readonly<Record<string, string>>): object {

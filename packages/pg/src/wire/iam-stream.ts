@@ -18,7 +18,7 @@ export interface IamStreamOptions extends ConnectOptions {
   readonly timedOutByDestroy?: boolean;
 }
 
-/** The type of the message with which a client takes its leave. */
+/** The type of the message with which a client says goodbye. */
 const TERMINATE = 0x58;
 
 /**
@@ -44,7 +44,7 @@ export class IamStream extends DialedStream {
   }
 
   protected override writeEarly(chunk: Buffer, done: (error?: Error | null) => void): void {
-    // Of a driver that waits for the login, all that there can be is that it gives up.
+    // All that a driver can write while it waits for the login is that it gives up.
     const isFarewell = this.#isOpening || (this.#first.buffered === 0 && chunk[0] === TERMINATE);
     try {
       if (!isFarewell) {

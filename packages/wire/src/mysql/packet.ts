@@ -4,7 +4,7 @@ import { ProtocolError } from '../protocol-error.js';
 
 /** A packet: three bytes of length, a sequence number, and the payload. */
 export interface Packet {
-  /** Counts up from the 0 of each command, and starts anew after 255. */
+  /** Counts up from 0 for each command, and starts at 0 again after 255. */
   readonly sequence: number;
   readonly payload: Buffer;
 }
