@@ -1,10 +1,4 @@
 import type { Socket } from 'node:net';
-import { closeTogether } from '@rds-iam/wire';
-
-/** How much may wait for a side that takes it more slowly than the other one gives it. */
-const MAX_WAITING_BYTES = 262_144;
-/** A server sends a large result in records of TLS, which arrive one by one: what comes together is written together. */
-const LARGE_CHUNK_BYTES = 4_096;
 
 /**
  * Makes one connection of two: every byte passes, as fast as the slower side takes it, and the end of one direction while
@@ -13,26 +7,18 @@ const LARGE_CHUNK_BYTES = 4_096;
 export function join(client: Socket, server: Socket): void {
   passOn(client, server);
   passOn(server, client);
-  closeTogether(client, server);
 }
 
 function passOn(from: Socket, to: Socket): void {
-  let isCorked = false;
-  const uncork = () => {
-    isCorked = false;
-    to.uncork();
-  };
   from.on('data', (chunk: Buffer) => {
-    if (chunk.length >= LARGE_CHUNK_BYTES && !isCorked) {
-      isCorked = true;
-      to.cork();
-      setImmediate(uncork);
-    }
-    to.write(chunk);
-    if (to.writableLength > MAX_WAITING_BYTES) from.pause();
+    if (!to.write(chunk)) from.pause();
   });
   to.on('drain', () => from.resume());
   from.once('end', () => to.end());
-  if (from.readableEnded) to.end();
+  from.once('close', () => {
+    // Broken off before its end: the other side is to see that it was.
+    if (!from.readableEnded || !from.writableFinished) to.destroy();
+  });
+  if (from.destroyed) to.destroy();
   else from.resume();
 }
