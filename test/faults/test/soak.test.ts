@@ -85,7 +85,7 @@ describe.each(drivers)('a recycling pool, over $name:', (driver) => {
       expect(end.resources, 'sockets and timers').toEqual(warm.resources);
       expect(warnings, 'of listeners, say').toEqual([]);
     },
-    120_000 * Math.max(1, HOURS / 24),
+    300_000 * Math.max(1, HOURS / 24),
   );
 });
 
