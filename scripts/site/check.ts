@@ -85,7 +85,7 @@ try {
 
   await page.setViewportSize({ width: 390, height: 844 });
   for (const path of ['/index.html', ...documents.map((name) => `/documents/${encodeURIComponent(name)}`)]) {
-    await page.goto(`${origin}${path}`, { waitUntil: 'domcontentloaded' });
+    await page.goto(`${origin}${path}`);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     if (width > 390) complaints.push(`${path} is ${width} pixels wide on a telephone`);
   }

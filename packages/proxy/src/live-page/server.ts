@@ -20,6 +20,7 @@ export interface HttpAddress {
 
 /** A running HTTP port. `await using` closes it. */
 export interface LivePage extends HttpAddress, AsyncDisposable {
+  /** Ends the server and what is connected to it. */
   close(): Promise<void>;
 }
 

@@ -41,6 +41,7 @@ export class LastMinute {
     this.#second = Math.floor(now() / 1_000);
   }
 
+  /** Adds one to the second that it is. */
   count(outcome: 'good' | 'bad'): void {
     this.#forward();
     const counts = outcome === 'good' ? this.#good : this.#bad;
