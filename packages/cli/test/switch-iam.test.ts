@@ -161,13 +161,13 @@ describe('enable', () => {
 
   test('a look that fails is made again; --timeout bounds it all, and says how things stand', async () => {
     await using aws = await startAws({ rds: rdsThat(instance(), throttled(), instance({ ...AT_IT, ...PENDING })) });
-    const args = ['enable', ...MYDB, '--yes', '--timeout', '0.3', '--json'];
+    const args = ['enable', ...MYDB, '--yes', '--timeout', '1', '--json'];
     const { exitCode, stdout, stderr } = await runHere(args, { ...aws.variables, AWS_MAX_ATTEMPTS: '1' });
     expect(stderr).toContain('too many requests');
     const { error } = JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
     expect(error.code).toBe('ERR_RDS_IAM_FAILED');
     expect(error.message).toMatch(
-      /^the change is requested, but was not applied in 0\.3 seconds .*"configuring-iam-database-auth".* rds-iam enable --instance mydb --region eu-west-1$/,
+      /^the change is requested, but was not applied in 1 seconds .*"configuring-iam-database-auth".* rds-iam enable --instance mydb --region eu-west-1$/,
     );
     expect(stdout).toBe('');
     expect(exitCode).toBe(1);
