@@ -33,9 +33,13 @@ export async function proxy(): Promise<Figure[]> {
   const target = { engine: 'postgres', hostname: HOST, port: server.port, username: 'app', database: 'postgres' };
   const options = { target, iam: { region: REGION, credentials: CREDENTIALS }, ca };
   await using started = await startProxyProcess(options);
-  await using inClear = await startProxyProcess({ ...options, proxy: { passwordMethod: 'password' } });
+  const clear = { target: { ...target, username: 'clear' }, proxy: { passwordMethod: 'password' } };
+  await using inClear = await startProxyProcess({ ...options, ...clear });
   const admin = await server.connectAsSuperuser();
-  await admin.query(`CREATE ROLE app LOGIN SUPERUSER PASSWORD ${pg.escapeLiteral(started.token)}`);
+  // Each has signed a token of its own.
+  for (const [role, { token }] of Object.entries({ app: started, clear: inClear })) {
+    await admin.query(`CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD ${pg.escapeLiteral(token)}`);
+  }
   const folder = mkdtempSync(join(tmpdir(), 'rds-iam-bench-'));
   const caFile = join(folder, 'ca.pem');
   writeFileSync(caFile, ca);
@@ -45,7 +49,7 @@ export async function proxy(): Promise<Figure[]> {
     ...{ PGSSLMODE: 'verify-full', PGSSLROOTCERT: caFile },
   };
   const through = { ...common, PGPORT: String(started.port), PGPASSWORD: 'bench', PGSSLMODE: 'disable' };
-  const throughInClear = { ...through, PGPORT: String(inClear.port) };
+  const throughInClear = { ...through, PGPORT: String(inClear.port), PGUSER: 'clear' };
   try {
     await run('pgbench', ['-i', '-q', '-s', '5'], direct);
     const selects = ['-S', '-M', 'prepared', '-c', String(CLIENTS), '-j', '2', '-T', String(SECONDS)];
@@ -114,6 +118,8 @@ async function idleConnections({ port, usage, openBare }: ProxyProcess): Promise
   const clients: pg.Client[] = [];
   for (let opened = 0; opened < IDLE; opened++) {
     const client = new pg.Client({ host: HOST, port, user: 'app', password: 'bench', database: 'postgres' });
+    // Where one fails, the others are closed with the proxy: that is not what went wrong.
+    client.on('error', () => {});
     await client.connect();
     clients.push(client);
   }
