@@ -192,7 +192,7 @@ const binaries = versions
 // They read servers of their own version, and older ones.
 describe.skipIf(lacks('postgresql') || binaries === undefined)('of the version of pg_dump', () => {
   test('pg_dump and pg_restore, with several connections; pg_basebackup over replication', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const programs = binaries ?? '';
     await using server = await startPostgres({
