@@ -244,6 +244,12 @@ describe('a failure', () => {
     expect(classify(error, mysql)).toMatchObject({ code: `ERR_RDS_IAM_${code}`, retry });
   });
 
+  test.each(['constructor', 'toString', '__proto__'])('a server whose code is %s says nothing', (code) => {
+    const error = Object.assign(new Error('no'), { code });
+    expect(classify(error).code).toBe('ERR_RDS_IAM_LOGIN');
+    expect(classify(error, mysql).code).toBe('ERR_RDS_IAM_LOGIN');
+  });
+
   test.each([
     ['PROTOCOL_CONNECTION_LOST', 'Connection lost: The server closed the connection.', 'UNREACHABLE', FOREVER],
     ['HANDSHAKE_NO_SSL_SUPPORT', 'Server does not support secure connection', 'TLS', 'never'],

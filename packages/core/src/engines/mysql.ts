@@ -54,14 +54,18 @@ const BY_NUMBER: Readonly<Record<number, Meaning>> = {
 };
 
 // mysql2's own codes. It puts one on every failure of TLS, also of one that was only cut off.
-const BY_DRIVER_CODE: Readonly<Record<string, readonly Rule[]>> = {
-  PROTOCOL_CONNECTION_LOST: [[/^/, CONNECTION_LOST]],
-  HANDSHAKE_NO_SSL_SUPPORT: [[/^/, TLS_NOT_OFFERED]],
-  HANDSHAKE_SSL_ERROR: [
-    [/ECONNRESET|ETIMEDOUT|EPIPE|socket disconnected/i, CONNECTION_LOST],
-    [/^/, NO_TLS],
+// A map, since a code may be the name of what every object has.
+const BY_DRIVER_CODE: ReadonlyMap<string, readonly Rule[]> = new Map([
+  ['PROTOCOL_CONNECTION_LOST', [[/^/, CONNECTION_LOST]]],
+  ['HANDSHAKE_NO_SSL_SUPPORT', [[/^/, TLS_NOT_OFFERED]]],
+  [
+    'HANDSHAKE_SSL_ERROR',
+    [
+      [/ECONNRESET|ETIMEDOUT|EPIPE|socket disconnected/i, CONNECTION_LOST],
+      [/^/, NO_TLS],
+    ],
   ],
-};
+]);
 
 /** MySQL, MariaDB, and Aurora with their protocol. */
 export const mysql: Engine = {
@@ -73,5 +77,5 @@ export const mysql: Engine = {
     make: "CREATE USER … IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'",
   },
   classify: ({ code, message, errno }) =>
-    firstMatch(PROXY_SENTENCES, message) ?? BY_NUMBER[errno] ?? firstMatch(BY_DRIVER_CODE[code] ?? [], message),
+    firstMatch(PROXY_SENTENCES, message) ?? BY_NUMBER[errno] ?? firstMatch(BY_DRIVER_CODE.get(code) ?? [], message),
 };

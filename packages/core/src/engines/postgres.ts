@@ -27,18 +27,22 @@ const PROXY_SENTENCES: readonly Rule[] = [
   [/Timed-out waiting to acquire database connection/i, TRANSIENT],
 ];
 
-const BY_SQLSTATE: Readonly<Record<string, readonly Rule[]>> = {
-  '28000': [
-    [/PAM authentication failed/i, TOKEN_REFUSED],
-    [/no pg_hba\.conf entry .*(?:no encryption|SSL off)/i, PLAINTEXT_REFUSED],
-    [/^role ".*" does not exist/i, NOT_AN_IAM_USER],
-    [/./, REFUSED],
+// A map, since a server may send the name of what every object has as its code.
+const BY_SQLSTATE: ReadonlyMap<string, readonly Rule[]> = new Map([
+  [
+    '28000',
+    [
+      [/PAM authentication failed/i, TOKEN_REFUSED],
+      [/no pg_hba\.conf entry .*(?:no encryption|SSL off)/i, PLAINTEXT_REFUSED],
+      [/^role ".*" does not exist/i, NOT_AN_IAM_USER],
+      [/./, REFUSED],
+    ],
   ],
   // Asking for a stored password at all means that the user is not a member of rds_iam.
-  '28P01': [[/./, NOT_AN_IAM_USER]],
-  '53300': [[/./, TOO_MANY]],
-  '57014': [[/canceling authentication due to timeout/i, TRANSIENT]],
-};
+  ['28P01', [[/./, NOT_AN_IAM_USER]]],
+  ['53300', [[/./, TOO_MANY]]],
+  ['57014', [[/canceling authentication due to timeout/i, TRANSIENT]]],
+]);
 
 const TRANSIENT_SQLSTATE = /^(?:08|57P0)/;
 
@@ -60,7 +64,7 @@ export const postgres: Engine = {
   },
   classify: ({ code, message }) =>
     firstMatch(PROXY_SENTENCES, message) ??
-    firstMatch(BY_SQLSTATE[code] ?? [], message) ??
+    firstMatch(BY_SQLSTATE.get(code) ?? [], message) ??
     (TRANSIENT_SQLSTATE.test(code) ? TRANSIENT : undefined) ??
     (code === '' ? firstMatch(DRIVER_MESSAGES, message) : undefined),
 };
