@@ -77,10 +77,10 @@ async function remember(name: string, figures: readonly Figure[]): Promise<void>
 /** Puts the table into the page, between its marks, and the plots beside it. */
 async function writePage(figures: readonly Figure[]): Promise<void> {
   const page = await readFile(PAGE, 'utf8');
-  const marked = /(<!-- figures -->\n\n).*(\n<!-- \/figures -->)/s;
+  const marked = /(<!-- figures -->\n).*(<!-- \/figures -->)/s;
   await writeFile(
     PAGE,
-    page.replace(marked, (_, begin, end) => `${begin}${markdownTable(figures)}\n${end}`),
+    page.replace(marked, (_, begin, end) => `${begin}\n${markdownTable(figures)}\n\n${end}`),
   );
   await writeFile(new URL('../figures.svg', import.meta.url), plot(figures));
   const drawn = new URL('storm.svg', RESULTS);
