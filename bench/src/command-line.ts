@@ -9,7 +9,7 @@ const run = promisify(execFile);
 const PAIRS = 41;
 /** By its path: as a dependency its command would be missed at each installation, which comes before the build. */
 const TOOL = fileURLToPath(new URL('../../packages/cli/dist/cjs/bin.js', import.meta.url));
-const BARE_SIGNER = fileURLToPath(new URL('./cold-start/bare.mjs', import.meta.url));
+const BARE_SIGNER = fileURLToPath(new URL('./cold-start/token-signer.mjs', import.meta.url));
 
 /** Whole runs of the command line tool, from the start of a process to its end. */
 export async function commandLine(): Promise<Figure[]> {

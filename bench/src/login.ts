@@ -13,5 +13,11 @@ export const CREDENTIALS = {
   secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
 } as const;
 
+/** A function of a fleet has credentials of its own, and so a token of its own. */
+export const credentialsOfMember = (member: number) => ({
+  accessKeyId: `ASIAMEMBER${String(member).padStart(10, '0')}`,
+  secretAccessKey: CREDENTIALS.secretAccessKey,
+});
+
 /** For what is measured besides admission, which by default opens 200 connections a second to MySQL. */
 export const UNLIMITED = 100_000;

@@ -20,6 +20,7 @@ export function plot(figures: readonly Figure[]): string {
   ]);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="${COLORS.text}">`,
+    '<title>Each figure with the middle half of its rounds and what is wanted</title>',
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     text(12, 22, 'Median (dot), middle half of the rounds (bar) and what is wanted (line)', 'font-size="14"'),
     ...grid,

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { type Figure, formatNumber } from './figure.js';
 import { CREDENTIALS, REGION } from './login.js';
 import { startProxyProcess } from './proxy.js';
-import { startLimitedServer } from './storm/server.js';
+import { REFUSING_ALL, startLimitedServer } from './storm/server.js';
 
 /** What the server admits a second, which the proxy knows. */
 const LIMIT = 20;
@@ -16,7 +16,7 @@ export async function proxyStorm(): Promise<Figure[]> {
   const target = { engine: 'postgres', hostname, port, username: user, database };
   const iam = { region: REGION, credentials: CREDENTIALS, maxConnectionsPerSecond: LIMIT };
   await using proxy = await startProxyProcess({ target, iam, ca });
-  await server.beginLog();
+  await server.beginLog(REFUSING_ALL);
   const startedAt = performance.now();
   const clients = Array.from(
     { length: WANTED },

@@ -3,7 +3,7 @@ import { type Figure, formatNumber } from './figure.js';
 import { chart, type Panel } from './storm/chart.js';
 import { type Run, run } from './storm/run.js';
 import { perSecond } from './storm/series.js';
-import { type LimitedServer, startLimitedServer } from './storm/server.js';
+import { type Limit, type LimitedServer, startLimitedServer } from './storm/server.js';
 import { sparkline } from './storm/sparkline.js';
 
 /** What the server admits a second: so few that the machine, which is all clients and the server, could do far more. */
@@ -11,6 +11,11 @@ const LIMIT = 20;
 const WANTED = 10 * LIMIT;
 /** As many processes of a fleet share the limit. */
 const FLEET = 8;
+const OTHER_LIMITS: readonly (readonly [name: string, limit: Limit])[] = [
+  ['new tokens counted', { action: 'deny', counting: 'new-tokens' }],
+  ['resets', { action: 'reset', counting: 'logins' }],
+  ['resets, new tokens counted', { action: 'reset', counting: 'new-tokens' }],
+];
 const RESULTS = new URL('../results/', import.meta.url);
 
 /** Ten times as many connections wanted at once as a server admits in a second: who gets them, how soon, at what cost. */
@@ -37,27 +42,38 @@ interface Runs {
   /** Ten and twenty times the limit, each in a process that was never logged in. */
   readonly fresh: Run;
   readonly manyFresh: Run;
+  /** As `fresh`, at servers that throttle in other ways. */
+  readonly freshElsewhere: readonly (readonly [server: string, run: Run])[];
   readonly bare: Run;
   readonly wrapper: Run;
 }
 
 async function contend(server: LimitedServer): Promise<Runs> {
   return {
-    unlimited: await run(server, WANTED, { contender: 'bare', limited: false }),
+    unlimited: await run(server, WANTED, { contender: 'bare', limit: 'none' }),
     known: await run(server, WANTED, { contender: 'oursKnowing' }),
     unknown: await run(server, WANTED, { contender: 'oursUnknowing' }),
     fleet: await run(server, WANTED, { contender: 'oursSharing', processes: FLEET }),
     fresh: await run(server, WANTED, { contender: 'oursFresh' }),
     manyFresh: await run(server, 2 * WANTED, { contender: 'oursFresh', deadlineMs: 60_000 }),
+    freshElsewhere: await freshElsewhere(server),
     bare: await run(server, WANTED, { contender: 'bare' }),
     wrapper: await run(server, WANTED, { contender: 'awsWrapper' }),
   };
 }
 
+async function freshElsewhere(server: LimitedServer): Promise<Runs['freshElsewhere']> {
+  const runs: [string, Run][] = [];
+  for (const [name, limit] of OTHER_LIMITS) {
+    runs.push([name, await run(server, WANTED, { contender: 'oursFresh', limit })]);
+  }
+  return runs;
+}
+
 const driverOf = { postgres: 'pg', mysql: 'mysql2' } as const;
 
 function figuresOf(engine: 'postgres' | 'mysql', runs: Runs): Figure[] {
-  const { unlimited, known, unknown, fleet, fresh, manyFresh, bare, wrapper } = runs;
+  const { unlimited, known, unknown, fleet, fresh, manyFresh, freshElsewhere, bare, wrapper } = runs;
   const others = (what: (run: Run) => string) =>
     `${driverOf[engine]}'s pool and a bare signer ${what(bare)}, AWS's wrapper ${what(wrapper)}`;
   const machine = `without a limit this machine opens ${formatNumber(perSecondOf(unlimited))}/s`;
@@ -77,9 +93,13 @@ function figuresOf(engine: 'postgres' | 'mysql', runs: Runs): Figure[] {
       wanted: { atMost: 1.05 },
       beside: others(({ busiestSecond }) => `${busiestSecond}/s`),
     },
-    failed(`${storm}, ${fresh.wanted} fresh clients`, fresh, others(failures)),
-    slowness(`${storm}, ${fresh.wanted} fresh clients`, fresh, 2, machine),
-    cost(`${storm}, ${fresh.wanted} fresh clients`, fresh, 5, others(attempts)),
+    ...[['', fresh] as const, ...freshElsewhere.map(([name, run]) => [`, ${name}`, run] as const)].flatMap(
+      ([name, run]) => [
+        failed(`${storm}, ${run.wanted} fresh clients${name}`, run, others(failures)),
+        slowness(`${storm}, ${run.wanted} fresh clients${name}`, run, 2, machine),
+        cost(`${storm}, ${run.wanted} fresh clients${name}`, run, 5, others(attempts)),
+      ],
+    ),
     failed(`${storm}, ${manyFresh.wanted} fresh clients within 60 s`, manyFresh, machine),
   ];
 }

@@ -32,6 +32,7 @@ export function chart(panels: readonly Panel[], limit: number): string {
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="${COLOURS.text}">`,
+    '<title>Logins per second of each contender</title>',
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     text(MARGIN.left, 30, `Logins per second that reached a server that admits ${limit}`, 'font-size="18"'),
     legend(MARGIN.left, 56, limit),

@@ -3,7 +3,7 @@ import { createPool } from '@rds-iam/mysql2/promise';
 import { Pool } from '@rds-iam/pg';
 import { redisLimiter } from '@rds-iam/redis';
 import { Redis } from 'ioredis';
-import { CREDENTIALS, REGION } from '../login.js';
+import { CREDENTIALS, credentialsOfMember, REGION } from '../login.js';
 import type { Contender, Open, Storm } from './storm.js';
 
 /** Ours, told what the server admits. */
@@ -19,15 +19,22 @@ export const oursSharing: Contender = (storm) => {
 };
 
 /** Ours in as many processes as connections: each has a pool of its own, which knows of no other and was never logged in. */
-export const oursFresh: Contender = (storm) => () => open(storm, { retry: { timeoutMs: storm.deadlineMs } })();
+export const oursFresh: Contender = (storm) => {
+  let members = 0;
+  return () => {
+    const credentials = credentialsOfMember(members++);
+    return open({ ...storm, wanted: 1 }, { credentials, retry: { timeoutMs: storm.deadlineMs } })();
+  };
+};
 
-interface Limits {
+interface Options {
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly maxConnectionsPerSecond?: number;
   readonly limiter?: ConnectionLimiter;
   readonly retry?: { readonly timeoutMs: number };
 }
 
-function open(storm: Storm, options: Limits): Open {
+function open(storm: Storm, options: Options): Open {
   const { engine, host, port, user, database, ca, wanted } = storm;
   const config = { host, port, user, database, iam: { region: REGION, credentials: CREDENTIALS, ca, ...options } };
   if (engine === 'mysql') {

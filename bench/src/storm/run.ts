@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { type Series, seriesOf } from './series.js';
-import type { LimitedServer } from './server.js';
+import { type Limit, type LimitedServer, REFUSING_ALL } from './server.js';
 import type { Outcome, Storm } from './storm.js';
 
 /** A storm that is over: what the contender's users saw, and what the server's log says. */
@@ -11,7 +11,7 @@ export interface Run extends Series, Outcome {
 
 interface Entry extends Pick<Storm, 'contender'> {
   readonly processes?: number;
-  readonly limited?: boolean;
+  readonly limit?: Limit | 'none';
   readonly deadlineMs?: number;
 }
 
@@ -19,7 +19,7 @@ interface Entry extends Pick<Storm, 'contender'> {
 export async function run(
   server: LimitedServer,
   wanted: number,
-  { contender, processes = 1, limited = true, deadlineMs = 30_000 }: Entry,
+  { contender, processes = 1, limit = REFUSING_ALL, deadlineMs = 30_000 }: Entry,
 ): Promise<Run> {
   const { engine, host, port, ca, user, database, connectionsPerSecond, redisUrl } = server;
   const started = Array.from({ length: processes }, () => startProcess());
@@ -28,7 +28,7 @@ export async function run(
     const storm: Storm = { ...share, engine, host, port, ca, user, database, connectionsPerSecond, redisUrl };
     for (const one of started) one.send(storm);
     await Promise.all(started.map((one) => answer<'ready'>(one)));
-    await server.beginLog(limited);
+    await server.beginLog(limit);
     const startedAtMs = Date.now();
     const outcomes = started.map((one) => answer<Outcome>(one));
     for (const one of started) one.send('go');

@@ -1,8 +1,17 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { EmulatorOptions, Faults, LoginEvent } from '@rds-iam/emulator';
+import type { EmulatorOptions, LoginEvent, ThrottleFault } from '@rds-iam/emulator';
 import { startMariadb, startPostgres, startRedis } from '@rds-iam/test-servers';
-import { CREDENTIALS, REGION } from '../login.js';
+import { CREDENTIALS, credentialsOfMember, REGION } from '../login.js';
+
+/** What a server does to the logins beyond its limit, and which logins it counts. */
+export type Limit = Pick<ThrottleFault, 'action' | 'counting'>;
+
+/** As RDS refuses, and strictest. */
+export const REFUSING_ALL: Limit = { action: 'deny', counting: 'logins' };
+
+/** Members of a fleet, each with credentials of its own, that the server can have. */
+const MOST_MEMBERS = 400;
 
 /** A database that admits so many logins in any second, and no more. */
 export interface LimitedServer extends AsyncDisposable {
@@ -15,8 +24,8 @@ export interface LimitedServer extends AsyncDisposable {
   readonly database: string;
   /** Of a Redis that those who connect can share. */
   readonly redisUrl: string;
-  /** Begins the count of the limit and the log anew; `false` lifts the limit. */
-  beginLog(limited?: boolean): Promise<void>;
+  /** Begins the count of the limit and the log anew. */
+  beginLog(limit: Limit | 'none'): Promise<void>;
   log(): Promise<readonly LoginEvent[]>;
   /** Resolves when no connection is left. */
   allClosed(): Promise<void>;
@@ -39,15 +48,14 @@ export async function startLimitedServer(
     engine,
     upstream: { hostname, port: upstreamPort },
     region: REGION,
-    accessKeys: [CREDENTIALS],
+    accessKeys: [CREDENTIALS, ...Array.from({ length: MOST_MEMBERS }, (_, member) => credentialsOfMember(member))],
   };
   const { port, ca } = await ask<{ port: number; ca: string }>(options);
-  const throttled: Faults = { throttle: { connectionsPerSecond, action: 'deny', counting: 'logins' } };
   const log = () => ask<{ logins: LoginEvent[]; open: number }>(['log']);
   return {
     ...{ engine, connectionsPerSecond, host: '127.0.0.1', port, ca, user: 'app', database: upstream.database },
     redisUrl: redis.url,
-    beginLog: (limited = true) => ask(['faults', limited ? throttled : {}]),
+    beginLog: (limit) => ask(['faults', limit === 'none' ? {} : { throttle: { connectionsPerSecond, ...limit } }]),
     log: async () => (await log()).logins,
     async allClosed() {
       while ((await log()).open > 0) await new Promise((resolve) => setTimeout(resolve, 20));
