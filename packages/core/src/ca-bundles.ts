@@ -63,10 +63,10 @@ export async function downloadBundle(of: string, mirror?: string): Promise<strin
   });
 }
 
-/** The certificates in a text, each as PEM as everybody writes it. */
+/** The certificates in a text, each as the base64 of its DER. */
 export function certificatesIn(text: string): string[] {
   return [...text.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g)].map(
-    ([, body = '']) => toPem(body.replace(/\s/g, '')),
+    ([, body = '']) => body.replace(/\s/g, ''),
   );
 }
 
@@ -81,7 +81,7 @@ export function toPem(base64: string): string {
  * @throws RdsIamError `ERR_RDS_IAM_CONFIG` where it holds what is no authority of Amazon RDS, or none that lasts
  */
 export function readBundle(text: string, now: number): RdsRoot[] {
-  const roots = certificatesIn(text).map(readRoot);
+  const roots = certificatesIn(text).map(toPem).map(readRoot);
   const lasting = roots.filter(({ expiration }) => expiration.getTime() > now);
   if (lasting.length === 0) {
     throw refused(roots.length === 0 ? 'it contains no certificates' : 'all certificates in it have expired');

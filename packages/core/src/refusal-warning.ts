@@ -33,8 +33,12 @@ export function warnOfRefusals<T>(
     ...{ hostname, port, username, attempts: failure.attempts, causes, retryForMs },
   }));
   const lines = [
-    `${hostname}:${port} has refused ${failure.attempts} logins as "${username}", a user that has not logged in before: ${failure.evidence}. Retrying for another ${Math.round(retryForMs / 1_000)} s, because throttled logins are refused in the same words; to fail at the first refusal, set "retry.patienceMs" to 0. Likely causes:`,
+    `${hostname}:${port} has refused ${failure.attempts} logins as "${username}", a user that has not logged in before: ${failure.evidence}. Retrying for another ${secondsOf(retryForMs)}, because throttled logins are refused in the same words; to fail at the first refusal, set "retry.patienceMs" to 0. Likely causes:`,
     ...causes.map((cause, index) => `  ${index + 1}. ${cause}`),
   ];
   process.emitWarning(lines.join('\n'), { type: 'RdsIamWarning', code: 'RDS_IAM_LOGIN_REFUSED' });
+}
+
+function secondsOf(ms: number): string {
+  return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 }

