@@ -125,7 +125,7 @@ function later(one: AwsCredentialIdentity, other: AwsCredentialIdentity): AwsCre
   return lasts(other) >= lasts(one) ? other : one;
 }
 
-// STS and the container and instance services answer so when the caller's clock is off by more than minutes.
+// STS and the container and instance services answer so when the caller's clock is several minutes off.
 const SKEWED =
   /Signature expired|Signature not yet current|RequestTimeTooSkewed|RequestExpired|InvalidSignatureException/;
 

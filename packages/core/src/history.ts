@@ -19,7 +19,7 @@ export class History {
     this.#loggedInAtMs.set(keyOf(endpoint), this.#clock.now());
   }
 
-  /** Whether this user logged in there lately, so that a refusal will pass. */
+  /** Whether this user logged in there recently, so that a refusal will pass. */
   hasLoggedIn(endpoint: Endpoint): boolean {
     const at = this.#loggedInAtMs.get(keyOf(endpoint));
     return at !== undefined && this.#clock.now() - at < LOGIN_COUNTS_FOR_MS;

@@ -40,8 +40,8 @@ export interface RdsIamOptions {
   /** Renew a token this long before it expires, in milliseconds (0 to 840_000). @defaultValue 120_000 */
   readonly refreshBeforeExpiryMs?: number;
   /**
-   * What to add to this machine's clock, in milliseconds, where it is wrong and cannot be set: tokens are signed, and they
-   * and credentials judged, by the sum (-86_400_000 to 86_400_000). A login that is refused for a wrong clock names the value.
+   * What to add to this machine's clock, in milliseconds, where it is wrong and cannot be set (-86_400_000 to 86_400_000). Used
+   * when signing tokens and checking expiry. The error of a login that is refused for a wrong clock names the value.
    * @defaultValue 0
    */
   readonly clockOffsetMs?: number;
@@ -60,7 +60,7 @@ export interface RdsIamOptions {
   readonly resolveCname?: boolean;
   /**
    * How many physical connections per second are opened to one database instance at most, by all pools that share this
-   * (1 to 100_000). Without it, what the server is found to admit.
+   * (1 to 100_000). Without a limit, what the server turns out to admit.
    * @defaultValue 200 for MySQL and MariaDB, as the RDS user guide recommends; none for PostgreSQL
    */
   readonly maxConnectionsPerSecond?: number;

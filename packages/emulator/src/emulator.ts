@@ -47,7 +47,7 @@ export interface Emulator extends AsyncDisposable {
    * @throws TypeError that names the fault, if it is not valid
    */
   setFaults(faults: Faults): void;
-  /** Breaks off the sessions that have logged in, as throttling on RDS may. Returns how many. */
+  /** Drops the sessions that have logged in, as throttling on RDS may. Returns how many. */
   dropConnections(): number;
   /** Ends it, with all connections. Afterwards no socket and no timer is left. May be called again. */
   close(): Promise<void>;

@@ -85,7 +85,7 @@ const mysql2Driver: Driver = {
   }) {
     const pool = createPool({
       ...{ host: hostname, port, user: username, database, iam: rdsIamOf(iam), connectionLimit: max },
-      ...(socket && { stream: ({ config }: Dialled) => socket().connect(config.port, config.host) }),
+      ...(socket && { stream: ({ config }: Dialed) => socket().connect(config.port, config.host) }),
     });
     // mysql2 has no such option: whoever wants it, as users do, counts.
     const uses = new WeakMap<object, number>();
@@ -123,7 +123,7 @@ const mysql2Driver: Driver = {
   },
 };
 
-interface Dialled {
+interface Dialed {
   readonly config: { readonly host: string; readonly port: number };
 }
 
