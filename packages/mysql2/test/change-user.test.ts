@@ -1,5 +1,5 @@
 import { count } from '@rds-iam/conformance';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import * as callbacks from '../src/index.js';
 import { createConnection, createRdsIam } from '../src/promise.js';
 import { type Stack, startStack } from './stack.js';
@@ -57,5 +57,20 @@ describe.each(Object.entries(WAYS))('changeUser %s', (_, changeUser) => {
     stack.emulator.setFaults(refusing);
     expect(await changeUser(config, { user: username })).toMatchObject({ errno: 1045 });
     await expect.poll(signed).toBe(2);
+  });
+
+  test('keeps the token out of what "debug" prints, which goes on after it', async () => {
+    const { username } = stack;
+    const iam = createRdsIam(stack.iam);
+    const { token } = await iam.getToken({ hostname: 'localhost', port: stack.emulator.port, username });
+    const lines: string[] = [];
+    const printed = vi.spyOn(console, 'log').mockImplementation((line: unknown) => void lines.push(String(line)));
+    vi.spyOn(console, 'trace').mockImplementation(() => {});
+    expect(await changeUser({ ...stack.config, iam, debug: true }, { user: username })).toBeUndefined();
+    printed.mockRestore();
+    vi.restoreAllMocks();
+    expect(lines.join('\n')).not.toContain(Buffer.from(token.slice(0, 100)).toString('hex'));
+    expect(lines.filter((line) => line.includes('ChangeUser')).length).toBeGreaterThan(1);
+    expect(lines.at(-1)).toContain('ChangeUser');
   });
 });

@@ -15,7 +15,7 @@ interface ChangeUserCommand {
 
 /** Asked for the password when a connection that has logged in changes its user. */
 export const answerChangeUser: mysql2.AuthPlugin = ({ connection, command: given }) => {
-  const { stream } = connection as unknown as { readonly stream: Duplex };
+  const { stream, config } = connection as unknown as { readonly stream: Duplex; readonly config: { debug?: unknown } };
   const command = given as unknown as ChangeUserCommand;
   const { user, onResult } = command;
   command.onResult = (error, ...rest) => {
@@ -25,7 +25,9 @@ export const answerChangeUser: mysql2.AuthPlugin = ({ connection, command: given
   return async () => {
     try {
       if (!(stream instanceof IamStream)) throw streamIsMissing();
-      return Buffer.from(`${await stream.tokenFor(user)}\0`);
+      const token = await stream.tokenFor(user);
+      silenceThisTurn(config);
+      return Buffer.from(`${token}\0`);
     } catch (error) {
       // mysql2 would put a code of its own in place of ours.
       stream.destroy(error as Error);
@@ -33,6 +35,16 @@ export const answerChangeUser: mysql2.AuthPlugin = ({ connection, command: given
     }
   };
 };
+
+/** mysql2 prints each packet that it writes where "debug" is set: it writes the one with the token in this turn. */
+function silenceThisTurn(config: { debug?: unknown }): void {
+  const { debug } = config;
+  if (!debug) return;
+  config.debug = false;
+  setImmediate(() => {
+    config.debug = debug;
+  });
+}
 
 function streamIsMissing(): Error {
   return configError(
