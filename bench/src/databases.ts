@@ -14,7 +14,8 @@ export interface BenchDatabase extends AsyncDisposable {
   readonly user: string;
   readonly database: string;
   readonly iam: RdsIam;
-  readonly password: string;
+  /** That is good for a quarter of an hour from now. */
+  password(): Promise<string>;
   readonly ca: string;
 }
 
@@ -41,7 +42,7 @@ export async function startPostgresDatabase(): Promise<BenchDatabase> {
     user: 'app',
     database: 'postgres',
     iam,
-    password,
+    password: async () => password,
     ca,
     [Symbol.asyncDispose]: () => server.close(),
   };
@@ -61,7 +62,6 @@ export async function startMysqlDatabase(): Promise<BenchDatabase> {
   const [{ port, ca }] = (await once(emulator, 'message')) as [{ port: number; ca: string }];
   const host = '127.0.0.1';
   const iam = createRdsIam({ region: REGION, credentials: CREDENTIALS, ca, maxConnectionsPerSecond: UNLIMITED });
-  const { token: password } = await iam.getToken({ hostname: host, port, username: 'app' });
   return {
     engine: 'mysql',
     host,
@@ -69,7 +69,7 @@ export async function startMysqlDatabase(): Promise<BenchDatabase> {
     user: 'app',
     database: 'shop',
     iam,
-    password,
+    password: async () => (await iam.getToken({ hostname: host, port, username: 'app' })).token,
     ca,
     async [Symbol.asyncDispose]() {
       emulator.disconnect();
