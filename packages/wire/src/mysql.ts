@@ -1,7 +1,8 @@
 export { Capability, MARIADB_CAPABILITIES_OF_SESSIONS, MariadbCapability } from './mysql/capability.js';
 export { type ChangeUser, decodeChangeUser, encodeChangeUser } from './mysql/change-user.js';
 export { Channel, type ChannelEnd } from './mysql/channel.js';
-export { Command, CommandTracker, type Holds, type Scan } from './mysql/command.js';
+export { Command, CommandTracker, type Holds, type Scan, type Tracker } from './mysql/command.js';
+export { CompressedTracker, encodeFrame } from './mysql/compression.js';
 export { nulTerminated } from './mysql/cursor.js';
 export { decodeGreeting, encodeGreeting, type Greeting, SCRAMBLE_BYTES } from './mysql/greeting.js';
 export {

@@ -1,5 +1,6 @@
 import { constants, generateKeyPairSync, privateDecrypt } from 'node:crypto';
 import { PassThrough } from 'node:stream';
+import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteReader } from '../src/index.js';
@@ -9,6 +10,7 @@ import {
   Channel,
   Command,
   CommandTracker,
+  CompressedTracker,
   cachingSha2Password,
   decodeAuthSwitch,
   decodeChangeUser,
@@ -18,6 +20,7 @@ import {
   encodeAuthSwitch,
   encodeChangeUser,
   encodeError,
+  encodeFrame,
   encodeGreeting,
   encodeHandshakeResponse,
   encodePacket,
@@ -372,6 +375,83 @@ describe('following the commands of a client', () => {
     const end = first === 0 ? Buffer.alloc(0) : encodePacket(first + 2, Buffer.alloc(0));
     const before = Buffer.concat([query, encodePacket(first, long), rest, end]);
     expect(whole(Buffer.concat([before, change]), [])).toEqual({ forwarded: before.length, holds: true });
+  });
+});
+
+describe('following the commands of a client that compresses', () => {
+  const change = Buffer.from([Command.changeUser, 0x61, 0, 0, 0]);
+  /** As the protocol has it: the length of what is in the frame stands before that. */
+  const compressed = (sequence: number, bytes: Buffer) => {
+    const frame = encodeFrame(sequence, deflateSync(bytes));
+    frame.writeUIntLE(bytes.length, 4, 3);
+    return frame;
+  };
+  const follow = () => new CompressedTracker((command) => command === Command.changeUser);
+  /** Shows the bytes piece by piece; what of them has passed when one is held, or at the end. */
+  const whole = (sent: Buffer, cutAt: readonly number[]) => {
+    const tracker = follow();
+    let passed = 0;
+    for (const piece of pieces(sent, cutAt)) {
+      const { forward, holds } = tracker.scan(piece);
+      passed += forward;
+      if (holds) return { passed, holds, sequence: tracker.sequence, broken: tracker.broken?.kind };
+      expect(forward).toBe(piece.length);
+    }
+    return { passed, holds: false, sequence: tracker.sequence, broken: tracker.broken?.kind };
+  };
+
+  // A server takes any packet for a command that comes where it awaits one, whatever its number.
+  test('the change of user is found, whatever its number, however packets are put into frames and those are cut', () => {
+    const packets = fc.array(fc.tuple(uint(8), fc.oneof(bytes(), fc.constant(change))), { maxLength: 6 });
+    fc.assert(
+      fc.property(packets, cuts, fc.array(fc.boolean()), cuts, (numbered, framesAt, plain, cutAt) => {
+        const stream = Buffer.concat(numbered.map(([sequence, payload]) => encodePacket(sequence, payload)));
+        const framed = pieces(stream, framesAt);
+        const frames = framed.map((piece, index) =>
+          (plain[index] || piece.length === 0 ? encodeFrame : compressed)(index, piece),
+        );
+        const sent = Buffer.concat(frames);
+        const at = numbered.findIndex(([, payload]) => payload[0] === Command.changeUser);
+        const { passed, holds, sequence, broken } = whole(sent, cutAt);
+        expect({ holds, broken }).toEqual({ holds: at !== -1, broken: undefined });
+        if (!holds) {
+          expect(passed).toBe(sent.length);
+          return;
+        }
+        // The frame in which the server would find it is not there as a whole.
+        const startsAt = numbered.slice(0, at).reduce((sum, [, payload]) => sum + 4 + payload.length, 4);
+        const upTo = (all: readonly Buffer[], last: number) => Buffer.concat(all.slice(0, last + 1)).length;
+        const frame = frames.findIndex((_, index) => upTo(framed, index) > startsAt);
+        expect(sequence).toBe(frame);
+        expect(passed).toBeLessThan(upTo(frames, frame));
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('not in what goes on from a packet of 16 MB, but behind it', () => {
+    const long = encodePacket(0, Buffer.alloc(MAX_PAYLOAD_BYTES, Command.query));
+    const cut = 16_000_000;
+    const before = Buffer.concat([
+      compressed(0, long.subarray(0, cut)),
+      compressed(1, Buffer.concat([long.subarray(cut), encodePacket(1, change)])),
+    ]);
+    const behind = compressed(2, encodePacket(2, change));
+    const held = { passed: before.length, holds: true, sequence: 2, broken: undefined };
+    expect(whole(Buffer.concat([before, behind]), [before.length])).toEqual(held);
+  });
+
+  test.each([
+    ['is no deflated data', (frame: Buffer) => frame.fill(0x41, 7)],
+    ['is longer than it says', (frame: Buffer) => frame.fill(frame.readUIntLE(4, 3) - 1, 4, 5)],
+    ['is shorter than it says', (frame: Buffer) => frame.fill(frame.readUIntLE(4, 3) + 1, 4, 5)],
+  ])('what %s does not pass', (_, spoil) => {
+    const frame = spoil(compressed(3, encodePacket(0, Buffer.from([Command.query, 0x61]))));
+    expect(whole(frame, [])).toEqual({ passed: 0, holds: true, sequence: 3, broken: 'layout' });
+  });
+
+  test('no input does more than break the protocol', () => {
+    survives((input) => follow().scan(input), compressed(0, encodePacket(0, change)));
   });
 });
 

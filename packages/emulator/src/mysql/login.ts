@@ -4,6 +4,7 @@ import {
   type ChangeUser,
   Channel,
   Command,
+  CommandTracker,
   decodeChangeUser,
   encodeAuthSwitch,
   encodeChangeUser,
@@ -164,7 +165,7 @@ export class MysqlLogin implements Login {
     reader.release();
     upstream.reader.release();
     this.#channel.write(answer);
-    joinUntilHeld(stream, upstream.stream, changesUser, () => {
+    joinUntilHeld(stream, upstream.stream, new CommandTracker(changesUser), () => {
       this.#joined = false;
       void attempt(this.#connection.raw, this.#shared, this, () => this.#changeUser(response, greeting));
     });

@@ -8,8 +8,12 @@ import {
   SCRAMBLE_BYTES,
 } from '@rds-iam/wire/mysql';
 
-/** Other factors ask for more than a password, and nobody knows what else will be said of itself. */
-const NOT_CARRIED = Capability.multiFactorAuthentication | Capability.capabilityExtension | Capability.ssl;
+/**
+ * Other factors ask for more than a password, nobody knows what else will be said of itself, and Node.js 20 cannot read zstd
+ * to see who asks to be somebody else.
+ */
+const NOT_CARRIED =
+  Capability.multiFactorAuthentication | Capability.capabilityExtension | Capability.zstdCompression | Capability.ssl;
 
 /** What any server is, for a client that comes while none can be reached: it hears of that once it has proved who it is. */
 const ANY_SERVER: Greeting = {

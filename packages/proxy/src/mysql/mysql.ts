@@ -6,10 +6,14 @@ import {
   Capability,
   Channel,
   Command,
+  CommandTracker,
+  CompressedTracker,
   decodeCapabilities,
   decodeHandshakeResponse,
+  encodeFrame,
   encodeGreeting,
   encodeHandshakeResponse,
+  encodePacket,
   type Greeting,
   type HandshakeResponse,
   joinUntilHeld,
@@ -18,7 +22,6 @@ import {
 } from '@rds-iam/wire/mysql';
 import type { Client } from '../client.js';
 import type { ClientLogin, Door, Engine, Session } from '../engine.js';
-import { join } from '../join.js';
 import { Refusal, refusalFor } from '../refusal.js';
 import { authenticate } from './authentication.js';
 import { changeUser } from './change-user.js';
@@ -37,7 +40,6 @@ const OF_LOGIN =
   Capability.pluginAuth |
   Capability.pluginAuthLenenc |
   Capability.connectAttrs;
-const COMPRESSION = Capability.compress | Capability.zstdCompression;
 
 /** What the clients of a target share. */
 interface Shared {
@@ -151,16 +153,27 @@ class MysqlLogin implements ClientLogin {
   #join(server: Server, offered: Greeting, response: HandshakeResponse): void {
     const client = this.#client.stream;
     const { capabilities } = response;
-    // Compressed, no command can be told from another: a change of user is the server's to refuse.
-    if (capabilities & COMPRESSION) {
-      join(client, server.socket);
+    if (capabilities & Capability.compress) {
+      const tracker = new CompressedTracker((command) => command === Command.changeUser);
+      joinUntilHeld(client, server.socket, tracker, () => {
+        this.#endCompressed(server, tracker);
+      });
       return;
     }
     const holds = (start: Buffer, length: number) =>
       start[0] === Command.changeUser || isKill(start, length, capabilities);
-    joinUntilHeld(client, server.socket, holds, () => {
+    joinUntilHeld(client, server.socket, new CommandTracker(holds), () => {
       void this.#serveHeld(server, offered, response);
     });
+  }
+
+  /** A change of user in it could lead to one that the port is not for. */
+  #endCompressed({ socket }: Server, { sequence, broken }: CompressedTracker): void {
+    const { stream } = this.#client;
+    socket.destroy();
+    const refusal = errorPacket(refusalFor(broken ?? compressedChange(), this.#door.target));
+    stream.end(encodeFrame(sequence + 1, encodePacket(1, refusal)));
+    stream.resume();
   }
 
   async #serveHeld(server: Server, offered: Greeting, response: HandshakeResponse): Promise<void> {
@@ -188,6 +201,11 @@ class MysqlLogin implements ClientLogin {
     }
   }
 }
+
+const compressedChange = () =>
+  new Refusal('user', 'rds-iam proxy: the user of a compressed connection cannot be changed', {
+    hint: 'Connect without compression.',
+  });
 
 /** The server's end of a session, and to whom it leads. */
 interface Server {

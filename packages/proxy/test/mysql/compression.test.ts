@@ -1,7 +1,9 @@
+import { Readable } from 'node:stream';
 import { type CompressingRelay, type Stack, startCompressingRelay, startStack } from '@rds-iam/conformance';
 import mariadb from 'mariadb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../harness.js';
+import type { ProxyOptions } from '../../src/index.js';
+import { run, until } from '../harness.js';
 import { lacks } from '../programs.js';
 import { logIn, rows, type Site, startSite } from './harness.js';
 
@@ -15,8 +17,8 @@ const LONG = 'a text that compresses well, '.repeat(10_000);
 const COMPRESSION = "show session status like 'Compression'";
 
 /** The proxy before a server that compresses. */
-const siteAt = ({ port, ca }: CompressingRelay) =>
-  startSite({ ...stack, config: { ...stack.config, port, iam: { ...stack.iam, ca } } });
+const siteAt = ({ port, ca }: CompressingRelay, options: Partial<ProxyOptions> = {}) =>
+  startSite({ ...stack, config: { ...stack.config, port, iam: { ...stack.iam, ca } } }, options);
 
 /** Asks over connections with compression and without; what the server sent for each. */
 async function bytesSent(relay: CompressingRelay, ask: (site: Site, compress: boolean) => Promise<void>) {
@@ -69,7 +71,21 @@ test.skipIf(lacks('mariadb-client'))('mariadb --compress', async () => {
   expect(compressed).toBeLessThan(plain / 10);
 });
 
-test('a change of user and a KILL by the id of the greeting are not to be had in a session that is compressed', async () => {
+test('files, and packets of 16 MB', async () => {
+  await using relay = await startCompressingRelay(stack);
+  const site = await siteAt(relay);
+  const connection = await logIn({ ...site.config, compress: true, flags: ['+LOCAL_FILES'] });
+  await connection.query('create temporary table t (a text)');
+  const lines = Array.from({ length: 1000 }, (_, line) => Buffer.from(`${line}\n`));
+  const load = { sql: "load data local infile 'x' into table t", infileStreamFactory: () => Readable.from(lines) };
+  expect((await connection.query(load as never))[0]).toMatchObject({ affectedRows: lines.length });
+  const [settings] = await rows(connection, 'select @@max_allowed_packet as allowed');
+  const long = 'x'.repeat(Math.min(settings?.['allowed'] - 1000, 17_000_000));
+  expect(await rows(connection, 'select length(?) as n', [long])).toEqual([{ n: long.length }]);
+  await connection.end();
+});
+
+test('a KILL by the id of the greeting is not to be had in a session that is compressed', async () => {
   await using relay = await startCompressingRelay(stack);
   const site = await siteAt(relay);
   const compressed = await logIn({ ...site.config, compress: true });
@@ -77,7 +93,21 @@ test('a change of user and a KILL by the id of the greeting are not to be had in
   await expect(compressed.query(`kill query ${other.threadId}`)).rejects.toMatchObject({ errno: 1094 });
   const [{ id }] = (await rows(other, 'select connection_id() as id')) as unknown as [{ id: number }];
   await compressed.query(`kill query ${id}`);
-  const { user, password = '' } = site.config;
-  await expect(compressed.changeUser({ user, password })).rejects.toThrow();
   for (const connection of [compressed, other]) connection.destroy();
+});
+
+test('a session that is compressed ends at a change of user, also to one that has no password', async () => {
+  await using relay = await startCompressingRelay(stack);
+  await using stranger = await startStack('mysql');
+  const site = await siteAt(relay, { password: false, trustLocalUsers: true });
+  for (const user of [stranger.username, stack.username]) {
+    const { database } = stranger;
+    const connection = await logIn({ ...site.config, compress: true });
+    await expect(connection.changeUser({ user, database })).rejects.toMatchObject({
+      errno: 1045,
+      message: expect.stringContaining('the user of a compressed connection cannot be changed'),
+    });
+    await until(async () => site.proxy.stats.connected === 0 && (await stack.sessions()) === 0);
+    expect(await stranger.sessions()).toBe(0);
+  }
 });

@@ -18,22 +18,31 @@ export interface Scan {
  */
 export type Holds = (start: Buffer, length: number) => boolean | undefined;
 
+/** Follows what a client sends. */
+export interface Tracker {
+  /** Follows some bytes, which begin with those that did not pass before. */
+  scan(bytes: Buffer): Scan;
+}
+
 /**
  * Follows the packets of a client, after its login, for commands that are not to pass.
  *
  * The file of a LOAD DATA LOCAL comes in packets, too. The first of them does not have the sequence number 0, as a command
  * has, and an empty one is the last.
  */
-export class CommandTracker {
+export class CommandTracker implements Tracker {
   /** Bytes of the current packet that are still to come. */
   #toCome = 0;
   /** Whether the next packet is the rest of a payload that is longer than one packet. */
   #goesOn = false;
   #inFile = false;
   readonly #holds: Holds;
+  readonly #numbered: boolean;
 
-  constructor(holds: Holds) {
+  /** @param options - `numbered: false` where the server does not look at sequence numbers: any packet can be a command */
+  constructor(holds: Holds, { numbered = true }: { readonly numbered?: boolean } = {}) {
     this.#holds = holds;
+    this.#numbered = numbered;
   }
 
   /** Follows some bytes, which begin with those that did not pass before. */
@@ -47,7 +56,7 @@ export class CommandTracker {
       if (left < HEADER_BYTES) return { forward: at, holds: false };
       const length = bytes.readUIntLE(at, 3);
       if (!this.#goesOn) {
-        if (this.#inFile || bytes[at + 3] !== 0) {
+        if (this.#numbered && (this.#inFile || bytes[at + 3] !== 0)) {
           this.#inFile = length > 0;
         } else if (length > 0) {
           const start = bytes.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length);

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import type { ByteReader } from '../byte-reader.js';
 import { closeTogether } from '../close-together.js';
 import { ConnectionEnded } from '../protocol-error.js';
-import { Command, CommandTracker, type Holds } from './command.js';
+import { Command, type Tracker } from './command.js';
 import { encodePacket } from './packet.js';
 import { Reply } from './reply.js';
 
@@ -15,8 +15,7 @@ import { Reply } from './reply.js';
  *
  * Both need 'error' handlers of their own, and to allow half-open connections.
  */
-export function joinUntilHeld(client: Socket, server: Socket, holds: Holds, onHeld: () => void): void {
-  const tracker = new CommandTracker(holds);
+export function joinUntilHeld(client: Socket, server: Socket, tracker: Tracker, onHeld: () => void): void {
   let held: Buffer = Buffer.alloc(0);
   const separate = closeTogether(client, server);
   const resume = () => client.resume();
