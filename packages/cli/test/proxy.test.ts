@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Stack, startStack } from '@rds-iam/conformance';
 import { createCertificateAuthority } from '@rds-iam/emulator';
+import { createConnection } from 'mysql2/promise';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { has, KEYS, type Running, runHere, start, tool } from './command-line.js';
@@ -175,6 +176,36 @@ test('a socket is left by kill -9, and taken over by the next one', async () => 
   expect(await printedUrl(next)).toBe(first);
   const client = await logIn(first);
   expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+  next.child.kill('SIGINT');
+  await next.outcome;
+  expect(readdirSync(sockets)).toEqual([]);
+});
+
+test('a socket for MySQL is left by kill -9, and taken over by the next one', async () => {
+  await using mysql = await startStack('mysql');
+  const authority = join(folder, 'mysql-ca.pem');
+  writeFileSync(authority, mysql.emulator.ca);
+  const sockets = join(folder, 'mysql-sockets');
+  const at = `mysql://${mysql.username}@localhost:${mysql.emulator.port}/${mysql.database}`;
+  const settings = [at, '--region', 'eu-west-1', '--ca', authority, '--socket', sockets];
+  const enter = async () => {
+    const socketPath = join(sockets, 'mysql.sock');
+    const connection = await createConnection({ socketPath, user: mysql.username, connectTimeout: 60_000 });
+    connection.on('error', () => {});
+    onTestFinished(() => connection.destroy());
+    return connection;
+  };
+  const killed = proxy(settings);
+  const [printed] = await killed.said(/^mysql:\/\/\S+/m);
+  await enter();
+  killed.child.kill('SIGKILL');
+  await killed.outcome;
+  expect(readdirSync(sockets)).toEqual(['mysql.sock']);
+  await expect.poll(() => mysql.sessions(), { timeout: 10_000 }).toBe(0);
+  const next = proxy(settings);
+  expect((await next.said(/^mysql:\/\/\S+/m))[0]).toBe(printed);
+  const [rows] = await (await enter()).query('select 1 as one');
+  expect(rows).toEqual([{ one: 1 }]);
   next.child.kill('SIGINT');
   await next.outcome;
   expect(readdirSync(sockets)).toEqual([]);

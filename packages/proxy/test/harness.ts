@@ -4,7 +4,9 @@ import { connect, type Socket } from 'node:net';
 import type { Stack } from '@rds-iam/conformance';
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
-import { type ProxyEvent, type ProxyOptions, type RdsIamProxy, startProxy } from '../src/index.js';
+import { type Clock, systemClock } from '../src/clock.js';
+import type { ProxyEvent, ProxyOptions, RdsIamProxy } from '../src/index.js';
+import { startProxyWith } from '../src/proxy.js';
 
 /** A proxy before a stack, for the rest of a test. */
 export interface Site {
@@ -17,10 +19,14 @@ export interface Site {
   readonly config: pg.ClientConfig;
 }
 
-export async function startSite(stack: Stack, options: Partial<ProxyOptions> = {}): Promise<Site> {
+export async function startSite(
+  stack: Stack,
+  options: Partial<ProxyOptions> = {},
+  clock: Clock = systemClock,
+): Promise<Site> {
   const { host: hostname, port: serverPort, user: username, database, iam } = stack.config;
   const events: ProxyEvent[] = [];
-  const proxy = await startProxy({
+  const proxy = await startProxyWith(clock, {
     targets: [{ engine: 'postgres', hostname, port: serverPort, username, database }],
     iam,
     onEvent: (event) => events.push(event),

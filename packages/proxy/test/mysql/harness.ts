@@ -14,7 +14,9 @@ import {
 } from '@rds-iam/wire/mysql';
 import mysql, { type Connection, type ConnectionOptions, type RowDataPacket } from 'mysql2/promise';
 import { onTestFinished } from 'vitest';
-import { type ProxyEvent, type ProxyOptions, type RdsIamProxy, startProxy } from '../../src/index.js';
+import { type Clock, systemClock } from '../../src/clock.js';
+import type { ProxyEvent, ProxyOptions, RdsIamProxy } from '../../src/index.js';
+import { startProxyWith } from '../../src/proxy.js';
 
 /** A proxy before a stack, for the rest of a test. */
 export interface Site {
@@ -31,10 +33,14 @@ export interface Site {
   };
 }
 
-export async function startSite(stack: Stack, options: Partial<ProxyOptions> = {}): Promise<Site> {
+export async function startSite(
+  stack: Stack,
+  options: Partial<ProxyOptions> = {},
+  clock: Clock = systemClock,
+): Promise<Site> {
   const { host: hostname, port: serverPort, user: username, database, iam } = stack.config;
   const events: ProxyEvent[] = [];
-  const proxy = await startProxy({
+  const proxy = await startProxyWith(clock, {
     targets: [{ engine: 'mysql', hostname, port: serverPort, username, database }],
     iam,
     onEvent: (event) => events.push(event),
@@ -97,7 +103,7 @@ export class Wire {
     this.channel = new Channel({ stream: socket, reader: this.reader });
   }
 
-  static async open({ config }: Site): Promise<Wire> {
+  static async open({ config }: Pick<Site, 'config'>): Promise<Wire> {
     const socket = connect({ host: config.host as string, port: config.port as number, allowHalfOpen: true });
     await once(socket, 'connect');
     onTestFinished(() => void socket.destroy());
@@ -107,7 +113,7 @@ export class Wire {
   }
 
   /** How a client answers that knows the password. */
-  response({ config }: Site, change: Partial<HandshakeResponse> = {}): Buffer {
+  response({ config }: Pick<Site, 'config'>, change: Partial<HandshakeResponse> = {}): Buffer {
     const { scramble, capabilities } = this.greeting;
     const wanted = Capability.protocol41 | Capability.secureConnection | Capability.pluginAuth;
     return encodeHandshakeResponse({

@@ -1,0 +1,4 @@
+import { describeFailover } from '../failover.js';
+import { mysql } from './mysql.js';
+
+describeFailover(mysql);
