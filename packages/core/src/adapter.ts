@@ -1,4 +1,4 @@
-// What an adapter of a driver or a framework is made of; an application needs none of it.
+// The building blocks of an adapter for a driver or framework; applications need none of them.
 export { dialedLogin, LoginReader, type MakeSocket, type StartedTls } from './dialed-login.js';
 export { DialedStream } from './dialed-stream.js';
 export { checkEndpoint, type Endpoint } from './endpoint.js';

@@ -6,27 +6,27 @@ import type { ConnectionLimiter } from './limiter.js';
 import { afterOpening, afterRefusal, type Pace, rateAt, UNPACED, waitMs } from './pace.js';
 import { SharedBudget } from './shared-budget.js';
 
-/** How many logins may be under way before the server has answered the first; each that succeeds makes room for one more. */
+/** How many logins may be under way before the server has answered the first; each success adds one to the limit. */
 const INITIAL_CONCURRENCY = 10;
-/** How many logins were admitted in this time is what the server admits. */
+/** The server's rate is measured as the number of logins it admitted in this time. */
 const WINDOW_MS = 1_000;
-/** After so long without a login, what was learned of the server's limit says nothing any more. */
+/** After this long without a login, what was learned about the server's limit is stale. */
 const QUIET_MS = 60_000;
 
 export interface AdmissionOptions {
   readonly hostname: string;
   readonly port: number;
-  /** Connections per second; infinite where none is known. */
+  /** Connections per second; `Infinity` if no limit is known. */
   readonly perSecond: number;
-  /** How many may wait. */
+  /** The length limit of the queue. */
   readonly maxWaiting: number;
   readonly limiter?: ConnectionLimiter | undefined;
 }
 
-/** May open one physical connection. Exactly one of its methods must be called, once, when that has ended. */
+/** Allows one physical connection to be opened. When that has ended, call exactly one of the methods, once. */
 export interface Permit {
   succeeded(): void;
-  /** The server refused it because there are too many. */
+  /** The server refused it because there are too many connections. */
   refused(): void;
   /** The connection was dropped, which can be a way of refusing. */
   dropped(error: unknown): void;
@@ -39,11 +39,11 @@ interface Waiter {
 }
 
 /**
- * Who may open a physical connection to one database instance, and when: first come first served, at no more than the known
- * limit, or at the rate that the server is found to admit.
+ * Decides who may open a physical connection to one database instance, and when: first come, first served, at no more than
+ * the known limit or the rate at which the server is seen to admit logins.
  *
- * Before the server has answered, only a few logins are under way, and each success lets one more: their number doubles with
- * each round trip, so that a limit is found by overstepping it once and not by all that want to connect at once.
+ * Before the server has answered, only a few logins are under way, and each success allows one more. Their number doubles
+ * with each round trip, so a limit is found by exceeding it once, not by everybody who wants to connect at the same time.
  */
 export class Admission {
   readonly #clock: Clock;
@@ -57,7 +57,7 @@ export class Admission {
   #admittedAtMs: number[] = [];
   #pace: Pace = UNPACED;
   #cancelWake: (() => void) | undefined;
-  /** What the latest login ended with that was dropped, until one succeeds. */
+  /** The error of the latest login that was dropped, until one succeeds. */
   #drop: { readonly error: unknown } | undefined;
 
   constructor(clock: Clock, options: AdmissionOptions) {
@@ -67,16 +67,16 @@ export class Admission {
     this.#budget = limiter && new SharedBudget(clock, limiter, { hostname, port }, perSecond, () => this.#admit());
   }
 
-  /** A ticket for the queue: with it, all attempts of one connection come before those of connections that came later. */
+  /** A ticket for the queue: it keeps all attempts of one connection ahead of connections that were requested later. */
   takeTicket(): number {
     return this.#tickets++;
   }
 
   /**
-   * A permit: at once where there is one, else when its turn comes.
+   * Returns a permit: at once if one is free, otherwise when its turn comes.
    *
-   * @throws RdsIamError `ERR_RDS_IAM_ADMISSION` when the queue is full, or `withinMs` is over
-   * @throws LoginFailure `timed-out`, or what others ended with, when it is over because of an outage
+   * @throws RdsIamError `ERR_RDS_IAM_ADMISSION` when the queue is full, or `withinMs` has passed
+   * @throws LoginFailure `timed-out`, or the error that other logins failed with, when `withinMs` has passed because of an outage
    * @throws the reason of the signal when it is aborted
    */
   permit(ticket: number, withinMs: number, signals: readonly (AbortSignal | undefined)[]): Permit | Promise<Permit> {
@@ -134,7 +134,7 @@ export class Admission {
     this.#cancelWake = undefined;
   }
 
-  /** The next permit if it can be had now; if not, the queue goes on when it can. */
+  /** The next permit if one is free now; if not, schedules the queue to go on when one is. */
   #next(wanted: number): Permit | undefined {
     this.#sleep();
     const now = this.#clock.now();
@@ -181,9 +181,9 @@ export class Admission {
         end((now) => {
           this.#drop = { error };
           const admitted = this.#inWindow(now);
-          // While hardly anybody wants in, it is the network.
+          // With few logins admitted, a drop is the network's doing and not a limit.
           if (admitted.length >= INITIAL_CONCURRENCY) this.#slowDown(givenAtMs, admitted);
-          // While nobody gets in, it is an outage, and a server that comes back should not be met by all at once.
+          // With none admitted it is an outage, and a server that comes back should not be hit by everybody at once.
           else if (admitted.length === 0) this.#maxConcurrency = INITIAL_CONCURRENCY;
         }),
       failed: () => end(),
@@ -191,10 +191,10 @@ export class Admission {
   }
 
   #slowDown(givenAtMs: number, admittedAtMs: readonly number[]): void {
-    // Those that were under way when the pace was cut say nothing new.
+    // Logins that were already under way when the pace was cut say nothing new.
     if (givenAtMs < this.#pace.slowedAtMs) return;
-    // Where nobody gets in there is no rate to be seen: that is an outage, or all of the limit is others', and the wait
-    // between attempts does what can be done.
+    // With none admitted there is no rate to measure: it is an outage, or other clients use the whole limit, and the backoff
+    // between attempts has to do.
     if (admittedAtMs.length === 0) return;
     const now = this.#clock.now();
     this.#pace = afterRefusal(this.#pace, this.#limit, admittedAtMs, now);
@@ -206,14 +206,14 @@ export class Admission {
     }));
   }
 
-  /** Those of the last second; older ones are dropped from the front, where they are. */
+  /** The times within the last second; older ones are removed from the front. */
   #inWindow(now: number): readonly number[] {
     const first = this.#admittedAtMs.findIndex((at) => at > now - WINDOW_MS);
     if (first !== 0) this.#admittedAtMs.splice(0, first < 0 ? this.#admittedAtMs.length : first);
     return this.#admittedAtMs;
   }
 
-  /** In an outage, what is wrong is what becomes of those that have a permit, and not that others wait behind them. */
+  /** In an outage, the error to report is that of the logins with a permit, not that others were waiting behind them. */
   #outOfTime(withinMs: number): unknown {
     if (this.#drop) return this.#drop.error;
     if (this.#underWay >= this.#maxConcurrency) return timedOut(withinMs, undefined);

@@ -23,7 +23,7 @@ export class Admissions {
     this.#options = options;
   }
 
-  /** @throws RdsIamError `ERR_RDS_IAM_CONFIG` where a limit is to be shared and there is none */
+  /** @throws RdsIamError `ERR_RDS_IAM_CONFIG` if there is a limiter but no limit to share */
   to({ hostname, port }: Target, engine: Engine): Admission {
     return this.#byInstance.getOrMake(keyOf({ hostname, port }), () => {
       const { limiter, maxWaitingConnections: maxWaiting, maxConnectionsPerSecond } = this.#options;

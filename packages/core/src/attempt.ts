@@ -17,25 +17,25 @@ interface Wanted {
   readonly ssl: DriverTls;
 }
 
-/** One physical connection that is wanted: the same for all attempts to open it. */
+/** A request for one physical connection: the same for all attempts to open it. */
 export interface Request<T> extends Wanted {
   readonly open: (login: Login) => Promise<T>;
   readonly engine: Engine;
   readonly signal: AbortSignal | undefined;
   readonly stopRetrying: AbortSignal | undefined;
   readonly discard: (late: T) => void;
-  /** Of all attempts, by the clock. */
+  /** The deadline of all attempts, by the clock. */
   readonly deadline: number;
   readonly attemptTimeoutMs: number;
 }
 
-/** How far an attempt came. */
+/** How far an attempt got. */
 interface Progress {
-  /** What it waited for last. */
+  /** The step that it was in last. */
   readonly phase: Phase;
-  /** Since it had its permit; before, since it began. */
+  /** When it got its permit; until then, when it began. */
   readonly startedAt: number;
-  /** Its ticket for the queue, which the next attempt shows again. */
+  /** Its ticket for the queue, which the next attempt uses again. */
   readonly ticket?: number;
   readonly target?: Target;
   readonly token?: string;
@@ -47,18 +47,18 @@ interface OpenedAttempt<T> extends Progress {
   readonly connection: T;
 }
 
-/** Node.js cuts off the fraction of a timer's delay: it can fire this much before its time. */
+/** Node.js truncates a timer's delay to whole milliseconds, so a timer can fire this early. */
 const TIMER_EARLY_MS = 1;
 
 export interface FailedAttempt extends Progress {
   readonly error: unknown;
-  /** Whether the deadline of all attempts ended it, which says less of what is wrong than the attempt before. */
+  /** Whether the deadline of all attempts ended it; the attempt before then says more about what is wrong. */
   readonly cutShort: boolean;
 }
 
 export type Attempt<T> = OpenedAttempt<T> | FailedAttempt;
 
-/** What a login needs before it gets a permit: otherwise all that had one would wait here, and then connect at once. */
+/** What a login needs before it gets a permit: otherwise everybody with one would wait here and then connect all at once. */
 interface Prepared {
   readonly target: Target;
   readonly token: AuthToken;
@@ -66,10 +66,10 @@ interface Prepared {
 }
 
 /**
- * Finds the endpoint, waits for a permit, gets a token that is valid then, and opens. The time of an attempt begins with its
- * permit: waiting for that is not the server's failure. Never rejects.
+ * Finds the endpoint, waits for a permit, gets a token that is valid then, and opens the connection. An attempt is timed from
+ * its permit, because waiting for that is not the server's fault. Never rejects.
  *
- * @param ticket - that of the attempt before
+ * @param ticket - the ticket of the attempt before
  */
 export async function attemptOnce<T>(
   context: ConnectContext,
@@ -110,7 +110,7 @@ export async function attemptOnce<T>(
       request,
       () => progress,
       async (until) => {
-        // Those from before the wait may have expired.
+        // The token and the TLS context from before the wait may have expired.
         const now = prepareFor(target, context, request.ssl, reach);
         const { token, tls } = now instanceof Promise ? await now : now;
         const identity = expectedIdentity(target.hostname, request.ssl);
@@ -143,7 +143,7 @@ export async function attemptOnce<T>(
   }
 }
 
-/** At once where everything is known, as it is for all logins but the first. */
+/** Synchronous if everything is known, as it is for all logins but the first. */
 function prepare(
   context: ConnectContext,
   { endpoint, ssl }: Wanted,
@@ -173,7 +173,7 @@ function prepareFor(
   return { target, token, tls };
 }
 
-/** Does a part of an attempt within its time and the deadline. */
+/** Runs a part of an attempt within the attempt's time-out and the deadline. */
 function limited<T>(
   { clock }: ConnectContext,
   { endpoint, deadline, attemptTimeoutMs, signal }: Omit<Request<T>, 'discard' | 'open'>,
@@ -191,7 +191,7 @@ function limited<T>(
   );
 }
 
-/** Of each phase, what was waited for in it. */
+/** Says what the attempt was waiting for in each phase. */
 function timeoutIn(phase: Phase, hostname: string, withinMs: number, cause: unknown): Error {
   const time = `within ${Math.round(withinMs)} ms`;
   const failed = (what: string) => new LoginFailure('timed-out', `${what} ${time}`, { cause });
@@ -200,10 +200,10 @@ function timeoutIn(phase: Phase, hostname: string, withinMs: number, cause: unkn
       return new RdsIamError(
         'ERR_RDS_IAM_ENDPOINT',
         `the CNAME look-up of "${hostname}" got no answer ${time}: check this machine's DNS resolver or, if the name is not a CNAME, set "resolveCname" to false`,
-        { cause: failed('no answer of the DNS'), details: { kind: 'timed-out' } },
+        { cause: failed('no answer from the DNS'), details: { kind: 'timed-out' } },
       );
     case 'credentials':
-      return new RdsIamError('ERR_RDS_IAM_CREDENTIALS', `no AWS credentials: their source gave no answer ${time}`, {
+      return new RdsIamError('ERR_RDS_IAM_CREDENTIALS', `no AWS credentials: their source did not answer ${time}`, {
         cause: failed('no AWS credentials'),
         details: { kind: 'timed-out' },
       });

@@ -10,9 +10,9 @@ const DNS_SUFFIXES: Readonly<Record<string, string>> = {
 };
 
 /**
- * AWS's clock minus ours in milliseconds, to the second, read from the `Date` of an unsigned answer of the security token
- * service: the one thing that tells a refused token of a machine with a wrong clock from any other. Undefined where AWS
- * does not answer within `timeoutMs`; never rejects. Only asked when a login is given up on.
+ * AWS's clock minus ours in milliseconds, to the second, read from the `Date` header of an unsigned response from the Security
+ * Token Service. Nothing else tells a token refused because of a wrong clock from any other. Undefined if AWS does not answer
+ * within `timeoutMs`; never rejects. Only asked when a login is given up.
  */
 export async function awsClockSkewMs(region: string, timeoutMs: number): Promise<number | undefined> {
   const url = process.env['AWS_ENDPOINT_URL_STS'] || process.env['AWS_ENDPOINT_URL'] || stsUrl(region);

@@ -1,6 +1,6 @@
 import type { Endpoint } from './endpoint.js';
 
-/** A table that forgets what was entered first when it is full: names, users and peers may be without number. */
+/** A map that drops its oldest entry when it is full: there is no limit to how many names, users and peers can turn up. */
 export class BoundedMap<V> {
   readonly #entries = new Map<string, V>();
   readonly #max: number;
@@ -32,7 +32,7 @@ export class BoundedMap<V> {
   }
 }
 
-/** The key of an endpoint and, where one is given, a user. No part of one can hold what separates them. */
+/** The key of an endpoint and, if one is given, a user. No part can contain the separator. */
 export function keyOf({ hostname, port, username }: Pick<Endpoint, 'hostname' | 'port'> & Partial<Endpoint>): string {
   return username === undefined ? `${hostname}\n${port}` : `${hostname}\n${port}\n${username}`;
 }

@@ -1,4 +1,4 @@
-// Modules of Node.js that a token does not need, only a connection: together they take as long to load as this whole package.
+// Modules of Node.js that a connection needs and a token does not: together they take as long to load as this whole package.
 import type * as crypto from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import type * as net from 'node:net';
@@ -27,10 +27,10 @@ export const resolveCname = (hostname: string): Promise<string[]> =>
 export const readCertificate = (pem: string): crypto.X509Certificate =>
   new (process.getBuiltinModule('node:crypto').X509Certificate)(pem);
 
-/** What the operator of the process trusts besides, in PEM: Node.js's own convention. */
+/** The extra certificates that the operator of the process trusts, in PEM: Node.js's own convention. */
 export function extraCaCertificates(): readonly string[] {
   const { getCACertificates } = process.getBuiltinModule('node:tls') as {
-    // Since Node.js 22.15; the types are those of 20.
+    // Exists since Node.js 22.15; the types are those of 20.
     readonly getCACertificates?: (type: 'extra') => readonly string[];
   };
   if (getCACertificates) return getCACertificates('extra');
@@ -39,7 +39,7 @@ export function extraCaCertificates(): readonly string[] {
   try {
     return [process.getBuiltinModule('node:fs').readFileSync(path, 'utf8')];
   } catch {
-    // Node.js has warned of it, and trusts none either.
+    // Node.js has warned about the file, and does not trust any of it either.
     return [];
   }
 }

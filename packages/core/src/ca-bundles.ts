@@ -1,29 +1,29 @@
-// AWS's bundles of the certificate authorities of RDS: where they are, and what is in one.
+// AWS's bundles of RDS certificate authorities: where they are, and how to read one.
 import { readCertificate } from './builtins.js';
 import { isRegion, partitionOf } from './endpoint.js';
 import { configError, type RdsIamError } from './errors.js';
 
-/** The certificate of an authority of Amazon RDS. */
+/** The certificate of an Amazon RDS certificate authority. */
 export interface RdsRoot {
-  /** Its common name, as `Amazon RDS eu-west-1 Root CA RSA2048 G1`. */
+  /** Its common name, such as `Amazon RDS eu-west-1 Root CA RSA2048 G1`. */
   readonly name: string;
-  /** Whose servers it vouches for; absent where it is not of one region. */
+  /** The region whose servers it vouches for; absent if it does not belong to one region. */
   readonly region?: string;
   readonly expiration: Date;
   readonly pem: string;
 }
 
-// As in the user guides of RDS. The ISO partitions have addresses that are not public.
+// As in the RDS user guides. The addresses for the ISO partitions are not public.
 const BUNDLES: Readonly<Record<string, string>> = {
   aws: 'https://truststore.pki.rds.amazonaws.com',
   'aws-us-gov': 'https://truststore.pki.us-gov-west-1.rds.amazonaws.com',
   'aws-cn': 'https://rds-truststore.s3.cn-north-1.amazonaws.com.cn',
 };
 
-/** The partitions whose bundles anybody can download. */
+/** The partitions whose bundles are public. */
 export const PUBLIC_PARTITIONS: readonly string[] = Object.keys(BUNDLES);
 
-/** Where AWS has the bundle of a region or, with that of a partition, of all its regions; undefined where it is not public. */
+/** The address of the bundle of a region or, given a partition, of all its regions; undefined if it is not public. */
 export function bundleUrl(of: string): string | undefined {
   const name = isRegion(of) ? of : 'global';
   const folder = BUNDLES[isRegion(of) ? partitionOf(of) : of];
@@ -34,10 +34,10 @@ const LONGEST_DOWNLOAD_MS = 30_000;
 const LARGEST_BUNDLE_BYTES = 2 ** 22;
 
 /**
- * Downloads a bundle over verified HTTPS, whatever the environment says of verifying.
+ * Downloads a bundle over HTTPS. The server is always verified, whatever the environment says about that.
  *
- * @param mirror - where the same files are below the name of their host, in place of AWS
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` where there is none, or it cannot be had
+ * @param mirror - a base address to use in place of AWS, with the same files below the name of their host
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` if there is no such bundle, or it cannot be downloaded
  */
 export async function downloadBundle(of: string, mirror?: string): Promise<string> {
   const address = bundleUrl(of);
@@ -70,15 +70,15 @@ export function certificatesIn(text: string): string[] {
   );
 }
 
-/** @param base64 - of the certificate's DER */
+/** @param base64 - the certificate's DER in base64 */
 export function toPem(base64: string): string {
   return `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g)?.join('\n')}\n-----END CERTIFICATE-----\n`;
 }
 
 /**
- * Reads a bundle that was downloaded. Those that have expired, as its oldest have, are left out.
+ * Reads a downloaded bundle. Expired certificates are left out; bundles do contain some.
  *
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` where it holds what is no authority of Amazon RDS, or none that lasts
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` if it contains anything but Amazon RDS authorities, or only expired ones
  */
 export function readBundle(text: string, now: number): RdsRoot[] {
   const roots = certificatesIn(text).map(toPem).map(readRoot);
@@ -89,7 +89,7 @@ export function readBundle(text: string, now: number): RdsRoot[] {
   return lasting;
 }
 
-/** @throws RdsIamError `ERR_RDS_IAM_CONFIG` where it is no authority of Amazon RDS */
+/** @throws RdsIamError `ERR_RDS_IAM_CONFIG` if it is not an Amazon RDS authority */
 export function readRoot(pem: string): RdsRoot {
   const certificate = readCertificate(pem);
   const subject = certificate.subject.split('\n');

@@ -18,7 +18,7 @@ import { type FailureKind, isLoginFailure } from './failure.js';
 import { redact } from './redaction.js';
 import { isShortage } from './shortage.js';
 
-/** What a failed attempt to log in means, as far as the error alone tells. */
+/** What a failed attempt to log in means, as far as the error alone can tell. */
 export interface Classification extends Meaning {
   /** What the server or the system said, for the message of the final error. */
   readonly evidence: string;
@@ -44,12 +44,12 @@ const TRANSIENT_SYSTEM =
   /^(?:ECONNRESET|ECONNREFUSED|ECONNABORTED|ETIMEDOUT|EPIPE|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|EADDRNOTAVAIL|EAI_AGAIN|ABORT_ERR)$/;
 const CERTIFICATE =
   /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|EPROTO$|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERROR_IN_CERT|INVALID_CA|PATH_LENGTH_|HOSTNAME_MISMATCH|INVALID_PURPOSE)/;
-// Node's own, which has a code in some versions only.
+// Node.js's own error, which has a code only in some versions.
 const HUNG_UP = /^socket hang up$/;
 
 /**
- * What an attempt ended with: a failure that its adapter has a name for, or else an error of a driver, a server or the
- * system. Pure; the history of the endpoint is for the retry policy to weigh.
+ * Classifies the error of an attempt: a failure whose kind its adapter knows, or else an error of a driver, a server or the
+ * system. Pure; weighing the endpoint's history is up to the retry policy.
  */
 export function classify(error: unknown, engine: Engine = unnamed): Classification {
   const shape = shapeOf(error);

@@ -1,12 +1,12 @@
 import type { Clock } from './clock.js';
 import { SingleFlight } from './single-flight.js';
 
-/** Long enough for a healthy network; a login that is given up on should not wait for a blocked one. */
+/** Long enough for a healthy network; a login that is being given up should not wait for a blocked one. */
 const LONGEST_WAIT_MS = 1_000;
-/** How long an answer is used again, also that there was none. */
+/** How long an answer is reused; the same goes for the lack of one. */
 const FRESH_MS = 60_000;
 
-/** AWS's clock minus ours: asked once for all whose logins were refused, and never past their deadline. */
+/** AWS's clock minus ours: asked once for all logins that were refused, and never past their deadlines. */
 export class ClockSkew {
   readonly #clock: Clock;
   readonly #ask: (region: string) => Promise<number | undefined>;
@@ -24,12 +24,12 @@ export class ClockSkew {
     );
   }
 
-  /** As it was learned last; undefined where it is not known. */
+  /** The last answer; undefined if there is none. */
   get known(): number | undefined {
     return this.#known?.skewMs;
   }
 
-  /** In milliseconds; undefined where AWS does not answer in that time. Never rejects. */
+  /** In milliseconds; undefined if AWS does not answer in that time. Never rejects. */
   async within(timeMs: number, region: string | undefined): Promise<number | undefined> {
     if (this.#known && this.#clock.now() - this.#known.at < FRESH_MS) return this.#known.skewMs;
     if (region === undefined || timeMs <= 0) return undefined;

@@ -1,16 +1,16 @@
-/** Time for what waits and for what is due, in milliseconds: a clock that is set, or that stands still, does not touch it. */
+/** The monotonic clock for waits and deadlines, in milliseconds: setting or freezing the wall clock does not affect it. */
 export interface Clock {
   now(): number;
-  /** Calls back after a time; returns what cancels that. */
+  /** Calls back after a delay; returns a function that cancels it. */
   after(delayMs: number, callback: () => void): () => void;
 }
 
-// Held from the beginning: tests that fake timers fake them for what waits in the drivers, but a server does not stand still.
+// Taken at load: a user's tests may fake the timers, but the server's time goes on.
 const { setTimeout: startTimer, clearTimeout: stopTimer } = globalThis;
 const { uptime } = process;
 
 export const systemClock: Clock = {
-  // Not performance.now(), which faked timers set back to 0.
+  // Not performance.now(), which fake timers reset to 0.
   now: () => uptime() * 1_000,
   after(delayMs, callback) {
     const timer = startTimer(callback, delayMs);

@@ -15,7 +15,7 @@ import { withoutSecrets } from './redaction.js';
 import { warnOfRefusals } from './refusal-warning.js';
 import { type Failure, inLightOfHistory, type Limit, nextDelayMs } from './retry.js';
 
-/** The last failure that says something: what the final error tells of. */
+/** The last failure that is worth reporting: the final error is about this one. */
 interface Told {
   readonly failure: Failure;
   readonly attempt: FailedAttempt;
@@ -31,7 +31,7 @@ export async function connect<T>(
   const { clock } = context;
   const { retryPolicy } = context.options;
   const { signal, stopRetrying, ssl, engine = unnamed } = options;
-  // All connections of a pool listen to its end, and there is no other number that is right.
+  // Every connection of a pool listens for the pool's end, so no other limit would be right.
   if (stopRetrying) setMaxListeners(0, stopRetrying);
   const limit = limitOf(options, retryPolicy);
   const policy = { ...retryPolicy, timeoutMs: limit.ms };
@@ -94,7 +94,7 @@ export async function connect<T>(
   }
 }
 
-/** The time-out that comes first, by the name that its owner knows. */
+/** The time-out that comes first, under the name of the option that sets it. */
 function limitOf<T>(
   { timeoutMs, timeoutOption = 'timeoutMs', atMostMs, atMostOption = 'atMostMs' }: ConnectOptions<T>,
   retryPolicy: RetryPolicy,
@@ -104,7 +104,7 @@ function limitOf<T>(
   return atMostMs !== undefined && atMostMs < limit.ms ? { ms: atMostMs, option: atMostOption } : limit;
 }
 
-/** The time-out that ended it all, if one did. A first login that is refused has one of its own, by default a part of the other. */
+/** The time-out that ended all attempts, if one did. A refused first login has its own, by default a part of the other. */
 function boundOf({ failure, attempt }: Told, { patienceMs }: RetryPolicy, limit: Limit): Limit | undefined {
   const { retry, attempts } = failure;
   if (attempt.cutShort) return limit;
@@ -113,12 +113,12 @@ function boundOf({ failure, attempt }: Told, { patienceMs }: RetryPolicy, limit:
   return isOwn ? { ms: patienceMs, option: 'retry.patienceMs' } : limit;
 }
 
-/** Whether an adapter stops because its driver or its framework has waited long enough. */
+/** Whether an adapter stopped because its driver or framework had waited long enough. */
 function isTimeout(reason: unknown): boolean {
   return isLoginFailure(reason) && reason.kind === 'timed-out';
 }
 
-/** What a failed attempt means; drops what it used that may be to blame. */
+/** What a failed attempt means; drops whatever it used that may be to blame. */
 function judge<T>(
   { tokens, credentials, history }: ConnectContext,
   { endpoint, engine }: Request<T>,
@@ -159,21 +159,21 @@ async function giveUp<T>(
   return diagnose(failure, circumstances, driverErrorOf(error));
 }
 
-/** Also where an adapter has a kind for what went wrong, `cause` is the error of its driver or of the server. */
+/** `cause` is the error of the driver or the server, even if the adapter has a kind for what went wrong. */
 function driverErrorOf(error: unknown): unknown {
   const hasOne = isLoginFailure(error) && error.kind !== 'timed-out' && error.cause !== undefined;
   return hasOne ? error.cause : error;
 }
 
-/** Closes what a driver opened when nobody waits for it any more, by the methods that drivers have for it. */
+/** Closes what a driver opened too late, by whichever of the usual methods it has. */
 function closeLate(late: unknown): void {
   const { destroy, end, close } = (late ?? {}) as Partial<Record<'destroy' | 'end' | 'close', () => unknown>>;
   const way = [destroy, end, close].find((method) => typeof method === 'function');
-  // Nobody waits for what it answers.
+  // Nobody is waiting for the result.
   new Promise((resolve) => resolve(way?.call(late))).catch(() => {});
 }
 
-/** Waits, or until one of the signals is aborted, whichever comes first. */
+/** Waits for the delay, or until one of the signals is aborted, whichever comes first. */
 function pause(clock: Clock, delayMs: number, signals: readonly (AbortSignal | undefined)[]): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -8,7 +8,7 @@ import type { Peers } from './peers.js';
 import type { Targets } from './targets.js';
 import type { Tokens } from './tokens.js';
 
-/** What all connections of one `RdsIam` share. */
+/** What all connections made through one `RdsIam` share. */
 export interface ConnectContext {
   readonly options: CheckedOptions;
   readonly clock: Clock;

@@ -4,19 +4,19 @@ import { SingleFlight } from './single-flight.js';
 
 type SignerCredentials = NonNullable<SignerConfig['credentials']>;
 
-/** A function that gives AWS credentials, as those of `@aws-sdk/credential-providers`. */
+/** A function that provides AWS credentials, such as those of `@aws-sdk/credential-providers`. */
 export type AwsCredentialIdentityProvider = Extract<SignerCredentials, (...args: never[]) => unknown>;
 
-/** AWS credentials: `accessKeyId`, `secretAccessKey`, and for temporary ones `sessionToken` and `expiration`. */
+/** AWS credentials: `accessKeyId`, `secretAccessKey` and, if temporary, `sessionToken` and `expiration`. */
 export type AwsCredentialIdentity = Exclude<SignerCredentials, AwsCredentialIdentityProvider>;
 
-/** What the AWS SDK renews its own credentials ahead of expiry by; asking it earlier only brings the same ones again. */
+/** How far ahead of expiry the AWS SDK renews its own credentials; asking it earlier only returns the same ones. */
 const RENEW_BEFORE_EXPIRY_MS = 300_000;
 /** Credentials with less left than a slow login takes are as good as expired. */
 const SHORTEST_USABLE_LIFE_MS = 10_000;
-/** Credentials without an expiration can be exchanged under us, as when a shared file is edited: ask again now and then. */
+/** Credentials without an expiration can be replaced without notice, as when a shared file is edited: ask again regularly. */
 const REUSE_UNDATED_MS = 60_000;
-/** Credentials of a refused token may have been revoked. Far more often it was throttled, so their source is spared. */
+/** The credentials behind a refused token may have been revoked. Far more often it was throttled, so spare their source. */
 const DOUBT_EVERY_MS = 10_000;
 
 interface Obtained {
@@ -24,7 +24,7 @@ interface Obtained {
   readonly at: number;
 }
 
-/** The credentials to sign with: asked for once however many wait, used again while they last, renewed before they end. */
+/** The credentials to sign with: requested once however many wait, reused while they are valid, renewed ahead of expiry. */
 export class Credentials {
   readonly #provide: AwsCredentialIdentityProvider;
   readonly #now: () => number;
@@ -33,7 +33,7 @@ export class Credentials {
   #current: Obtained | undefined;
   #doubted = false;
 
-  /** @param source - what to call their source in an error, as in "the profile x" */
+  /** @param source - the name of their source in an error, such as "the profile x" */
   constructor(provide: AwsCredentialIdentityProvider, now: () => number, source = '') {
     this.#provide = provide;
     this.#source = source;
@@ -43,7 +43,7 @@ export class Credentials {
     });
   }
 
-  /** @throws RdsIamError `ERR_RDS_IAM_CREDENTIALS` when there are none, or none that last */
+  /** @throws RdsIamError `ERR_RDS_IAM_CREDENTIALS` if there are none, or they have expired */
   async get({ forceRefresh = false }: { readonly forceRefresh?: boolean } = {}): Promise<AwsCredentialIdentity> {
     if (!forceRefresh && !this.#doubted && this.#current && isReusable(this.#current, this.#now())) {
       return this.#current.identity;
@@ -52,7 +52,7 @@ export class Credentials {
     return identity;
   }
 
-  /** Fetches them again when they are needed next, because a token that they signed was refused. */
+  /** Makes the next call fetch them again, because a token that they signed was refused. */
   doubt(): void {
     if (this.#current && this.#now() - this.#current.at >= DOUBT_EVERY_MS) this.#doubted = true;
   }
@@ -60,9 +60,9 @@ export class Credentials {
   async #obtain(forced: boolean): Promise<Obtained> {
     const before = this.#current;
     const fallback = before?.identity;
-    // What is only doubted is not known to be bad.
+    // Credentials that are only doubted may still be good.
     const onlyDoubted = this.#doubted && before !== undefined && isReusable(before, this.#now());
-    // Providers keep credentials without an expiration for ever, unless told to look again.
+    // Providers cache credentials without an expiration forever, unless told to refresh them.
     const forceRefresh = forced || onlyDoubted || (fallback !== undefined && fallback.expiration === undefined);
     this.#doubted = false;
     let identity: AwsCredentialIdentity;
@@ -72,7 +72,7 @@ export class Credentials {
         identity = later(identity, await this.#ask(true).catch(() => identity));
       }
     } catch (error) {
-      // Only credentials that say how long they last are known to be still good.
+      // Only credentials with an expiration are known to be still good.
       const isGood = fallback?.expiration && remainingMs(fallback, this.#now()) >= SHORTEST_USABLE_LIFE_MS;
       if (!fallback || !(isGood || onlyDoubted)) throw error;
       identity = fallback;
@@ -125,7 +125,7 @@ function later(one: AwsCredentialIdentity, other: AwsCredentialIdentity): AwsCre
   return lasts(other) >= lasts(one) ? other : one;
 }
 
-// STS and the container and instance services answer so when the caller's clock is several minutes off.
+// How STS and the container and instance services answer a caller whose clock is several minutes off.
 const SKEWED =
   /Signature expired|Signature not yet current|RequestTimeTooSkewed|RequestExpired|InvalidSignatureException/;
 
@@ -139,11 +139,11 @@ function notProvided(cause: unknown, source: string): string {
 }
 
 /**
- * The AWS SDK's default chain for Node.js. What it would find in the environment, where it looks first, is read without it:
- * it takes as long to load as all the rest of a cold start. It is loaded when it is first needed.
+ * The AWS SDK's default chain for Node.js, loaded when it is first needed, because that takes as long as all the rest of a cold
+ * start. Credentials in the environment, where the chain looks first, are read without it.
  *
- * @param regionOfDatabase - where the chain asks for temporary credentials if nothing else names a region: the SDK would
- * ask us-east-1, which knows nobody of the China and GovCloud partitions
+ * @param regionOfDatabase - the region in which the chain requests temporary credentials if nothing else names one: the SDK
+ * would use us-east-1, which does not know the accounts of the China and GovCloud partitions
  */
 export function defaultCredentials(
   profile: string | undefined,
@@ -164,14 +164,14 @@ export function defaultCredentials(
     try {
       return await (await chain)(properties);
     } catch (error) {
-      // It may have failed to load because there were no file descriptors left.
+      // Loading it may have failed because there were no file descriptors left.
       chain = undefined;
       throw error;
     }
   };
 }
 
-/** The credentials of the environment, where the SDK's chain would take them: not beside a profile that is named. */
+/** The credentials of the environment, if the SDK's chain would use them: it does not when a profile is named. */
 function environmentCredentials(env: NodeJS.ProcessEnv): AwsCredentialIdentity | undefined {
   const { AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CREDENTIAL_EXPIRATION } = env;
   if (AWS_PROFILE || !AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) return undefined;

@@ -5,22 +5,22 @@ import type { FailureKind } from './failure.js';
 import type { Phase } from './login.js';
 import type { Failure, Limit } from './retry.js';
 
-/** More than this, and tokens are too old or not yet valid where they arrive. */
+/** Beyond this, tokens arrive expired or not yet valid. */
 export const NOTABLE_SKEW_MS = 3 * 60_000;
 
 export interface Circumstances {
   readonly endpoint: Endpoint;
   readonly engine: Engine;
-  /** The host name that the token was signed for, where it differs from the endpoint's. */
+  /** The host name that the token was signed for, if it differs from the endpoint's. */
   readonly dialed: string;
   readonly phase: Phase;
   /** The time-out that ended all attempts, if one did. */
   readonly bound?: Limit | undefined;
-  /** Whose certificates were trusted, where the server's was not. */
+  /** Whose certificates were trusted, if the server's was not. */
   readonly trusted?: string | undefined;
-  /** AWS's clock minus ours, in milliseconds, where it could be learned. */
+  /** AWS's clock minus ours, in milliseconds, if it could be found out. */
   readonly clockSkewMs?: number | undefined;
-  /** What the options add to our clock, in milliseconds. */
+  /** The correction of our clock by the options, in milliseconds. */
   readonly clockOffsetMs?: number;
 }
 
@@ -86,10 +86,10 @@ const byKind = ({ isNone, make }: IamAccount): Causes<FailureKind> => {
   };
 };
 
-/** Where the network leads to a server that then does not go on. */
+/** For a server that can be reached but then does not respond. */
 const SLOW_SERVER = [
   'the server is starting, overloaded, or throttles IAM authentication: open fewer connections, or allow more time',
-  'a proxy or tunnel in between takes connections while its other end does not answer',
+  'a proxy or tunnel in between accepts connections while its other end does not answer',
 ];
 
 const byCode = ({ has }: IamAccount): Causes<RdsIamErrorCode> => ({
@@ -149,7 +149,7 @@ function clockCause({ clockSkewMs, clockOffsetMs = 0 }: Circumstances): readonly
   if (Math.abs(offMs) < NOTABLE_SKEW_MS) return [];
   const minutes = Math.round(Math.abs(offMs) / 60_000);
   const corrected = clockOffsetMs === 0 ? '' : ', corrected by "clockOffsetMs",';
-  // AWS's clock was read to the second.
+  // AWS's clock was read with a precision of one second.
   const rightOffsetMs = Math.round(clockSkewMs / 1_000) * 1_000;
   return [
     `this machine's clock${corrected} is ${minutes} minutes ${offMs > 0 ? 'behind' : 'ahead of'} AWS's: set the clock, or give ${rightOffsetMs} as "clockOffsetMs"`,

@@ -2,18 +2,18 @@ import { type Channel, channel } from 'node:diagnostics_channel';
 import type { RdsIamErrorCode } from './errors.js';
 
 interface LoginEvent {
-  /** The host name as the caller gave it. */
+  /** The host name as given by the caller. */
   readonly hostname: string;
   readonly port: number;
   readonly username: string;
 }
 
 /**
- * What is published on `node:diagnostics_channel`, by the name of the channel. No event holds a token or a secret, and
+ * The events published on `node:diagnostics_channel`, by channel name. No event contains a token or a secret, and
  * none costs anything while nobody subscribes. Durations are in milliseconds.
  */
 export interface RdsIamEvents {
-  /** A token was signed. `background`: ahead of expiry, while the last one was still served. */
+  /** A token was signed. `background`: ahead of expiry, while the one before was still served. */
   'rds-iam:token:signed': LoginEvent & {
     readonly region: string;
     readonly expiration: Date;
@@ -23,21 +23,21 @@ export interface RdsIamEvents {
   /** A background renewal failed; the current token is still served. */
   'rds-iam:token:renewal-failed': LoginEvent & { readonly error: unknown };
   /**
-   * An attempt to open a physical connection begins, after `waitedMs` for its permit. `dialed` is the RDS endpoint that the host
-   * name stands for.
+   * An attempt to open a physical connection begins, after waiting `waitedMs` for its permit. `dialed` is the RDS endpoint that
+   * the host name stands for.
    */
   'rds-iam:connection:admitted': LoginEvent & {
     readonly dialed: string;
     readonly attempt: number;
     readonly waitedMs: number;
   };
-  /** A database instance refuses logins for there being too many: new ones are opened at this rate, which then creeps up. */
+  /** A database instance refuses logins because there are too many: new ones are opened at this rate, which then creeps up. */
   'rds-iam:admission:slowed': {
     readonly hostname: string;
     readonly port: number;
     readonly connectionsPerSecond: number;
   };
-  /** The limiter that processes share did not answer, or failed: for now this process keeps to a limit of its own. */
+  /** The shared limiter failed or did not answer: for now this process keeps to a limit of its own. */
   'rds-iam:limiter:unavailable': {
     readonly hostname: string;
     readonly port: number;
@@ -53,7 +53,7 @@ export interface RdsIamEvents {
     readonly causes: readonly string[];
     readonly retryForMs: number;
   };
-  /** An attempt failed. `retryInMs` is absent when there will be no other. */
+  /** An attempt failed. `retryInMs` is absent if there will be no other. */
   'rds-iam:connection:attempt-failed': LoginEvent & {
     readonly attempt: number;
     readonly durationMs: number;
@@ -72,8 +72,8 @@ export interface RdsIamEvents {
 }
 
 /**
- * Held for good: a channel that only its name stands for can be collected, and Node.js 20 then takes away with it whoever
- * subscribed to the next channel of that name.
+ * Held for good: a channel to which nothing refers can be garbage-collected, and Node.js 20 then also removes the subscribers
+ * of the next channel of that name.
  */
 const CHANNELS: Readonly<Record<keyof RdsIamEvents, Channel>> = {
   'rds-iam:token:signed': channel('rds-iam:token:signed'),
@@ -87,7 +87,7 @@ const CHANNELS: Readonly<Record<keyof RdsIamEvents, Channel>> = {
   'rds-iam:connection:gave-up': channel('rds-iam:connection:gave-up'),
 };
 
-/** Publishes an event; `event` is only called when somebody listens. */
+/** Publishes an event; `event` is called only if somebody subscribes. */
 export function publish<Name extends keyof RdsIamEvents>(name: Name, event: () => RdsIamEvents[Name]): void {
   const target = CHANNELS[name];
   if (target.hasSubscribers) target.publish(event());

@@ -5,21 +5,21 @@ import { configError, kindOf } from './errors.js';
 /** Where to connect: `"HOST:PORT"` (an IPv6 address in brackets), the path of a Unix socket, or host and port apart. */
 export type DialAddress = string | { readonly hostname: string; readonly port: number };
 
-/** The endpoint that a connection is for, as RDS names it. */
+/** The RDS endpoint that a connection is for. */
 export interface DialedEndpoint {
   readonly hostname: string;
   readonly port: number;
 }
 
 /**
- * The option `dial`: where to connect instead, as through a tunnel. A function may tell endpoints apart, and may give a stream
- * that is connected; where it returns `undefined`, the endpoint itself is dialed.
+ * The option `dial`: where to connect instead, as through a tunnel. A function can decide by endpoint, and may return a
+ * connected stream; if it returns `undefined`, the endpoint itself is dialed.
  */
 export type Dial =
   | DialAddress
   | ((endpoint: DialedEndpoint) => DialAddress | Duplex | undefined | Promise<DialAddress | Duplex | undefined>);
 
-/** An address that was read: a host and port, or the path of a Unix socket. */
+/** A parsed address: a host and port, or the path of a Unix socket. */
 export type Destination = { readonly hostname: string; readonly port: number } | { readonly path: string };
 
 const FIX = 'as in "127.0.0.1:15432", "[::1]:15432", "/run/tunnel.sock" or { hostname, port }';
@@ -31,8 +31,8 @@ export function checkDial(dial: unknown): asserts dial is Dial {
 }
 
 /**
- * Where a connection for this endpoint goes, as the option says: a connected stream, a destination, or `undefined` where it
- * goes to the endpoint itself. @throws RdsIamError `ERR_RDS_IAM_CONFIG`
+ * Where the option sends a connection for this endpoint: a connected stream, a destination, or `undefined` for the endpoint
+ * itself. @throws RdsIamError `ERR_RDS_IAM_CONFIG`
  */
 export async function dialFor(dial: Dial, endpoint: DialedEndpoint): Promise<Duplex | Destination | undefined> {
   if (typeof dial !== 'function') return readAddress(dial);

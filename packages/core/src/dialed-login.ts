@@ -6,25 +6,25 @@ import { connectSocket, connectTls, isIP, once } from './builtins.js';
 import { dialFor, isStream } from './dial.js';
 import type { Login } from './login.js';
 
-// One login for a driver that leaves dialing, TLS and the login to us, and is given the stream that comes of it.
+// One login for a driver that leaves dialing, TLS and the login to us and is given the resulting stream.
 
-/** A TLS socket over one that is connected, and the session that it was told to resume. */
+/** A TLS socket over a connected one, and the session that it was told to resume. */
 export interface StartedTls {
   readonly socket: TLSSocket;
   /** For `assertVerifiedPeer`. */
   readonly resumed: Buffer | undefined;
 }
 
-/** Makes a socket that connects to where it is told, or has connected. */
+/** Makes a socket that is connecting, or has connected, to the given host and port. */
 export type MakeSocket = (to: Login) => Duplex | Promise<Duplex>;
 
 /**
- * Dials and opens: what it has opened is closed if that fails, or when the attempt is given up.
+ * Dials and logs in. Whatever it has opened is closed if that fails or the attempt is given up.
  *
- * @param dial - makes a socket that connects, or has connected, to the host and port that it is given, which are not those
- *   of the login where the option `dial` has others
- * @param open - is given that socket, and what starts TLS over it; `alpn` is the protocol to name, which PostgreSQL wants
- *   of those who begin with TLS
+ * @param dial - makes a socket that is connecting, or has connected, to the given host and port; these differ from the
+ *   endpoint's if the option `dial` names others
+ * @param open - logs in over that socket, with a function that starts TLS on it; `alpn` is the protocol to announce, which
+ *   PostgreSQL requires of clients that begin with TLS
  * @throws the reason of `login.signal` if the attempt was given up, else what `dial` or `open` throw
  */
 export async function dialedLogin<T>(
@@ -55,14 +55,14 @@ export async function dialedLogin<T>(
     return await abortable(opening, signal);
   } catch (error) {
     close();
-    // That we closed the socket ourselves is not what went wrong.
+    // We closed the socket ourselves, so its error is not what went wrong.
     throw signal.aborted ? signal.reason : error;
   } finally {
     signal.removeEventListener('abort', close);
   }
 }
 
-/** Dials where the option `dial` says, and else the endpoint. What TLS verifies is that of the endpoint in any case. */
+/** Dials the address in the option `dial`, or else the endpoint. In either case TLS verifies the endpoint's identity. */
 async function dialAsOption(login: Login, dial: MakeSocket): Promise<Duplex> {
   const { dial: option, hostname, port } = login;
   const to = option === undefined ? undefined : await dialFor(option, { hostname, port });
@@ -71,7 +71,7 @@ async function dialAsOption(login: Login, dial: MakeSocket): Promise<Duplex> {
   return 'path' in to ? connectSocket({ path: to.path }) : dial({ ...login, ...to });
 }
 
-/** Dials, but waits no longer than the attempt may last: a function of a user's might never settle. What comes late is closed. */
+/** Dials, but waits no longer than the attempt may last: a user's function might never settle. A late stream is closed. */
 async function inTime(dial: () => Duplex | Promise<Duplex>, signal: AbortSignal): Promise<Duplex> {
   const dialing = Promise.resolve().then(dial);
   try {
@@ -85,7 +85,7 @@ async function inTime(dial: () => Duplex | Promise<Duplex>, signal: AbortSignal)
   }
 }
 
-/** The TLS handshake, on a socket over which the server has agreed to it. */
+/** The TLS handshake, on a socket whose server has agreed to it. */
 async function handshake(raw: Duplex, login: Login, alpn: string | undefined): Promise<StartedTls> {
   const { tls, identity, signal, session } = login;
   const resumed = session.latest;
@@ -99,7 +99,7 @@ async function handshake(raw: Duplex, login: Login, alpn: string | undefined): P
   });
   socket.on('error', () => {});
   try {
-    // A raw socket that is closed under it, by the signal, can leave a TLS socket without a word.
+    // If the signal closes the raw socket underneath, the TLS socket may not emit anything.
     await once(socket, 'secureConnect', { signal });
     return { socket, resumed };
   } catch (error) {
@@ -108,7 +108,7 @@ async function handshake(raw: Duplex, login: Login, alpn: string | undefined): P
   }
 }
 
-/** Reads what a server says in a login, piece by piece as `take` finds it, and nothing beyond. */
+/** Reads the server's messages during a login, one by one as `take` finds them, and nothing beyond. */
 export class LoginReader<Assembler extends { add(chunk: Buffer): void }> {
   readonly #stream: Readable;
   readonly #assembler: Assembler;
@@ -116,7 +116,7 @@ export class LoginReader<Assembler extends { add(chunk: Buffer): void }> {
   #ended: Error | undefined;
   #wake: (() => void) | undefined;
 
-  /** @param connectionLost - the driver's words for a connection that was closed */
+  /** @param connectionLost - makes the driver's error for a closed connection */
   constructor(stream: Readable, assembler: Assembler, connectionLost: () => Error) {
     this.#stream = stream;
     this.#assembler = assembler;
@@ -124,7 +124,7 @@ export class LoginReader<Assembler extends { add(chunk: Buffer): void }> {
     stream.on('data', this.#onData).on('error', this.#onEnd).on('end', this.#onEnd).on('close', this.#onEnd);
   }
 
-  /** Waits until `take` finds something in what has arrived. */
+  /** Waits until `take` finds something in the data that has arrived. */
   async next<T>(take: (assembler: Assembler) => T | undefined): Promise<T> {
     for (;;) {
       const taken = take(this.#assembler);
@@ -136,7 +136,7 @@ export class LoginReader<Assembler extends { add(chunk: Buffer): void }> {
     }
   }
 
-  /** Leaves the stream, paused, to the next reader. @returns what has arrived and was not taken */
+  /** Leaves the stream, paused, to the next reader. @returns the data that has arrived and was not taken */
   release(): Assembler {
     const stream = this.#stream;
     stream.pause();

@@ -5,15 +5,15 @@ import type { TLSSocket } from 'node:tls';
 type Done = (error?: Error | null) => void;
 
 /**
- * What a driver is given in place of a socket while its connection is dialed and logged in behind it. Once there is a
- * socket, this behaves as that does, in what happens and when: drivers count on the turn of the event loop in which a
- * socket closes. What is set before holds from then on, as it does for a socket that is not connected yet.
+ * What a driver gets in place of a socket while its connection is dialed and logged in behind it. Once there is a socket,
+ * this behaves exactly like it, timing included: drivers rely on the turn of the event loop in which a socket closes.
+ * Settings made earlier are applied then, as with a socket that is not connected yet.
  */
 export abstract class DialedStream extends Duplex {
   #socket: TLSSocket | undefined;
   #isClosed = false;
   #isPassing = false;
-  /** Settings of a socket that is not there yet, each as it was made last. */
+  /** Settings for a socket that is not there yet: the last of each kind. */
   readonly #settings = new Map<string, (socket: TLSSocket) => void>();
   #timeoutMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -22,18 +22,18 @@ export abstract class DialedStream extends Duplex {
     super({ allowHalfOpen: false, emitClose: false });
   }
 
-  /** Is given what the driver writes before its writes pass to the socket. */
+  /** Receives what the driver writes until its writes go to the socket. */
   protected abstract writeEarly(chunk: Buffer, done: Done): void;
 
-  /** Called when this is destroyed before there was a socket. */
+  /** Called if this is destroyed before there is a socket. */
   protected abstract abandon(): void;
 
-  /** The socket under it, once it has one. */
+  /** The underlying socket, once there is one. */
   get socket(): TLSSocket | undefined {
     return this.#socket;
   }
 
-  /** Brings what the socket brings, and fails and ends with it; or closes it, where this is closed already. */
+  /** Passes on the socket's data, errors and end; or closes the socket, if this is closed already. */
   protected follow(socket: TLSSocket): void {
     if (this.destroyed) {
       socket.destroy();
@@ -49,7 +49,7 @@ export abstract class DialedStream extends Duplex {
       })
       .on('end', () => {
         this.push(null);
-        // Nobody has to read for the end to be told where there is nothing to be read.
+        // With nothing left to read, the end is emitted even if nobody reads.
         this.read(0);
       })
       .on('error', (error) => this.destroy(error))
@@ -70,7 +70,7 @@ export abstract class DialedStream extends Duplex {
     this.#socket?.resume();
   }
 
-  /** Straight to the socket: the queue of a second stream would cost each query a part of its time. */
+  /** Straight to the socket: the queue of a second stream would slow down every query. */
   override write(chunk: Buffer, ...rest: unknown[]): boolean {
     const more = rest as [];
     if (this.#socket && this.#isPassing && !this.writableEnded && !this.destroyed) {
@@ -94,7 +94,7 @@ export abstract class DialedStream extends Duplex {
     clearTimeout(this.#timer);
     if (!this.#socket) {
       this.abandon();
-      // As a handle would: after all immediates that are asked for in this turn.
+      // As a handle would: after all immediates that this turn schedules.
       setImmediate(() => setImmediate(close));
     } else if (this.#isClosed) {
       process.nextTick(close);
@@ -104,7 +104,7 @@ export abstract class DialedStream extends Duplex {
     done(error);
   }
 
-  // What is asked of a socket.
+  // The methods and properties of a socket.
 
   setTimeout(timeoutMs: number, callback?: () => void): this {
     this.#timeoutMs = timeoutMs;

@@ -1,4 +1,4 @@
-// What finds out why a login fails, for `rds-iam doctor`: no application loads any of it from here.
+// The parts that `rds-iam doctor` uses to find out why a login fails. Not for applications.
 export { type DatabaseEngine, type IamAvailability, iamAvailability } from './availability.js';
 export { awsClockSkewMs } from './aws-clock.js';
 export { bundleUrl, downloadBundle, PUBLIC_PARTITIONS, type RdsRoot, readBundle } from './ca-bundles.js';

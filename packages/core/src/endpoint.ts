@@ -1,7 +1,7 @@
 import { isIP } from './builtins.js';
 import { configError, kindOf, RdsIamError } from './errors.js';
 
-/** Where a user logs in: the host name and port as the driver was given them, and the database user. */
+/** Where a user logs in: the host name and port as given to the driver, and the database user. */
 export interface Endpoint {
   readonly hostname: string;
   /** 1 to 65535. */
@@ -9,13 +9,13 @@ export interface Endpoint {
   readonly username: string;
 }
 
-/** What the name of an RDS endpoint tells. */
+/** What the name of an RDS endpoint says. */
 export interface RdsHostname {
   readonly region: string;
   readonly partition: string;
 }
 
-// Regions and partitions are told by their shape, so that new ones need no new release.
+// Regions and partitions are recognized by their shape, so new ones need no new release.
 const REGION = /^[a-z]{2,}(?:-[a-z]+)+-\d{1,2}$/;
 const RDS_SUFFIX =
   /^(?:amazonaws\.(?:com|com\.cn|eu)|(?:[a-z0-9-]+\.)+(?:ic|sgov)\.gov|cloud\.adc-e\.uk|api\.(?:aws|amazonwebservices\.(?:com\.cn|eu)|aws\.scloud|cloud-aws\.adc-e\.uk))$/;
@@ -30,23 +30,23 @@ const PARTITIONS: readonly (readonly [prefix: string, partition: string])[] = [
   ['eusc-', 'aws-eusc'],
 ];
 
-/** Longer than any chain in use; a resolver's own limit is of the same order. */
+/** Longer than any chain in use; resolvers have a limit of the same order. */
 const MAX_CNAMES = 16;
 
-/** Whether a text has the shape of a region's name, as `eu-west-1` has; not whether there is such a region. */
+/** Whether a text has the shape of a region's name, such as `eu-west-1`; not whether there is such a region. */
 export function isRegion(value: string): boolean {
   return REGION.test(value);
 }
 
-/** The partition of a region, as it begins an ARN: `aws`, `aws-cn`, `aws-us-gov` and so on. */
+/** The partition of a region, as in an ARN: `aws`, `aws-cn`, `aws-us-gov` and so on. */
 export function partitionOf(region: string): string {
   return PARTITIONS.find(([prefix]) => region.startsWith(prefix))?.[1] ?? 'aws';
 }
 
 /**
- * Reads the region out of the name of an instance, an Aurora cluster, reader or custom endpoint, or an RDS Proxy:
- * `name.id.region.rds.suffix`, or `name.id.rds.region.suffix` as in the China regions. Undefined for any other name,
- * also for an Aurora global writer's, which has no region in it and leads on to the writer cluster's name.
+ * Reads the region from the name of an instance, an Aurora cluster, reader or custom endpoint, or an RDS Proxy:
+ * `name.id.region.rds.suffix`, or `name.id.rds.region.suffix` as in the China regions. Undefined for any other name, including
+ * an Aurora global writer endpoint, which does not contain a region and is a CNAME of the writer cluster's endpoint.
  */
 export function parseRdsHostname(hostname: string): RdsHostname | undefined {
   const name = canonical(hostname);
@@ -66,23 +66,23 @@ export function parseRdsHostname(hostname: string): RdsHostname | undefined {
   return undefined;
 }
 
-/** Whether an RDS endpoint's name is that of an RDS Proxy: `name.proxy-id.region…`, also with a name of its own before. */
+/** Whether an RDS endpoint is an RDS Proxy: `name.proxy-id.region…`, or the same with an endpoint name in front. */
 export function isRdsProxy(hostname: string): boolean {
   return parseRdsHostname(hostname) !== undefined && /^(?:[\w-]+\.){1,2}proxy-[\w-]+\./.test(canonical(hostname));
 }
 
-/** An RDS endpoint's name as RDS writes it, and a token has to: in lower case, with no dot at its end. */
+/** An RDS endpoint's name as RDS spells it and a token must: in lower case, without a trailing dot. */
 export function rdsName(hostname: string): string | undefined {
   return parseRdsHostname(hostname) && canonical(hostname);
 }
 
-/** The names that the DNS has as aliases of one; rejects with a `code` as `node:dns` does. */
+/** Looks up the CNAME records of a name; rejects with a `code` as `node:dns` does. */
 export type ResolveCname = (hostname: string) => Promise<readonly string[]>;
 
 /**
- * The endpoint that a host name stands for: itself where it is an RDS name or an address, else the first RDS name that
- * its CNAMEs lead to. IAM authentication does not support CNAMEs: the token has to be signed for, and the certificate is
- * made out to, the RDS name. A name that does not lead to one is returned unchanged.
+ * The endpoint that a host name stands for: itself if it is an RDS name or an address, otherwise the first RDS name that its
+ * CNAMEs lead to. IAM authentication does not support CNAMEs: the token must be signed for the RDS name, and the certificate
+ * is issued to it. A name that does not lead to an RDS name is returned unchanged.
  */
 export async function followCnames(hostname: string, resolveCname: ResolveCname): Promise<string> {
   let name = canonical(hostname);
@@ -118,7 +118,7 @@ async function firstAlias(name: string, hostname: string, resolveCname: ResolveC
   }
 }
 
-/** Checks where a user logs in, for an adapter that wants an error early. @throws RdsIamError `ERR_RDS_IAM_CONFIG` */
+/** Checks an endpoint, for an adapter that wants to fail early. @throws RdsIamError `ERR_RDS_IAM_CONFIG` */
 export function checkEndpoint({ hostname, port, username }: Endpoint): void {
   if (typeof hostname !== 'string' || hostname === '') {
     throw configError(

@@ -3,13 +3,13 @@ import type { Phase } from './login.js';
 import { redact, withoutSecrets } from './redaction.js';
 
 /**
- * What went wrong, as a closed set. Tell errors apart by this code and not by `instanceof`: an application can hold an
- * ES module and a CommonJS copy of this package.
+ * What went wrong, as a closed set. Tell errors apart by this code and not by `instanceof`: an application can load both the
+ * ES module and the CommonJS copy of this package.
  *
  * | code | meaning | retried |
  * |---|---|---|
  * | `ERR_RDS_IAM_CONFIG` | an option is missing, wrong or contradicts IAM authentication | no |
- * | `ERR_RDS_IAM_REGION` | neither the options, the host name nor the environment name a region | no |
+ * | `ERR_RDS_IAM_REGION` | neither the options nor the host name nor the environment names a region | no |
  * | `ERR_RDS_IAM_ENDPOINT` | the DNS aliases of the host name could not be followed | a few times, unless they loop |
  * | `ERR_RDS_IAM_CREDENTIALS` | there are no usable AWS credentials | no |
  * | `ERR_RDS_IAM_SIGNING` | the token could not be signed | no |
@@ -17,24 +17,24 @@ import { redact, withoutSecrets } from './redaction.js';
  * | `ERR_RDS_IAM_UNREACHABLE` | the server cannot be reached, or closes or resets the connection | yes |
  * | `ERR_RDS_IAM_REFUSED` | the server refused the login | a few times |
  * | `ERR_RDS_IAM_THROTTLED` | the login is refused because there are too many of them | yes |
- * | `ERR_RDS_IAM_ADMISSION` | too many connections wait to be opened, or its turn did not come before the deadline | no |
+ * | `ERR_RDS_IAM_ADMISSION` | too many connections are waiting to be opened, or its turn did not come before the deadline | no |
  * | `ERR_RDS_IAM_TOO_MANY_CONNECTIONS` | the server has no connection left | yes |
  * | `ERR_RDS_IAM_LOGIN` | the server ended the login for a reason that has nothing to do with IAM; see `cause` | no |
  * | `ERR_RDS_IAM_ABORTED` | the caller's signal was aborted, or the pool was ended | no |
  */
 export type RdsIamErrorCode = RdsIamError['code'];
 
-/** What is known about the login that failed. None of it is secret. */
+/** What is known about the failed login. None of it is secret. */
 export interface RdsIamErrorDetails {
-  /** The host name as the caller gave it. */
+  /** The host name as given by the caller. */
   readonly hostname?: string;
   readonly port?: number;
   readonly username?: string;
-  /** How many physical connections were tried. */
+  /** How many attempts there were to open a physical connection. */
   readonly attempts?: number;
   /** From the call to the error, in milliseconds. */
   readonly elapsedMs?: number;
-  /** What the attempt that failed had come to. */
+  /** The step that the failed attempt had reached. */
   readonly phase?: Phase;
 }
 
@@ -45,14 +45,14 @@ interface ErrorOf<Code extends string> extends Error {
 
 /** An option is missing, wrong or contradicts IAM authentication. */
 export interface RdsIamConfigError extends ErrorOf<'ERR_RDS_IAM_CONFIG'>, RdsIamErrorDetails {
-  /** The name of the option, as in `retry.timeoutMs`, where there is one that is to blame. */
+  /** The name of the option to blame, such as `retry.timeoutMs`, if there is one. */
   readonly option?: string;
   /** What is wrong with it, and the fix: the message without the name of the option. */
   readonly problem: string;
   readonly kind?: undefined;
 }
 
-/** A physical connection was tried and could not be opened. */
+/** A physical connection could not be opened. */
 export interface RdsIamLoginError
   extends ErrorOf<
       | 'ERR_RDS_IAM_TLS'
@@ -63,11 +63,11 @@ export interface RdsIamLoginError
       | 'ERR_RDS_IAM_LOGIN'
     >,
     Required<RdsIamErrorDetails> {
-  /** What exactly it was, where that is known. */
+  /** What exactly went wrong, if that is known. */
   readonly kind?: FailureKind;
 }
 
-/** What a login needs could not be had, or the caller gave up. */
+/** Something that a login needs could not be obtained, or the caller gave up. */
 export interface RdsIamOtherError
   extends ErrorOf<
       | 'ERR_RDS_IAM_REGION'
@@ -83,8 +83,8 @@ export interface RdsIamOtherError
 
 /**
  * The one error of rds-iam. `message` says what happened, to which endpoint and user, and the likeliest fix; `cause` is
- * the error of the driver, of the AWS SDK or of Node.js behind it, with its own `code`. Neither holds a token or a secret.
- * `code` tells which fields there are.
+ * the error of the driver, the AWS SDK or Node.js behind it, with its own `code`. Neither contains a token or a secret.
+ * `code` determines which fields there are.
  */
 export type RdsIamError = RdsIamConfigError | RdsIamLoginError | RdsIamOtherError;
 
@@ -105,7 +105,7 @@ export interface RdsIamErrorClass {
 }
 
 /**
- * Makes the one error of rds-iam, for an adapter that has one of its own to throw. Applications tell errors apart by
+ * Makes an `RdsIamError`, for an adapter that has one of its own to throw. Applications tell errors apart by
  * {@link isRdsIamError} and `code`.
  */
 export const RdsIamError = class RdsIamError extends Error {
@@ -125,7 +125,7 @@ export const RdsIamError = class RdsIamError extends Error {
   }
 } as unknown as RdsIamErrorClass;
 
-/** Whether a value is an {@link RdsIamError}, of whichever copy of this package. */
+/** Whether a value is an {@link RdsIamError}, from any copy of this package. */
 export function isRdsIamError(value: unknown): value is RdsIamError {
   return (
     value instanceof Error &&
@@ -137,10 +137,10 @@ export function isRdsIamError(value: unknown): value is RdsIamError {
 }
 
 /**
- * An `ERR_RDS_IAM_CONFIG`.
+ * Makes an `ERR_RDS_IAM_CONFIG`.
  *
- * @param option - the name of the option, as in `retry.timeoutMs`; undefined where no single one is to blame
- * @param problem - what is wrong with it, and the fix: the message follows the name of the option
+ * @param option - the name of the option, such as `retry.timeoutMs`; undefined if no single one is to blame
+ * @param problem - what is wrong with it, and the fix: the text that follows the name of the option in the message
  */
 export function configError(option: string | undefined, problem: string, cause?: unknown): RdsIamError {
   const message = option === undefined ? problem : `"${option}" ${problem}`;
@@ -149,10 +149,10 @@ export function configError(option: string | undefined, problem: string, cause?:
 }
 
 /**
- * An `RdsIamError` with the endpoint where it happened: a new one, because the error of a shared signing or credentials request
- * reaches callers of several endpoints.
+ * A copy of an `RdsIamError` with the endpoint where it happened. It is a copy because the error of a shared signing or
+ * credentials request reaches callers of several endpoints.
  *
- * @param further - what the message goes on with
+ * @param further - text to append to the message
  */
 export function errorAt(
   { hostname, port, username }: { readonly hostname: string; readonly port: number; readonly username: string },
@@ -175,7 +175,7 @@ export function errorAt(
   });
 }
 
-/** What a value is, for a message about it: never its content, which could be a secret. */
+/** Describes the kind of a value for an error message: never its content, which could be a secret. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (value === undefined) return 'nothing';

@@ -1,21 +1,21 @@
 import type { ConnectOptions } from './login.js';
 import type { RdsIam } from './rds-iam.js';
 
-/** How long a driver or a framework waits for a connection, and what its users know that time by. */
+/** How long a driver or framework waits for a connection, and the name of the option that sets it. */
 export interface Wait {
   readonly ms: number;
   readonly option: string;
 }
 
-/** A login ends before the framework that waits for it gives up, whose own error would not name the cause. */
+/** A login must end before the framework gives up waiting for it, since the framework's error would not name the cause. */
 const SHARE = 0.9;
 
-/** How long a login may take when somebody waits this long for it. */
+/** How long a login may take if the caller waits this long for it. */
 export function shareOfWait(ms: number): number {
   return Math.floor(SHARE * ms);
 }
 
-/** The same logins, none of which takes longer than the framework waits. */
+/** Wraps an {@link RdsIam} so that no login takes longer than the framework waits. */
 export function boundBy(
   { ms, option }: Wait,
   iam: RdsIam,

@@ -2,10 +2,10 @@ import { BoundedMap, keyOf } from './bounded-map.js';
 import type { Clock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
 
-/** A login that is older says nothing of a refusal now: the grant can be gone, or the policy. */
+/** An older login says nothing about a refusal now: the grant or the policy may be gone. */
 const LOGIN_COUNTS_FOR_MS = 3_600_000;
 
-/** What became of earlier logins, each remembered for a time. */
+/** The outcome of earlier logins, each remembered for some time. */
 export class History {
   readonly #clock: Clock;
   readonly #loggedInAtMs = new BoundedMap<number>();
@@ -25,7 +25,7 @@ export class History {
     return at !== undefined && this.#clock.now() - at < LOGIN_COUNTS_FOR_MS;
   }
 
-  /** Whether nobody was warned yet that this user's first login is refused again and again. */
+  /** Whether a warning is due that this user's first login keeps being refused; true only once. */
   isToBeWarnedOf(endpoint: Endpoint): boolean {
     const key = keyOf(endpoint);
     const isNew = this.#warnedOf.get(key) === undefined;
@@ -33,7 +33,7 @@ export class History {
     return isNew;
   }
 
-  /** The user was refused for all the time that there was, since `sinceMs`: only a login after that still counts. */
+  /** The user was refused until the time ran out, from `sinceMs` on: only a login after that still counts. */
   wasRefusedSince(endpoint: Endpoint, sinceMs: number): void {
     const key = keyOf(endpoint);
     if ((this.#loggedInAtMs.get(key) ?? sinceMs) < sinceMs) this.#loggedInAtMs.delete(key);

@@ -1,22 +1,22 @@
 import type { Clock } from './clock.js';
 
-/** How long work that was told to end may take to do so: what it then says is why it took so long. */
+/** How long work that was told to end may take to do so: its error says why it took so long. */
 const GRACE_MS = 100;
 
 export interface Limit<T> {
   readonly clock: Clock;
   readonly withinMs: number;
-  /** Ends the work as well. */
+  /** Also ends the work. */
   readonly stop: AbortSignal | undefined;
-  /** Makes the error of work that took too long; the cause is what it ended with, if it did. */
+  /** Makes the error for work that took too long; the cause is the work's own error, if it ended with one. */
   readonly outOfTime: (cause: unknown) => unknown;
-  /** Closes what the work brings when nobody waits for it any more. */
+  /** Closes a result that comes too late. */
   readonly discard?: ((late: T) => void) | undefined;
 }
 
 /**
- * Ends in time, whatever the work does or never does. The signal that it gets is aborted when its time is over or it is
- * stopped; it may then take a moment to clean up, and is no longer waited for after that.
+ * Settles in time, whatever the work does or fails to do. The work's signal is aborted when its time is over or it is
+ * stopped; it then has a moment to clean up before it is no longer waited for.
  */
 export function inTime<T>(limit: Limit<T>, work: (until: AbortSignal) => Promise<T>): Promise<T> {
   const { clock, withinMs, stop, outOfTime, discard } = limit;
@@ -61,7 +61,7 @@ export function inTime<T>(limit: Limit<T>, work: (until: AbortSignal) => Promise
   });
 }
 
-/** An exception that is thrown at once is a rejection, too. */
+/** Turns an exception that is thrown synchronously into a rejection. */
 function started<T>(work: (until: AbortSignal) => Promise<T>, until: AbortSignal): Promise<T> {
   try {
     return Promise.resolve(work(until));

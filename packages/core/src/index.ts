@@ -1,4 +1,4 @@
-// What an application uses, and the types that those of it lead to.
+// What applications use, and the types that appear in it.
 export type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from './credentials.js';
 export type { RdsIamEvents } from './diagnostics.js';
 export type { Dial, DialAddress, DialedEndpoint } from './dial.js';

@@ -5,20 +5,20 @@ import { configError, kindOf } from './errors.js';
 import type { ConnectionLimiter } from './limiter.js';
 import { type CaCertificates, checkCa } from './tls.js';
 
-/** How often and how long a physical connection is tried. All durations are in milliseconds. */
+/** How often and how long opening a physical connection is tried. All durations are in milliseconds. */
 export interface RetryOptions {
-  /** One deadline over all attempts to open one physical connection (1 to 600_000). @defaultValue 30_000 */
+  /** The deadline for all attempts to open one physical connection (1 to 600_000). @defaultValue 30_000 */
   readonly timeoutMs?: number;
   /** How long one attempt may take (1 to 600_000). @defaultValue 15_000 */
   readonly attemptTimeoutMs?: number;
   /** The longest wait before the second attempt; it doubles from there, and the wait is random below it (0 to 60_000). @defaultValue 100 */
   readonly baseDelayMs?: number;
-  /** What the doubling stops at (0 to 60_000). @defaultValue 5_000 */
+  /** The upper limit of that doubling (0 to 60_000). @defaultValue 5_000 */
   readonly maxDelayMs?: number;
   /**
-   * How long a login that is refused and has never succeeded is retried (0 to 600_000), because servers use the same words for
-   * a throttled login and a wrong one: this is what lets a fleet of new processes in. `0` makes the first refusal final, which
-   * suits tests and development.
+   * How long a refused login that has never succeeded is retried (0 to 600_000). Servers use the same words for a throttled
+   * login and a misconfigured one, and without these retries a fleet of new processes could not get in. `0` makes the first
+   * refusal final, which suits tests and development.
    * @defaultValue four fifths of the deadline: 24_000
    */
   readonly patienceMs?: number;
@@ -31,42 +31,42 @@ export interface RdsIamOptions {
   /** The AWS region of the database. @defaultValue from the host name, else `AWS_REGION`, else the profile */
   readonly region?: string;
   /**
-   * AWS credentials, or a function that gives them: anything of `@aws-sdk/credential-providers`.
+   * AWS credentials, or a function that provides them, such as those of `@aws-sdk/credential-providers`.
    * @defaultValue the SDK's default chain: environment, shared profile and SSO, web identity, container, EC2 instance
    */
   readonly credentials?: AwsCredentialIdentity | AwsCredentialIdentityProvider;
-  /** The profile of the shared AWS configuration that the default chain and region use. Not beside `credentials`. */
+  /** The profile of the shared AWS configuration for the default chain and region. Cannot be combined with `credentials`. */
   readonly profile?: string;
   /** Renew a token this long before it expires, in milliseconds (0 to 840_000). @defaultValue 120_000 */
   readonly refreshBeforeExpiryMs?: number;
   /**
-   * What to add to this machine's clock, in milliseconds, where it is wrong and cannot be set (-86_400_000 to 86_400_000). Used
-   * when signing tokens and checking expiry. The error of a login that is refused for a wrong clock names the value.
+   * A correction for this machine's clock, in milliseconds, if it is wrong and cannot be set (-86_400_000 to 86_400_000): used
+   * when signing tokens and checking expiry. The error of a login that a wrong clock made the server refuse names the value.
    * @defaultValue 0
    */
   readonly clockOffsetMs?: number;
   /**
-   * CA certificates (PEM) to verify the server with, and no others.
+   * The CA certificates (PEM) to verify the server with; no others are trusted.
    * @defaultValue the RDS roots of the region and, for RDS Proxy, Amazon's; and those of `NODE_EXTRA_CA_CERTS`
    */
   readonly ca?: CaCertificates;
   /**
    * Where to connect instead, as through a tunnel: `"127.0.0.1:15432"`, `{ hostname, port }`, the path of a Unix socket, or a
-   * function of the endpoint that gives one of them or a connected stream. The host stays that of RDS: the token, the
-   * certificate, the region and all errors are about it. @defaultValue `undefined`: the endpoint itself
+   * function of the endpoint that returns one of these or a connected stream. The host name stays the RDS endpoint's: the
+   * token, the certificate, the region and all errors are about that. @defaultValue `undefined`: the endpoint itself
    */
   readonly dial?: Dial | undefined;
   /** Whether a host name that is not an RDS endpoint is followed through its CNAMEs to one. @defaultValue true */
   readonly resolveCname?: boolean;
   /**
-   * How many physical connections per second are opened to one database instance at most, by all pools that share this
-   * (1 to 100_000). Without a limit, what the server turns out to admit.
+   * The maximum number of physical connections per second to one database instance, for all pools that share this object
+   * (1 to 100_000). Without a limit, the rate that the server is seen to admit.
    * @defaultValue 200 for MySQL and MariaDB, as the RDS user guide recommends; none for PostgreSQL
    */
   readonly maxConnectionsPerSecond?: number;
   /** How many connections to one database instance may wait to be opened (0 to 1_000_000). @defaultValue 10_000 */
   readonly maxWaitingConnections?: number;
-  /** Shares `maxConnectionsPerSecond` among processes, as that of `@rds-iam/redis` does. @defaultValue each for itself */
+  /** Shares `maxConnectionsPerSecond` among processes, such as the limiter of `@rds-iam/redis`. @defaultValue not shared */
   readonly limiter?: ConnectionLimiter;
   /** How a failed connection is retried; `false`: not at all. */
   readonly retry?: RetryOptions | false;
@@ -74,7 +74,7 @@ export interface RdsIamOptions {
 
 export interface RetryPolicy extends Required<Omit<RetryOptions, 'patienceMs'>> {
   readonly enabled: boolean;
-  /** Undefined: the greater part of the deadline, whichever that is. */
+  /** Undefined: a share of the deadline. */
   readonly patienceMs: number | undefined;
 }
 
@@ -140,7 +140,7 @@ const CHECKS: Readonly<Record<keyof RdsIamOptions, (value: unknown) => void>> = 
   },
 };
 
-/** Checks every option in words that its author can act on, and fills in the defaults. */
+/** Checks every option, with errors that the user can act on, and fills in the defaults. */
 export function checkOptions(options: RdsIamOptions = {}): CheckedOptions {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw configError(

@@ -3,27 +3,27 @@ import { BoundedMap, keyOf } from './bounded-map.js';
 import { type RootsRequest, rootsKey, type TrustedRoots } from './roots.js';
 import { type CaCertificates, type DriverTls, PeerSession, tlsOptions } from './tls.js';
 
-/** TLS as one object of a driver's options asks for it: made once, with a session for each peer. */
+/** TLS for one of a driver's options objects: made once, with a session for each peer. */
 export interface PeerTls {
   readonly options: ConnectionOptions;
   sessionWith(identity: string, port: number): PeerSession;
 }
 
-/** What connections over TLS share: the context, by far the dearest part of a handshake, and the sessions with servers. */
+/** What TLS connections share: the context, by far the most expensive part of a handshake, and the sessions with servers. */
 export class Peers {
   readonly #ca: CaCertificates | undefined;
   readonly #trustedRoots: (request: RootsRequest) => Promise<TrustedRoots>;
-  /** By the object of TLS options that a driver was configured with, and the roots for its servers. */
+  /** By the driver's TLS options object and the roots for its servers. */
   readonly #byDriverOptions = new WeakMap<object, BoundedMap<PeerTls | Promise<PeerTls>>>();
   readonly #withoutDriverTls = {};
 
-  /** @param ca - those that are trusted in place of the roots of RDS, where the driver's options name none */
+  /** @param ca - the certificates to trust in place of the RDS roots, if the driver's options name none */
   constructor(ca: CaCertificates | undefined, trustedRoots: (request: RootsRequest) => Promise<TrustedRoots>) {
     this.#ca = ca;
     this.#trustedRoots = trustedRoots;
   }
 
-  /** At once where it is there. */
+  /** Synchronous if it has been made already. */
   tls(ssl: DriverTls, peer: RootsRequest): PeerTls | Promise<PeerTls> {
     const options = typeof ssl === 'object' ? ssl : this.#withoutDriverTls;
     const byRoots = this.#byDriverOptions.get(options) ?? new BoundedMap<PeerTls | Promise<PeerTls>>();
@@ -37,7 +37,7 @@ export class Peers {
         return made;
       },
       (error: unknown) => {
-        // What failed because there were no file descriptors left may work the next time.
+        // A failure for want of file descriptors may not happen again.
         byRoots.delete(key);
         throw error;
       },

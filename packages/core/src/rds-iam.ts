@@ -21,35 +21,35 @@ export interface RdsIam {
   /** `false` when the options say so: the packages then behave as the plain drivers do. */
   readonly enabled: boolean;
   /**
-   * A token for a database user: from memory while it is good, else signed now.
+   * Returns a token for a database user: from memory while it is good, otherwise signed now.
    *
    * @throws RdsIamError `ERR_RDS_IAM_CONFIG`, `_REGION`, `_ENDPOINT`, `_CREDENTIALS`, `_SIGNING` or `_ABORTED`
    */
   getToken(
     endpoint: Endpoint,
     options?: {
-      /** Signs a new one, with freshly fetched credentials. */
+      /** Signs a new token, with freshly fetched credentials. */
       readonly forceRefresh?: boolean;
       /** Stops waiting; the signing, which others may wait for, goes on. */
       readonly signal?: AbortSignal;
     },
   ): Promise<AuthToken>;
   /**
-   * Opens one physical connection: finds the endpoint, gets a token, calls `open` with all that a driver needs, and on
-   * failure tries again where that can help, or gives up with a diagnosis.
+   * Opens one physical connection: finds the endpoint, gets a token, and calls `open` with everything that a driver needs. On
+   * failure it tries again if that can help, or gives up with a diagnosis.
    *
-   * @param open - opens and logs in; has left nothing behind when it rejects; called once for each attempt. Whatever it does or
-   * never does, `connect` ends by the deadline; a connection that it brings later is closed
+   * @param open - opens and logs in; called once for each attempt, and must leave nothing behind when it rejects. Whatever it
+   * does or fails to do, `connect` settles by the deadline; a connection that comes later is closed
    * @throws RdsIamError of any code, with the driver's error as `cause`
    */
   connect<T>(endpoint: Endpoint, open: (login: Login) => Promise<T>, options?: ConnectOptions<T>): Promise<T>;
 }
 
-/** The world outside, passed in so that tests own the clock, the dice and the network. */
+/** The outside world, passed in so that tests control the clocks, the randomness and the network. */
 export interface Effects {
-  /** The time of day, by which tokens and credentials expire. */
+  /** The wall clock, by which tokens and credentials expire. */
   readonly timeOfDay: () => number;
-  /** What waits, and what is due. */
+  /** The monotonic clock, for waits and deadlines. */
   readonly clock: Clock;
   readonly random: () => number;
   readonly sign: (request: SigningRequest) => Promise<string>;
@@ -62,7 +62,7 @@ export interface Effects {
   readonly trustedRoots: (request: RootsRequest) => Promise<TrustedRoots>;
 }
 
-/** Long enough for a healthy network; a login that is given up on should not wait on a blocked one. */
+/** Long enough for a healthy network; a login that is being given up should not wait for a blocked one. */
 const CLOCK_QUESTION_TIMEOUT_MS = 1_000;
 
 const system: Effects = {
@@ -80,8 +80,8 @@ const system: Effects = {
 };
 
 /**
- * IAM database authentication, to be made once for an application and shared by its pools. Nothing of AWS is loaded and
- * nothing is asked for before the first login.
+ * Sets up IAM database authentication: once per application, to be shared by its pools. Until the first login, no part of the
+ * AWS SDK is loaded and no request is made.
  *
  * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when an option is wrong
  */
@@ -89,11 +89,11 @@ export function createRdsIam(options?: RdsIamOptions): RdsIam {
   return createRdsIamWith(system, options);
 }
 
-/** {@link createRdsIam} with the outside world given: for this package's own tests. */
+/** {@link createRdsIam} with the outside world passed in, for this package's own tests. */
 export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOptions): RdsIam {
   const world: Effects = { ...system, ...effects };
   const options = checkOptions(given);
-  /** The time by which AWS and the database judge tokens and credentials. */
+  /** The time as AWS and the database see it when they check tokens and credentials. */
   const timeOfAws = () => world.timeOfDay() + options.clockOffsetMs;
   const { clock, random } = world;
 
@@ -129,7 +129,7 @@ export function createRdsIamWith(effects: Partial<Effects>, given?: RdsIamOption
     return { token, region: region ?? regionOfToken(token), credentialsExpiration: identity.expiration };
   }
 
-  /** At once where the token is in memory, as an RDS name needs no look-up. */
+  /** Synchronous if the token is in memory, since an RDS name needs no look-up. */
   function tokenFor(endpoint: Endpoint, forceRefresh: boolean): AuthToken | Promise<AuthToken> {
     const target = targets.of(endpoint);
     if (target instanceof Promise) return target.then((found) => tokens.get(found, { forceRefresh }));
@@ -174,7 +174,7 @@ function isRdsIam(value: unknown): value is RdsIam {
   return typeof getToken === 'function' && typeof open === 'function';
 }
 
-/** What an `iam` option stands for: itself, where it is an {@link RdsIam} to be shared, else one made with these options. */
+/** The {@link RdsIam} that an `iam` option stands for: itself, if it is one to share, otherwise one made with these options. */
 export function rdsIamOf(given?: RdsIamOptions | RdsIam): RdsIam {
   return isRdsIam(given) ? given : createRdsIam(given);
 }

@@ -6,15 +6,15 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/((?:secret|session|security)[\w-]*(?:key|token)["'`]?\s*[:=]\s*["'`]?)[^\s"'`,}]+/gi, '$1[redacted]'],
 ];
 
-/** A secret access key has 40 characters of base64, and nothing else that tells it. */
+/** A secret access key is 40 characters of base64, and nothing else identifies it. */
 const BARE_SECRET =
   /(?<![A-Za-z0-9+/=])(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[0-9])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=])/g;
 
-/** A path from the root, through folders with names: of random keys, not one in a thousand begins so. */
+/** An absolute path through named folders: not one random key in a thousand begins like this. */
 const PATH = /^\/[A-Za-z0-9]{2,}\/(?:[A-Za-z0-9]+\/)*[A-Za-z0-9]+$/;
 const STACK_FRAME = /^\s+at .*:\d+:\d+\)?$/;
 
-/** Takes tokens, and what looks like a secret of AWS, out of a text. */
+/** Removes tokens, and whatever looks like an AWS secret, from a text. */
 export function redact(text: string): string {
   const redacted = SECRETS.reduce((rest, [pattern, replacement]) => rest.replace(pattern, replacement), text);
   return redacted
@@ -27,12 +27,12 @@ function redactUnlessPath(found: string): string {
   return PATH.test(found) ? found : '[redacted]';
 }
 
-/** Causes deeper than this, or in a circle, are given as text. */
+/** Causes that are nested deeper than this, or in a circle, are replaced by their text. */
 const DEEPEST = 8;
 
 /**
- * The error itself where it holds no secret, else a copy of the same class without. A driver's error stays the very object
- * that the driver made; the copy is for providers and servers that put into their messages what they should not.
+ * The error itself if it contains no secret, otherwise a copy of the same class without it. A driver's error thus stays the
+ * object that the driver made; the copy is for providers and servers whose messages contain what they should not.
  */
 export function withoutSecrets(error: unknown, depth = 0): unknown {
   const shown = inspect(error, { depth: 8, showHidden: true, breakLength: Number.POSITIVE_INFINITY });
@@ -40,7 +40,7 @@ export function withoutSecrets(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error) || depth > DEEPEST) return redact(shown);
   const copy = Object.create(Object.getPrototypeOf(error));
   for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(error))) {
-    // What an accessor would give is not known, and so is left out.
+    // The value of an accessor is unknown, so it is left out.
     if ('value' in property)
       Object.defineProperty(copy, name, { ...property, value: valueWithoutSecrets(property.value, depth + 1) });
   }

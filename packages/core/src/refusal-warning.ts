@@ -10,7 +10,7 @@ import type { Target } from './targets.js';
 const WORTH_A_WARNING = 3;
 
 /**
- * Tells a user with a wrong setup what is going on while a first login is retried: by a process warning and an event, once
+ * Tells a user with a wrong setup what is going on while a first login is retried: with a process warning and an event, once
  * for each endpoint and user.
  */
 export function warnOfRefusals<T>(
@@ -27,7 +27,7 @@ export function warnOfRefusals<T>(
   const circumstances = { endpoint, engine, phase: 'login', dialed: target.hostname } as const;
   const { clockOffsetMs } = options;
   const causes = likelyCauses(failure, { ...circumstances, clockSkewMs: clockSkew.known, clockOffsetMs });
-  // Asked now, it is known by the time that this login is given up, and is no longer waited for then.
+  // Asked now, so that nobody has to wait for the answer when this login is given up.
   clockSkew.within(retryForMs, target.region);
   publish('rds-iam:connection:refused-repeatedly', () => ({
     ...{ hostname, port, username, attempts: failure.attempts, causes, retryForMs },

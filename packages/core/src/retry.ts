@@ -8,36 +8,36 @@ export interface Failure extends Classification {
   readonly elapsedMs: number;
 }
 
-/** A time-out, and the option that it is known by. */
+/** A time-out, and the name of the option that sets it. */
 export interface Limit {
   readonly ms: number;
   readonly option: string;
 }
 
-/** How many times something is tried that will more likely not pass. */
+/** How often to try what will probably not pass. */
 const FEW = 3;
-/** The default share of the deadline that a refused login is retried for: the caller should hear before the deadline. */
+/** The default share of the deadline for retrying a refused login: the caller should hear of it before the deadline. */
 const PATIENT_SHARE = 0.8;
 /**
  * The longest waits after a first login was refused: after the first, the second, and every other refusal.
  *
- * Two early tries tell a user with a wrong setup within a second and a half. What is throttled then comes
- * back evenly over a span that does not grow: a fleet of ten times what the server admits in a second presses in at little
- * more than that rate, and the rate falls by itself as its members get in. A span that begins small and doubles, or that
- * keeps a part of each wait fixed, costs more logins and is no quicker; a longer one keeps small fleets waiting for nothing.
- * The table is in docs/throttling.md; `pnpm bench fleetSimulation` makes it.
+ * Two early tries let a user with a wrong setup know within a second and a half. After that, throttled logins come back evenly
+ * over a span that does not grow: a fleet of ten times what the server admits in a second tries at little more than that
+ * rate, which falls by itself as its members get in. A span that starts small and doubles, or a wait with a fixed part, costs
+ * more logins and is no quicker; a longer span makes small fleets wait for nothing. The table is in docs/throttling.md, made
+ * by `pnpm bench fleetSimulation`.
  */
 const REFUSED_WAITS_MS = [400, 900, 8_000] as const;
-/** With less time than this left, another try has hardly a chance. */
+/** With less time than this left, another try has hardly any chance. */
 const LEAST_LEFT_MS = 300;
 
-/** How long a login may be tried that is refused and never succeeded, in milliseconds. */
+/** How long a login may be tried that keeps being refused and has never succeeded, in milliseconds. */
 export function patienceMs({ patienceMs: given, timeoutMs }: Pick<RetryPolicy, 'patienceMs' | 'timeoutMs'>): number {
   return Math.min(given ?? PATIENT_SHARE * timeoutMs, timeoutMs);
 }
 
 /**
- * How long to wait before the next attempt, in milliseconds, or undefined to give up.
+ * The wait before the next attempt, in milliseconds, or undefined to give up.
  *
  * Full jitter, as in AWS's "Exponential Backoff And Jitter": many clients that fail at the same moment spread evenly over
  * the whole wait, where equal or no jitter would bring them back together.
@@ -59,9 +59,9 @@ export function nextDelayMs(failure: Failure, policy: RetryPolicy, random: numbe
 }
 
 /**
- * What history adds to a failure. The servers use the same words for a wrong token and for too many logins; where the
- * same user logged in before, the configuration is right and the refusal will pass. So will what could as well be a wrong
- * option: a DNS that does not know the name or where it leads, a source of credentials that has none.
+ * What history adds to a failure. Servers use the same words for a wrong token and for too many logins. If the same user has
+ * logged in before, the configuration is right and the refusal will pass. So will other failures that could be a wrong option:
+ * a name that the DNS does not know or cannot follow, a source of credentials that has none.
  */
 export function inLightOfHistory(classification: Classification, loggedInBefore: boolean): Classification {
   const { kind, retry, code } = classification;

@@ -1,10 +1,10 @@
-// The roots that a server is verified with where the options give no "ca".
+// The roots that a server is verified with if the options have no "ca".
 import { extraCaCertificates } from './builtins.js';
 import { certificatesIn, type RdsRoot, readRoot, toPem } from './ca-bundles.js';
 import { isRdsProxy, isRegion, parseRdsHostname } from './endpoint.js';
 import { configError } from './errors.js';
 
-/** Whose roots are asked for. */
+/** The server whose roots are needed. */
 export interface RootsRequest {
   readonly hostname: string;
   readonly region?: string | undefined;
@@ -13,21 +13,21 @@ export interface RootsRequest {
 export interface TrustedRoots {
   /** In PEM. */
   readonly certificates: readonly string[];
-  /** Which they are, in words. */
+  /** What they are, in words. */
   readonly description: string;
 }
 
-/** What of a request the roots depend on: two with the same have the same. */
+/** A cache key: requests with the same key have the same roots. */
 export function rootsKey({ hostname, region }: RootsRequest): string {
   return `${region ?? ''} ${mayBeProxy(hostname)} ${parseRdsHostname(hostname) !== undefined}`;
 }
 
 /**
- * The roots of the region and, for RDS Proxy, Amazon's; all of them where the region is not known. The operator's own, of
- * NODE_EXTRA_CA_CERTS, are added. None is read here: that is for the secure context to do, once.
+ * The roots of the region and, for RDS Proxy, Amazon's; all of them if the region is not known. The operator's own, from
+ * NODE_EXTRA_CA_CERTS, are added. None is parsed here: the secure context does that, once.
  *
  * @param extraCertificates - the operator's own, in PEM
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` where there are none for the region of an RDS endpoint
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` if there are none for the region of an RDS endpoint
  */
 export async function trustedRoots(
   { hostname, region }: RootsRequest,
@@ -37,7 +37,7 @@ export async function trustedRoots(
   const ofRegion = region === undefined ? Object.values(RDS_ROOTS).flat() : (RDS_ROOTS[region] ?? []);
   const amazon = mayBeProxy(hostname) ? AMAZON_ROOTS : [];
   const known = new Set([...Object.values(RDS_ROOTS).flat(), ...AMAZON_ROOTS]);
-  // A root of RDS is trusted for its own region only, also where the operator names it again.
+  // An RDS root is trusted for its own region only, even if the operator lists it again.
   const extra = extraCertificates.flatMap(certificatesIn).filter((certificate) => !known.has(certificate));
   if (region !== undefined && parseRdsHostname(hostname) && ofRegion.length + amazon.length + extra.length === 0) {
     throw configError(
@@ -62,24 +62,24 @@ export async function trustedRoots(
   };
 }
 
-/** The regions whose roots this package brings. */
+/** The regions whose roots come with this package. */
 export async function regionsWithRoots(): Promise<string[]> {
   const { RDS_ROOTS } = await import('./root-certificates.js');
   return Object.keys(RDS_ROOTS).filter(isRegion).sort();
 }
 
-/** The roots of Amazon RDS that this package brings. */
+/** The Amazon RDS roots that come with this package. */
 export async function packagedRoots(): Promise<RdsRoot[]> {
   const { RDS_ROOTS } = await import('./root-certificates.js');
   return Object.values(RDS_ROOTS).flat().map(toPem).map(readRoot);
 }
 
-/** The roots that a server is verified with by default, in PEM. @param request - without it, those of all servers */
+/** The roots that a server is verified with by default, in PEM. @param request - omit it for the roots of all servers */
 export async function rdsRoots(request: RootsRequest = { hostname: '' }): Promise<string[]> {
   return [...(await trustedRoots(request)).certificates];
 }
 
-/** A name of somebody's own can lead to one. */
+/** Whether it may be one: a custom name can lead to an RDS Proxy. */
 function mayBeProxy(hostname: string): boolean {
   return parseRdsHostname(hostname) === undefined || isRdsProxy(hostname);
 }

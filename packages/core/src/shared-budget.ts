@@ -4,16 +4,16 @@ import type { ConnectionLimiter } from './limiter.js';
 import { OF_KNOWN_LIMIT } from './pace.js';
 import { withoutSecrets } from './redaction.js';
 
-/** Reserved at a time: what is opened in this part of a second. More would keep other processes waiting for their turn. */
+/** How much is reserved at a time, in seconds' worth. More would keep other processes waiting for their turn. */
 const AT_A_TIME_S = 0.05;
 /**
- * A turn that is taken later than this comes on top of those of others: another one is asked for. While nobody is later, no
- * second has more than the limit, as this is the part of a second that is not used of it.
+ * A turn that is used later than this would come on top of other processes' turns, so a new one is requested. While nobody is
+ * later, no second exceeds the limit, since this is the part of a second that the limit leaves unused.
  */
 const LATE_MS = 1_000 * (1 - OF_KNOWN_LIMIT);
-/** How late a timer may be where nothing is wrong. */
+/** How late a timer may be when nothing is wrong. */
 const TIMER_LATE_MS = 10;
-/** How long a limiter that failed is left alone. */
+/** How long to leave a limiter alone after it failed. */
 const LEFT_ALONE_MS = 1_000;
 
 /** When a connection may be opened. */
@@ -47,12 +47,12 @@ export class SharedBudget {
     this.#onAnswer = onAnswer;
   }
 
-  /** The limit that this process has to keep by itself: none while the limiter answers. */
+  /** The limit that this process has to keep on its own: none while the limiter answers. */
   get ownLimit(): number {
     return this.#isLeftAlone() ? this.#perSecond * this.#limiter.shareWhenUnavailable : Number.POSITIVE_INFINITY;
   }
 
-  /** How long until this process's next turn, in milliseconds; undefined while that is being asked. */
+  /** How long until this process's next turn, in milliseconds; undefined while the limiter is being asked. */
   waitMs(wanted: number): number | undefined {
     if (this.#isLeftAlone()) return 0;
     const now = this.#clock.now();
@@ -85,7 +85,7 @@ export class SharedBudget {
     };
     const failed = (error: unknown) => answered(() => this.#leaveAlone(error));
     const late = () => failed(new Error(`no answer within ${this.#limiter.timeoutMs} ms`));
-    // A process that was busy, as at a cold start, has timers run before it reads an answer that has been there for long.
+    // In a busy process, as at a cold start, timers run before an answer is read that arrived long ago.
     let cancel = this.#clock.after(this.#limiter.timeoutMs, () => {
       cancel = this.#clock.after(0, late);
     });
@@ -93,7 +93,7 @@ export class SharedBudget {
     const reserve = async () => this.#limiter.reserve({ ...this.#instance, connectionsPerSecond, count });
     reserve().then((delayMs) => {
       answered(() => {
-        // The delay began at some time between the request and its answer.
+        // The delay counts from some time between the request and its answer.
         const answeredAtMs = this.#clock.now();
         const roomMs = Math.max(TIMER_LATE_MS, LATE_MS - (answeredAtMs - askedAtMs));
         this.#turns = Array.from({ length: count }, (_, index) => {

@@ -5,15 +5,15 @@ import { RdsIamError } from './errors.js';
 import { signToken } from './sigv4.js';
 
 export interface SigningRequest extends Endpoint {
-  /** Absent: it is that of the environment or the profile. */
+  /** If absent, that of the environment or the profile. */
   readonly region: string | undefined;
   readonly profile: string | undefined;
   readonly credentials: AwsCredentialIdentity;
-  /** As of when; absent: now, by this machine's clock. */
+  /** The time of signing; if absent, now, by this machine's clock. */
   readonly signingDate?: Date | undefined;
 }
 
-/** Signs a token. Where the region has to be looked for, AWS's own signer does both. */
+/** Signs a token. If the region has to be looked up, AWS's own signer does both. */
 export async function sign(request: SigningRequest): Promise<string> {
   const region = request.region ?? regionOfEnvironment();
   if (region === undefined) return signWithAwsSdk(request);
@@ -24,7 +24,7 @@ export async function sign(request: SigningRequest): Promise<string> {
   }
 }
 
-/** Signs a token with AWS's own signer, which finds the region that nobody named, and knows no clock but the machine's. */
+/** Signs a token with AWS's own signer, which finds a region that nobody named but knows no clock other than the machine's. */
 async function signWithAwsSdk({ region: _, profile, signingDate, ...request }: SigningRequest): Promise<string> {
   const { Signer } = await import('@aws-sdk/rds-signer');
   let token: string;
@@ -34,12 +34,12 @@ async function signWithAwsSdk({ region: _, profile, signingDate, ...request }: S
     throw noRegion(request.hostname, { cause });
   }
   const region = regionOfToken(token);
-  // The signer takes an empty AWS_REGION at its word.
+  // The signer takes an empty AWS_REGION literally.
   if (region === '') throw noRegion(request.hostname);
   return signingDate ? signToken({ ...request, region, signingDate }) : token;
 }
 
-/** What the SDK, too, prefers to the profile's. */
+/** The region of the environment, which the SDK also prefers to the profile's. */
 function regionOfEnvironment(): string | undefined {
   const { AWS_REGION } = process.env;
   return AWS_REGION !== undefined && isRegion(AWS_REGION) ? AWS_REGION : undefined;

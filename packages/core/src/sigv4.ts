@@ -1,7 +1,7 @@
 import type { AwsCredentialIdentity } from './credentials.js';
 import type { Endpoint } from './endpoint.js';
 
-/** What a token says, and with what it is signed. */
+/** What a token says, and what it is signed with. */
 export interface TokenRequest extends Endpoint {
   readonly region: string;
   readonly credentials: AwsCredentialIdentity;
@@ -13,8 +13,8 @@ const EXPIRES_SECONDS = 900;
 const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 /**
- * A token: the presigned URL of a request that nobody makes, in Signature Version 4, without its scheme. What AWS's own
- * signer gives, byte by byte, without the time that it takes to load.
+ * Makes a token: the presigned URL, in Signature Version 4 and without its scheme, of a request that nobody sends. Byte for
+ * byte the same as from AWS's own signer, without the time that takes to load.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function signToken({ hostname, port, username, region, credentials, signingDate }: TokenRequest): string {
@@ -22,7 +22,7 @@ export function signToken({ hostname, port, username, region, credentials, signi
   const time = signingDate.toISOString().replace(/[-:]|\.\d+/g, '');
   const scope = [time.slice(0, 8), region, 'rds-db', 'aws4_request'];
   const { sessionToken } = credentials;
-  // In the order of their names, as they are signed.
+  // Sorted by name, as they are signed.
   const query = [
     ['Action', 'connect'],
     ['DBUser', username],
@@ -40,13 +40,13 @@ export function signToken({ hostname, port, username, region, credentials, signi
   return `${host}/?${signed.join('&')}`;
 }
 
-/** The key is for this day, region and service only. */
+/** The key is only good for this day, region and service. */
 function signingKey(secretAccessKey: string, scope: readonly string[]): Buffer {
   const secret = Buffer.alloc(4 + Buffer.byteLength(secretAccessKey));
   secret.write(`AWS4`);
   secret.write(secretAccessKey, 4);
   const key = scope.reduce(hmac, secret);
-  // Not to be found in memory a second time.
+  // So that no second copy stays in memory.
   secret.fill(0);
   return key;
 }

@@ -5,10 +5,10 @@ interface Flight<T> {
   readonly result: Promise<T>;
 }
 
-/** A flight that takes longer is left to itself, so that a provider that hangs does not hang everybody for ever. */
+/** A longer flight is no longer joined, so that a provider that hangs does not hang everybody forever. */
 const STALLED_AFTER_MS = 30_000;
 
-/** Runs one thing at a time however many ask for it, and never lets a result that comes late replace a newer one. */
+/** Runs work once at a time however many ask for it, and never lets a late result replace a newer one. */
 export class SingleFlight<T> {
   readonly #now: () => number;
   readonly #keep: ((value: T) => void) | undefined;
@@ -16,7 +16,7 @@ export class SingleFlight<T> {
   #started = 0;
   #kept = 0;
 
-  /** @param keep - called with each result that is newer than all kept before */
+  /** @param keep - called with each result that is newer than all before */
   constructor(now: () => number, keep?: (value: T) => void) {
     this.#now = now;
     this.#keep = keep;
@@ -26,7 +26,7 @@ export class SingleFlight<T> {
     return this.#flight !== undefined;
   }
 
-  /** @param fresh - do not join a flight that was started for callers who would also have taken an older value */
+  /** @param fresh - do not join a flight that was started for callers who would also accept an older value */
   run(start: () => Promise<T>, { fresh = false }: { readonly fresh?: boolean } = {}): Promise<T> {
     const current = this.#flight;
     if (current && (current.fresh || !fresh) && this.#now() - current.startedAt < STALLED_AFTER_MS) {

@@ -4,7 +4,7 @@ import { type Endpoint, followCnames, parseRdsHostname, type ResolveCname, rdsNa
 import { configError } from './errors.js';
 import { SingleFlight } from './single-flight.js';
 
-/** Where the token is for and whom the certificate must name. */
+/** The endpoint that the token is for and the certificate must name. */
 export interface Target extends Endpoint {
   readonly region: string | undefined;
 }
@@ -14,7 +14,7 @@ export interface TargetOptions {
   readonly resolveCname: boolean;
 }
 
-/** What endpoints stand for: RDS names as they are, others where the DNS says they lead, asked once for all who wait. */
+/** Resolves endpoints: RDS names as they are, others by their CNAMEs, looked up once for everybody who waits. */
 export class Targets {
   readonly #options: TargetOptions;
   readonly #clock: Clock;
@@ -28,7 +28,7 @@ export class Targets {
     this.#resolveCname = resolveCname;
   }
 
-  /** At once where nothing has to be asked. @throws RdsIamError `ERR_RDS_IAM_CONFIG` or `_ENDPOINT` */
+  /** Synchronous if no look-up is needed. @throws RdsIamError `ERR_RDS_IAM_CONFIG` or `_ENDPOINT` */
   of(endpoint: Endpoint): Target | Promise<Target> {
     const key = keyOf(endpoint);
     const known = this.#rdsTargets.get(key);
@@ -43,7 +43,7 @@ export class Targets {
     return this.#follow(hostname).then((followed) => this.#target(endpoint, followed));
   }
 
-  /** Anew for each connection, as a failover moves the name, but once for all that ask at a time. */
+  /** Again for each connection, since a failover moves the name, but once for all that ask at the same time. */
   #follow(hostname: string): Promise<string> {
     const lookUp = this.#lookUps.getOrMake(hostname, () => new SingleFlight(() => this.#clock.now()));
     return lookUp.run(() => followCnames(hostname, this.#resolveCname));

@@ -4,15 +4,15 @@ import { configError, kindOf } from './errors.js';
 import { LoginFailure } from './failure.js';
 import { isShortage } from './shortage.js';
 
-/** CA certificates in PEM, as `node:tls` takes them: one or several, each text holding one or several. */
+/** CA certificates in PEM, as `node:tls` accepts them: one or several texts with one or several certificates each. */
 export type CaCertificates = string | Buffer | readonly (string | Buffer)[];
 
-/** What a driver's own TLS option may be beside IAM: absent, `true`, or options for `node:tls`. */
+/** A driver's own TLS option, as far as IAM allows it: absent, `true`, or options for `node:tls`. */
 export type DriverTls = boolean | ConnectionOptions | undefined;
 
 const WEAK_VERSIONS: readonly unknown[] = ['TLSv1', 'TLSv1.1'];
 
-/** Refuses, by name, a TLS option that would take away encryption or the verification of the server. */
+/** Refuses, by name, TLS options that would turn off encryption or the verification of the server. */
 export function checkDriverTls(ssl: unknown, option = 'ssl'): asserts ssl is DriverTls {
   if (ssl === undefined || ssl === true) return;
   if (ssl === false) {
@@ -39,7 +39,7 @@ export function checkDriverTls(ssl: unknown, option = 'ssl'): asserts ssl is Dri
     if (WEAK_VERSIONS.includes(given[name])) refuse(name, `allows ${given[name]}`, 'use TLSv1.2 or TLSv1.3');
   }
   if (given.session !== undefined) {
-    refuse('session', 'resumes a session, in which the server shows no certificate', 'remove it');
+    refuse('session', 'resumes a session, in which the server does not present a certificate', 'remove it');
   }
   if (given.secureProtocol !== undefined) refuse('secureProtocol', 'fixes the protocol', 'use "minVersion"');
   if (given.ca !== undefined) checkCa(`${option}.ca`, given.ca);
@@ -59,15 +59,15 @@ export function checkCa(name: string, value: unknown): asserts value is CaCertif
   }
 }
 
-/** What of these options the name in the server's certificate has to match. */
+/** The name or address that the server's certificate has to match, given these options. */
 export function expectedIdentity(hostname: string, ssl: DriverTls): string {
   const servername = typeof ssl === 'object' ? ssl.servername : undefined;
   return isIP(hostname) !== 0 && servername ? servername : hostname;
 }
 
 /**
- * A driver's TLS options with what IAM authentication demands put on top. The secure context, by far the dearest part of
- * a handshake with a hundred CA certificates, is made once here and used for every connection.
+ * A driver's TLS options plus what IAM authentication requires. The secure context, by far the most expensive part of a
+ * handshake with a hundred CA certificates, is made once here and used for every connection.
  */
 export function tlsOptions(ssl: DriverTls, ca: CaCertificates): ConnectionOptions {
   const given = typeof ssl === 'object' ? ssl : {};
@@ -79,7 +79,7 @@ export function tlsOptions(ssl: DriverTls, ca: CaCertificates): ConnectionOption
       rejectUnauthorized: true,
       secureContext:
         given.secureContext ??
-        // pg makes the key non-enumerable, so that no spread carries it.
+        // pg makes the key non-enumerable, so spreading the options loses it.
         createSecureContext({ ...given, key: given.key, ca: given.ca ?? [...[ca].flat()], minVersion }),
     };
   } catch (cause) {
@@ -90,8 +90,8 @@ export function tlsOptions(ssl: DriverTls, ca: CaCertificates): ConnectionOption
 
 /**
  * The session with one peer, which the next connection to it resumes: without certificates, a handshake costs a third.
- * Only a session with a peer that passed {@link assertVerifiedPeer} is kept. Whoever can resume it holds its secret, and
- * is that same peer.
+ * Only a session with a peer that passed {@link assertVerifiedPeer} is kept. A server that can resume it knows its secret, and
+ * so is that same peer.
  */
 export class PeerSession {
   #latest: Buffer | undefined;
@@ -101,9 +101,9 @@ export class PeerSession {
     return this.#latest;
   }
 
-  /** Keeps the session of a socket whose peer was verified, also the better one that a server of TLS 1.3 sends later. */
+  /** Keeps the session of a socket whose peer was verified, and the better one that a TLS 1.3 server sends later. */
   keep(socket: TLSSocket): void {
-    // One that was resumed can be so again, until the server no longer wants it: then there is a new one.
+    // A resumed session can be resumed again, until the server declines and makes a new one.
     if (this.#latest && socket.isSessionReused()) return;
     const keep = (session: Buffer | undefined) => {
       if (session) this.#latest = session;
@@ -112,7 +112,7 @@ export class PeerSession {
     socket.on('session', keep);
   }
 
-  /** After a failed login, the next one does without. */
+  /** After a failed login, the next one does not resume a session. */
   forget(): void {
     this.#latest = undefined;
   }
@@ -120,11 +120,11 @@ export class PeerSession {
 
 /**
  * The last gate before a token is written: the socket must be encrypted, with TLS 1.2 or newer and a real cipher, to a
- * peer whose certificate chain was verified and names the host that we mean. Whatever a driver, its version or its
- * options made of the TLS options, nothing gets past this.
+ * peer whose certificate chain was verified and names the intended host. Whatever a driver, its version or its options
+ * made of the TLS options, nothing gets past this.
  *
- * @param resumed - the session that the socket was told to resume, of the same identity's {@link PeerSession}; no other
- * resumed session passes, as its peer shows no certificate
+ * @param resumed - the session that the socket was told to resume, from the same identity's {@link PeerSession}; no other
+ * resumed session passes, since its peer does not present a certificate
  */
 export function assertVerifiedPeer(socket: object, identity: string, resumed?: Buffer): asserts socket is TLSSocket {
   const fail = (what: string, cause?: unknown): never => {
@@ -144,7 +144,7 @@ export function assertVerifiedPeer(socket: object, identity: string, resumed?: B
   const cipher = tls.getCipher();
   if (/NULL|anon/i.test(`${cipher.name} ${cipher.standardName}`)) fail(`the cipher ${cipher.name} does not protect it`);
   if (resumed !== undefined && tls.isSessionReused?.() === true) return;
-  // Not getPeerX509Certificate(), though quicker: after it, Node.js 20 finds no certificate on the socket any more.
+  // Not getPeerX509Certificate(), though quicker: after that call, Node.js 20 no longer finds a certificate on the socket.
   const mismatch = checkServerIdentity(identity, tls.getPeerCertificate());
   if (mismatch) fail('the certificate is for another name', mismatch);
 }

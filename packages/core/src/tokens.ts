@@ -14,7 +14,7 @@ export interface AuthToken {
   readonly expiration: Date;
 }
 
-/** What a signer gives: the token, the region it is for, and the end of the credentials that signed it. */
+/** A signer's result: the token, the region it is for, and the expiration of the credentials that signed it. */
 export interface SignedToken {
   readonly token: string;
   readonly region: string;
@@ -32,13 +32,13 @@ export interface TokenClock {
 const SHORTEST_HANDED_OUT_MS = 1_000;
 const RENEWAL_BACKOFF_MS = 1_000;
 const LONGEST_RENEWAL_BACKOFF_MS = 30_000;
-/** How many endpoints and users have tokens. */
+/** How many endpoints and users are remembered. */
 const MAX_ENTRIES = 4_096;
 
 class Token implements AuthToken {
   readonly token: string;
   readonly expiration: Date;
-  /** In milliseconds since the epoch, as everything that is compared on each call. */
+  /** In milliseconds since the epoch, since it is compared on each call. */
   readonly #expiresAt: number;
   readonly #renewAt: number;
 
@@ -76,7 +76,7 @@ interface Entry {
 
 /**
  * One token per endpoint and user, for everybody who opens a connection there. No timers: a token that is due for renewal
- * is still served at once, and one renewal runs behind the call that noticed.
+ * is still served at once, and the call that notices starts one renewal in the background.
  */
 export class Tokens {
   readonly #sign: SignToken;
@@ -104,7 +104,7 @@ export class Tokens {
     return token;
   }
 
-  /** Forgets a token that a server refused, and says whether it did; one that has replaced it meanwhile stays. */
+  /** Forgets a token that a server refused, and returns whether it did; a token that has replaced it meanwhile stays. */
   drop(endpoint: Endpoint, token: string): boolean {
     const entry = this.#entries.get(keyOf(endpoint));
     if (entry?.token?.token !== token) return false;
@@ -158,7 +158,7 @@ export class Tokens {
       .run(() => this.#signNow(endpoint, false, true))
       .then(
         (token) => {
-          // Credentials near their end cannot give a longer token: asking again on every call would not change that.
+          // Credentials that are about to expire cannot sign a longer token: renewing on every call would not change that.
           if (replaced && token.expiration <= replaced.expiration) this.#backOff(entry);
         },
         (error: unknown) => {
@@ -174,7 +174,7 @@ export class Tokens {
   }
 }
 
-/** When a token ends by its own account, in milliseconds since the epoch: `X-Amz-Date` plus `X-Amz-Expires`. */
+/** When a token itself says it expires, in milliseconds since the epoch: `X-Amz-Date` plus `X-Amz-Expires`. */
 export function tokenExpiry(token: string): number {
   const [, year, month, day, hour, minute, second] =
     /[?&]X-Amz-Date=(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(?:&|$)/.exec(token) ?? [];
@@ -185,12 +185,12 @@ export function tokenExpiry(token: string): number {
   return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`) + Number(seconds) * 1_000;
 }
 
-/** A token dies with the credentials that signed it, if they end sooner. */
+/** A token expires with the credentials that signed it, if they expire sooner. */
 export function effectiveExpiry(token: string, credentialsExpiration: Date | undefined): number {
   return Math.min(tokenExpiry(token), credentialsExpiration?.getTime() ?? Number.POSITIVE_INFINITY);
 }
 
-/** A token that lives shorter than twice the window is renewed at half its life, so that it is ever used in peace. */
+/** A token that lives less than twice the window is renewed at half its life, so that not every call is within the window. */
 export function renewalTime(expiresAt: number, signedAt: number, refreshBeforeExpiryMs: number): number {
   return expiresAt - Math.min(refreshBeforeExpiryMs, Math.max(0, expiresAt - signedAt) / 2);
 }

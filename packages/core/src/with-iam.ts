@@ -2,32 +2,32 @@ import { configError } from './errors.js';
 import type { RdsIamOptions } from './options.js';
 import type { RdsIam } from './rds-iam.js';
 
-/** The `iam` option where there is no password to fall back to: IAM options, or a {@link RdsIam} to share. */
+/** The `iam` option without a password to fall back to: IAM options, or an {@link RdsIam} to share. */
 export type AlwaysIam = (RdsIamOptions & { readonly enabled?: true }) | RdsIam;
 
-/** The `iam` option beside a password: IAM options of which `enabled` says whether the password is used. */
+/** The `iam` option beside a password: IAM options whose `enabled` says whether the password is used. */
 export type SwitchableIam = RdsIamOptions & { readonly enabled: boolean; readonly getToken?: never };
 
 /**
- * Options of a driver's with IAM in place of its passwords, whose names are `Secret`. A password is only possible where
+ * A driver's options with IAM in place of its passwords, whose names are `Secret`. A password is only allowed if
  * `iam.enabled` may be `false`, so that one configuration serves a laptop and production.
  */
 export type WithIam<Config, Secret extends string = 'password'> = Omit<Config, Secret> &
   (
     | ({
-        /** IAM options, or a {@link RdsIam} to share with other pools. @defaultValue the default credential chain */
+        /** IAM options, or an {@link RdsIam} to share with other pools. @defaultValue the default credential chain */
         readonly iam?: AlwaysIam;
       } & { readonly [Name in Secret & keyof Config]?: undefined })
     | ({
-        /** IAM options of which `enabled` says whether the password is used. */
+        /** IAM options whose `enabled` says whether the password is used. */
         readonly iam: SwitchableIam;
       } & { readonly [Name in Secret & keyof Config]?: Config[Name] })
   );
 
 /**
- * What a framework gives to the driver, with `iam` beside it: for a driver's module that logs in with IAM.
+ * Adds `iam` to the options that a framework passes to its driver.
  *
- * @param urlOption - what the driver calls the option that is a connection URL
+ * @param urlOption - the driver's name for the option that is a connection URL
  */
 export function withIam<Config extends object>(
   given: string | object | undefined,
@@ -35,15 +35,15 @@ export function withIam<Config extends object>(
   urlOption: 'connectionString' | 'uri',
 ): Config {
   if (typeof given === 'string') return { [urlOption]: given, iam } as unknown as Config;
-  // Frameworks hide a password from enumeration, and so from a copy: it must be refused, not lost.
+  // Frameworks make a password non-enumerable, so a copy would lose it: it must be refused, not lost.
   const { password } = (given ?? {}) as { readonly password?: unknown };
   return { ...given, ...(password !== undefined && { password }), iam } as unknown as Config;
 }
 
 /**
- * Refuses a password beside IAM. Frameworks hand on `null` or an empty one where they were given none.
+ * Refuses a password beside IAM. Frameworks pass on `null` or an empty string if they were given none.
  *
- * @param option - the name of the option that is, or that has in it, the password
+ * @param option - the name of the option that is, or contains, the password
  * @throws RdsIamError `ERR_RDS_IAM_CONFIG`
  */
 export function refusePassword(option: string, password: unknown): void {
@@ -60,7 +60,7 @@ export function refusePasswordInUrl(option: string, password: unknown): void {
   );
 }
 
-/** A value of a connection URL for an error, cut down to what can be no secret. */
+/** A value from a connection URL for an error message, cut down to what cannot be a secret. */
 export function quotable(value: string): string {
   return /^[\w-]{0,20}$/.test(value) ? value : '…';
 }

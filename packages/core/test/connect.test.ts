@@ -223,7 +223,7 @@ describe('connect', () => {
     const { iam, opener, world, logins } = setUp({ credentials: provider });
     const given = await failureOf(world.runTimersUntil(iam.connect(endpoint, opener())));
     expect(given).toMatchObject({ code: 'ERR_RDS_IAM_CREDENTIALS', attempts: 2, cause: { kind: 'timed-out' } });
-    expect(given.message).toContain('no AWS credentials: their source gave no answer within 15000 ms');
+    expect(given.message).toContain('no AWS credentials: their source did not answer within 15000 ms');
     expect(logins).toHaveLength(0);
     world.time += 30_000;
     hangs = false;

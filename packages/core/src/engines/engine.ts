@@ -2,35 +2,35 @@ import type { RdsIamErrorCode } from '../errors.js';
 import type { FailureKind } from '../failure.js';
 
 /**
- * What differs between the databases that IAM logs in to. The path of a connection knows this interface only: another engine
- * is another object of it, which its adapter hands to `connect`.
+ * What differs between the databases that support IAM logins. The connect path knows only this interface: another engine is
+ * another object that implements it, which its adapter passes to `connect`.
  */
 export interface Engine {
   /** As in `postgres`. */
   readonly name: string;
   /** How many connections per second are opened to one instance, unless an option says otherwise; `Infinity` for no limit. */
   readonly connectionsPerSecond: number;
-  /** How an account is one for IAM, for the texts of errors. */
+  /** What makes an account an IAM account, for error messages. */
   readonly account: IamAccount;
-  /** What an error of its servers or of its drivers means; undefined where it is not one of theirs, or says nothing. Pure. */
+  /** What an error of its servers or drivers means; undefined if it is not one of theirs, or says nothing. Pure. */
   classify(error: ErrorShape): Meaning | undefined;
 }
 
-/** How the texts of errors speak of an account for IAM. */
+/** How error messages describe an IAM account. */
 export interface IamAccount {
-  /** What a message says of a user without one, as in `is not a member of rds_iam`. */
+  /** What is wrong with a user that is not one, as in `is not a member of rds_iam`. */
   readonly isNone: string;
-  /** What makes it one, as in `its grant of rds_iam`. */
+  /** What makes a user one, as in `its grant of rds_iam`. */
   readonly has: string;
-  /** The statements that make one. */
+  /** The SQL statements that make one. */
   readonly make: string;
 }
 
-/** What is looked at of an error that a driver or the system made. */
+/** The parts of a driver's or the system's error that are examined. */
 export interface ErrorShape {
   readonly code: string;
   readonly message: string;
-  /** Positive for what a MySQL server says, negative for what the system says, 0 where there is none. */
+  /** Positive for an error of a MySQL server, negative for one of the system, 0 for none. */
   readonly errno: number;
 }
 
@@ -38,14 +38,14 @@ export interface ErrorShape {
 export interface Meaning {
   readonly code: RdsIamErrorCode;
   /**
-   * `until-deadline`: passes by itself. `while-patient`: a wrong configuration, or a throttled login, as the same words are
-   * used for both. `few-times`: could pass, but more likely will not. `never`: cannot get better.
+   * `until-deadline`: passes by itself. `while-patient`: a wrong configuration or a throttled login, since servers use the same
+   * words for both. `few-times`: could pass, but probably will not. `never`: cannot pass.
    */
   readonly retry: 'until-deadline' | 'while-patient' | 'few-times' | 'never';
   readonly kind?: FailureKind;
 }
 
-/** A text of a server's or a driver's, and what it means. */
+/** A message of a server or a driver, and what it means. */
 export type Rule = readonly [pattern: RegExp, meaning: Meaning];
 
 export const THROTTLED: Meaning = { code: 'ERR_RDS_IAM_THROTTLED', retry: 'until-deadline' };

@@ -14,7 +14,7 @@ import {
   TRANSIENT,
 } from './engine.js';
 
-// RDS Proxy says what it means; the sentences are those of AWS's user guide.
+// RDS Proxy is explicit; the sentences are those of AWS's user guide.
 const PROXY_SENTENCES: readonly Rule[] = [
   [/too many competing requests|Rate of connection to proxy exceeded/i, THROTTLED],
   [/maximum number of client connections to the proxy exceeded/i, TOO_MANY],
@@ -27,7 +27,7 @@ const PROXY_SENTENCES: readonly Rule[] = [
   [/Timed-out waiting to acquire database connection/i, TRANSIENT],
 ];
 
-// A map, since a server may send the name of what every object has as its code.
+// A map, since a server may send as its code the name of a property that every object has.
 const BY_SQLSTATE: ReadonlyMap<string, readonly Rule[]> = new Map([
   [
     '28000',
@@ -38,7 +38,7 @@ const BY_SQLSTATE: ReadonlyMap<string, readonly Rule[]> = new Map([
       [/./, REFUSED],
     ],
   ],
-  // Asking for a stored password at all means that the user is not a member of rds_iam.
+  // A server that asks for a stored password does not see the user as a member of rds_iam.
   ['28P01', [[/./, NOT_AN_IAM_USER]]],
   ['53300', [[/./, TOO_MANY]]],
   ['57014', [[/canceling authentication due to timeout/i, TRANSIENT]]],
@@ -46,7 +46,7 @@ const BY_SQLSTATE: ReadonlyMap<string, readonly Rule[]> = new Map([
 
 const TRANSIENT_SQLSTATE = /^(?:08|57P0)/;
 
-// Errors of pg and postgres.js that carry no code at all.
+// Errors of pg and postgres.js that have no code.
 const DRIVER_MESSAGES: readonly Rule[] = [
   [/server does not support SSL/i, TLS_NOT_OFFERED],
   [/error establishing an SSL connection/i, TLS_FAILED],

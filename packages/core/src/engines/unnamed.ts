@@ -2,7 +2,7 @@ import type { Engine } from './engine.js';
 import { mysql } from './mysql.js';
 import { postgres } from './postgres.js';
 
-/** For `connect` without an engine: each of those that RDS has is asked, as their codes and numbers have nothing in common. */
+/** For `connect` without an engine: asks each engine of RDS in turn, since their codes and numbers do not overlap. */
 export const unnamed: Engine = {
   name: 'database',
   connectionsPerSecond: Number.POSITIVE_INFINITY,
