@@ -15,7 +15,7 @@ export type Secret = 'password' | 'password1' | 'password2' | 'password3' | 'pas
 
 export type Given<Config> = string | (Config & { readonly iam?: RdsIamOptions | RdsIam });
 
-/** A configuration that was checked: for the plain driver where IAM is off, else with discrete fields and no password. */
+/** A checked configuration: for the plain driver if IAM is off, otherwise with separate fields and no password. */
 export type Checked<Config> =
   | { readonly iam: undefined; readonly config: string | Config }
   | {
@@ -36,7 +36,7 @@ interface Fields {
 
 const PASSWORDS: readonly Secret[] = ['password', 'password1', 'password2', 'password3', 'passwordSha1'];
 
-/** Checks a configuration of a connection or a pool, and takes a connection URI apart. */
+/** Checks the configuration of a connection or a pool, and parses a connection URI. */
 export function checkConfig<Config extends object>(
   given: Given<Config> | undefined,
   shared?: RdsIamOptions | RdsIam,
@@ -86,13 +86,13 @@ function refuseWhatIamReplaces(config: Readonly<Record<string, unknown>>): void 
 }
 
 /**
- * A driver's `ssl`, as far as it can stand beside IAM. The name of mysql2's profile says no more than IAM does by itself, nor
- * does `true`, which a framework that takes a URI apart hands on as a text.
+ * Checks a driver's `ssl` for what IAM allows. The name of mysql2's profile asks for nothing that IAM does not do anyway, and
+ * neither does `true`, which a framework that parses a URI passes on as a string.
  */
 function checkSsl(ssl: unknown): DriverTls {
   if (ssl === undefined || ssl === 'Amazon RDS' || ssl === 'true' || ssl === '1') return undefined;
   if (typeof ssl === 'string') {
-    throw configError('ssl', 'must be true or an object of TLS options, got a text: remove it to trust the RDS roots');
+    throw configError('ssl', 'must be true or an object of TLS options, got a string: remove it to trust the RDS roots');
   }
   if (typeof ssl !== 'object' || ssl === null) {
     checkDriverTls(ssl);
@@ -109,7 +109,7 @@ function checkSsl(ssl: unknown): DriverTls {
   return options;
 }
 
-/** Parameters of other clients' URIs for TLS, and the values that ask for what IAM does anyway. */
+/** The TLS parameters in other clients' URIs, and the values that ask for what IAM does anyway. */
 const TLS_PARAMETERS: readonly (readonly [name: RegExp, harmless: RegExp])[] = [
   [/^ssl-?mode$/i, /^(?:require|required|verify[-_](?:ca|full|identity))$/i],
   [/^(?:use|require)ssl$/i, /^(?:true|1)$/i],
@@ -121,8 +121,8 @@ const TLS_PARAMETERS: readonly (readonly [name: RegExp, harmless: RegExp])[] = [
 ];
 
 /**
- * Refuses, by name, what contradicts IAM authentication in a connection URL: for a framework that takes the URL apart by
- * itself, and shows the driver what it made of it.
+ * Refuses, by name, what contradicts IAM authentication in a connection URL: for a framework that parses the URL itself and
+ * passes only the result to the driver.
  *
  * @throws RdsIamError `ERR_RDS_IAM_CONFIG`
  */
@@ -135,13 +135,13 @@ function withoutPasswords(config: Readonly<Record<string, unknown>>): Record<str
   return Object.fromEntries(Object.entries(config).filter(([name]) => !PASSWORDS.includes(name as Secret)));
 }
 
-/** The fields of a connection URI, as mysql2 reads them, less those that only say what IAM authentication does anyway. */
+/** The fields of a connection URI, as mysql2 reads them, without those that ask for what IAM authentication does anyway. */
 function fromUri(uri: unknown): Record<string, unknown> {
   let url: URL;
   try {
     url = new URL(uri as string);
   } catch {
-    // Not with the cause: it repeats the URI, and any password in it.
+    // Without the cause, which repeats the URI and any password in it.
     throw configError(undefined, 'the connection URI cannot be parsed: write it as mysql://app@HOST:3306/db');
   }
   if (url.password) {
@@ -163,7 +163,7 @@ function fromUri(uri: unknown): Record<string, unknown> {
   return defined(fields);
 }
 
-/** Whether a parameter is one for TLS; one that asks for less than IAM demands is refused. */
+/** Whether a parameter is about TLS; one that asks for less than IAM requires is refused. */
 function isTlsParameter(name: string, value: string, where = ''): boolean {
   const rule = TLS_PARAMETERS.find(([pattern]) => pattern.test(name));
   if (rule && !rule[1].test(value)) {
@@ -175,7 +175,7 @@ function isTlsParameter(name: string, value: string, where = ''): boolean {
   return rule !== undefined;
 }
 
-/** Frameworks that take a URI apart hand on its parameters as options, of which mysql2 knows only `ssl`. */
+/** Frameworks that parse a URI pass on its parameters as options, of which mysql2 knows only `ssl`. */
 function withoutTlsParameters(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(config).filter(([name, value]) => name === 'ssl' || !isTlsParameter(name, String(value))),

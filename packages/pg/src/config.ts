@@ -20,20 +20,20 @@ export type ClientConfig = WithIam<pg.ClientConfig>;
 /** pg's own `PoolConfig`, with `iam` in place of `password`. */
 export type PoolConfig = WithIam<pg.PoolConfig>;
 
-/** A configuration that was checked: for the plain driver where IAM is off, else with discrete fields and no password. */
+/** A checked configuration: for the plain driver if IAM is off, otherwise with separate fields and no password. */
 export type Checked<Config> = { readonly iam: undefined; readonly config: Config } | CheckedForIam<Config>;
 
-/** A configuration that was checked, for a login with IAM. */
+/** A checked configuration for a login with IAM. */
 export interface CheckedForIam<Config> {
   readonly iam: RdsIam;
   readonly config: Config;
   readonly ssl: DriverTls;
   readonly endpoint: Endpoint;
-  /** Begin with TLS at once, and not with the request for it. */
+  /** Start TLS right away, without the SSLRequest message. */
   readonly directTls: boolean;
 }
 
-/** Checks a configuration of a client or a pool, and takes a connection URL apart. */
+/** Checks the configuration of a client or a pool, and parses a connection URL. */
 export function checkConfig<Config extends pg.ClientConfig>(
   given: string | (Config & { readonly iam?: RdsIamOptions | RdsIam }) | undefined,
 ): Checked<Config> {
@@ -51,7 +51,7 @@ export function checkConfig<Config extends pg.ClientConfig>(
     ...(connectionString !== undefined && fromUrl(connectionString, fields.ssl)),
   };
   refusePassword('password', password);
-  // `false` is what pg is set to by itself.
+  // pg's own default is `false`.
   const ssl: unknown = config.ssl ?? (pg.defaults.ssl || undefined);
   checkDriverTls(ssl);
   const { defaults } = pg;
@@ -72,17 +72,17 @@ export function checkConfig<Config extends pg.ClientConfig>(
   };
 }
 
-/** What pg dials where it is told nothing, which is never meant where IAM is. */
+/** The host that pg dials by default, which is never intended with IAM. */
 const STOCK_HOST = 'localhost';
 
-/** Frameworks that read a URL hand on an empty text or `null` for a port that it does not name. */
+/** Frameworks that parse a URL pass on an empty string or `null` if it has no port. */
 function portOf(port: unknown): number | undefined {
   return (port ?? '') === '' ? undefined : Number(port);
 }
 
 /**
- * Refuses, by name, what contradicts IAM authentication in a connection URL: for a framework that takes the URL apart by
- * itself, and shows the driver what it made of it.
+ * Refuses, by name, what contradicts IAM authentication in a connection URL: for a framework that parses the URL itself and
+ * passes only the result to the driver.
  *
  * @throws RdsIamError `ERR_RDS_IAM_CONFIG`
  */
@@ -92,7 +92,7 @@ export function checkConnectionUrl(url: string): void {
 
 const VERIFYING = ['require', 'verify-ca', 'verify-full'];
 
-/** The fields of a connection URL, less those that only say what IAM authentication does anyway. */
+/** The fields of a connection URL, without those that ask for what IAM authentication does anyway. */
 function fromUrl(url: string, ssl: pg.ClientConfig['ssl']): pg.ClientConfig {
   if (typeof url !== 'string')
     throw configError('connectionString', 'must be a string, such as postgres://app@HOST:5432/db');
@@ -122,7 +122,7 @@ function fromUrl(url: string, ssl: pg.ClientConfig['ssl']): pg.ClientConfig {
   }
   refusePasswordInUrl('connectionString', parsed.password);
   const { password: _, ssl: files, ...fields } = parsed;
-  // What a URL does not name, its port above all, is empty.
+  // Parts that are missing in the URL, above all the port, are empty.
   const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => (value ?? '') !== ''));
   return {
     ...given,

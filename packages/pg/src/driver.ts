@@ -6,8 +6,8 @@ import type { ClientConfig, PoolConfig } from './config.js';
 import { Pool } from './pool.js';
 
 /**
- * The module `pg` with a `Pool` and a `Client` that log in with IAM, for a framework that takes the driver's module as an
- * option: it then gives its own configuration to them as to pg's.
+ * The `pg` module with a `Pool` and a `Client` that log in with IAM, for a framework that accepts the driver's module as an
+ * option and passes it the configuration that it would pass to pg.
  */
 export function pgDriver(iam: RdsIam): typeof pg {
   class IamClient extends Client {

@@ -9,7 +9,7 @@ export {
   type RdsIamErrorCode,
   type RdsIamOptions,
 } from '@rds-iam/core';
-// Beside the values below, which are all that pg has.
+// Only the types: the values are listed below, all that pg has.
 export type * from 'pg';
 export { Client } from './client.js';
 export { type ClientConfig, checkConnectionUrl, type PoolConfig } from './config.js';
@@ -17,35 +17,35 @@ export { pgDriver } from './driver.js';
 export { iamPoolConfig, Pool } from './pool.js';
 export { withRdsIam } from './with-rds-iam.js';
 
-/** Of pg, as it is. */
+/** Re-exported from pg unchanged. */
 export const Connection: typeof pg.Connection = pg.Connection;
-/** Of pg, as it is. */
+/** Re-exported from pg unchanged. */
 export type Connection = pg.Connection;
-/** Of pg, as it is. */
+/** Re-exported from pg unchanged. */
 export const DatabaseError: typeof pg.DatabaseError = pg.DatabaseError;
-/** Of pg, as it is. */
+/** Re-exported from pg unchanged. */
 export type DatabaseError = pg.DatabaseError;
-/** Of pg, as it is. */
+/** Re-exported from pg unchanged. */
 export const defaults: typeof pg.defaults = pg.defaults;
-/** Of pg, as it is. */
+/** Re-exported from pg unchanged. */
 export const escapeIdentifier: typeof pg.escapeIdentifier = pg.escapeIdentifier;
-/** Of pg, as it is. */
+/** Re-exported from pg unchanged. */
 export const escapeLiteral: typeof pg.escapeLiteral = pg.escapeLiteral;
-/** `null`, as of pg where pg-native is not installed: libpq has a login of its own, without IAM. */
+/** `null`, as in pg if pg-native is not installed: libpq has its own login, without IAM. */
 export const native: null = null;
-/** Of pg, as it is. */
+/** Re-exported from pg unchanged. */
 export const Query: typeof pg.Query = pg.Query;
-/** Of pg, as it is. */
+/** Re-exported from pg unchanged. */
 // biome-ignore lint/suspicious/noExplicitAny: the defaults of pg's own types
 export type Query<R extends pg.QueryResultRow = any, I extends any[] = any> = import('pg').Query<R, I>;
-/** Of pg, as it is; in its older versions there is none. */
+/** Re-exported from pg unchanged; missing in its older versions. */
 export const Result: typeof pg.Result = pg.Result;
-/** Of pg, as it is. */
+/** Re-exported from pg unchanged. */
 // biome-ignore lint/suspicious/noExplicitAny: the default of pg's own type
 export type Result<R extends pg.QueryResultRow = any> = import('pg').Result<R>;
-/** Of pg, as it is; in its older versions there is none. */
+/** Re-exported from pg unchanged; missing in its older versions. */
 export const TypeOverrides: typeof pg.TypeOverrides = pg.TypeOverrides;
-/** Of pg, as it is. */
+/** Re-exported from pg unchanged. */
 export type TypeOverrides = pg.TypeOverrides;
-/** Of pg, as it is. */
+/** Re-exported from pg unchanged. */
 export const types: typeof pg.types = pg.types;

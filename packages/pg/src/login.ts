@@ -1,2 +1,2 @@
-// The login to PostgreSQL that needs no driver, for one who stands where a driver stands.
+// The login to PostgreSQL without a driver, for code that takes a driver's place.
 export { askToCancel, type Driver, logIn, type Opened } from './wire/login.js';

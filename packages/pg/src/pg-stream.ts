@@ -8,10 +8,10 @@ import type { CheckedForIam } from './config.js';
 import { IamStream, type IamStreamOptions } from './wire/iam-stream.js';
 import { messageOf } from './wire/server-error.js';
 
-/** What pg calls the time that a connection may take. */
+/** pg's name for the time that a connection may take. */
 export const TIMEOUT_OPTION = 'connectionTimeoutMillis';
 
-/** A stream for pg's `stream` option, by a configuration that was checked. */
+/** Makes the value of pg's `stream` option from a checked configuration. */
 export function pgStream(
   { iam, ssl, endpoint, directTls, config }: CheckedForIam<pg.ClientConfig>,
   options: Pick<IamStreamOptions, 'timeoutMs' | 'timeoutOption' | 'timedOutByDestroy' | 'stopRetrying'>,
@@ -32,7 +32,7 @@ export function pgStream(
 
 const SSL_REQUEST = encodeFirstPacket({ kind: 'ssl' });
 
-/** The stream of {@link IamStream} as pg uses one: pg itself tells it to connect, and where to. */
+/** {@link IamStream} as pg uses a stream: pg itself tells it to connect, and where to. */
 class PgStream extends IamStream {
   readonly #options: IamStreamOptions;
 
@@ -41,7 +41,7 @@ class PgStream extends IamStream {
     this.#options = options;
   }
 
-  /** Connects when the driver has said who it is: until then there is nothing to log in with. */
+  /** Only pretends to connect: logging in begins with the driver's startup message. */
   connect(port: number, host: string): this {
     const { endpoint } = this.#options;
     if (port === endpoint.port && host === endpoint.hostname) {
@@ -68,7 +68,7 @@ class PgStream extends IamStream {
   }
 }
 
-/** pg's `stream` option, where it is a function. */
+/** pg's `stream` option, if it is a function. */
 type MakeStream = (config: object) => Duplex;
 
 async function dial(
@@ -82,7 +82,7 @@ async function dial(
   }
   const stream = typeof made === 'function' ? made(config) : made;
   const { connecting, pending } = stream as Partial<Socket>;
-  // pg has each stream connect; one that does so already, or has no need to, is taken as well.
+  // pg calls `connect` on every stream; one that is connecting or connected already is accepted as well.
   if (!hasConnect(stream) || connecting === true || pending === false) return stream;
   stream.connect(port, hostname);
   if (!(stream instanceof Socket)) await once(stream, 'connect', { signal });
@@ -93,7 +93,7 @@ function hasConnect(stream: Duplex): stream is Duplex & { connect(port: number, 
   return 'connect' in stream && typeof stream.connect === 'function';
 }
 
-/** What a server says, as pg's own error. */
+/** The server's error as pg's own class. */
 function databaseError(fields: ErrorFields): Error {
   const error = new pg.DatabaseError(messageOf(fields), 0, 'error');
   const named = {

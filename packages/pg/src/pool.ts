@@ -13,19 +13,19 @@ type ConnectCallback = (
 type PooledConfig = pg.PoolConfig & { Client?: unknown };
 
 /**
- * pg's `Pool`, logging in with IAM: the same options less `password`, plus `iam`. Every physical connection has a token
- * of its own time; checkouts cost nothing more than with pg. A connection that fails is tried again where that can help,
- * within `connectionTimeoutMillis` or else `iam.retry.timeoutMs`, while it holds its place in the pool.
+ * pg's `Pool` with IAM logins: the same options without `password`, plus `iam`. Every physical connection logs in with a token
+ * that is valid at that time; checkouts cost no more than with pg. A failed login is retried if that can help, within
+ * `connectionTimeoutMillis` or else `iam.retry.timeoutMs`, while it keeps its slot in the pool.
  *
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` from the constructor when an option is wrong or contradicts IAM; every code
- * from `connect()` and `query()`
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` from the constructor when an option is wrong or contradicts IAM; any code from
+ * `connect()` and `query()`
  */
 export class Pool extends pg.Pool {
   readonly #ended: AbortController;
 
   constructor(config?: PoolConfig) {
     const ended = new AbortController();
-    // All connections under way listen to it.
+    // Every connection under way adds a listener.
     setMaxListeners(0, ended.signal);
     super(iamPoolConfig(config, ended.signal));
     this.#ended = ended;
@@ -50,10 +50,10 @@ export class Pool extends pg.Pool {
 }
 
 /**
- * pg's own `PoolConfig` with a `Client` that logs in with IAM: for a framework that makes its pool itself, with whichever
- * copy of pg it loads.
+ * pg's own `PoolConfig` with a `Client` that logs in with IAM: for a framework that makes its own pool, from whichever copy
+ * of pg it loads.
  *
- * @param ended - aborted when the pool is ended: a login under way may then finish, but none is tried again
+ * @param ended - aborted when the pool is ended: a login under way may then finish, but none is retried
  * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when an option is wrong or contradicts IAM
  */
 export function iamPoolConfig(config: PoolConfig | undefined, ended: AbortSignal): pg.PoolConfig {
@@ -70,7 +70,7 @@ export function iamPoolConfig(config: PoolConfig | undefined, ended: AbortSignal
   return options as pg.PoolConfig;
 }
 
-/** pg-pool puts an error of its own on top when `connectionTimeoutMillis` ran out: ours below says what happened. */
+/** pg-pool wraps our error in one of its own when `connectionTimeoutMillis` has run out; ours says what happened. */
 function diagnosisOf<E>(error: E): E {
   const cause = error instanceof Error ? error.cause : undefined;
   return isRdsIamError(cause) ? (cause as E) : error;

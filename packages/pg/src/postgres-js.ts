@@ -16,7 +16,7 @@ export {
   type RdsIamOptions,
 } from '@rds-iam/core';
 
-/** What postgres.js knows types of values by. */
+/** The type parameter for value types in postgres.js. */
 export type Types = Record<string, PostgresType>;
 
 /** postgres.js's own `Options`, with `iam` in place of the password. */
@@ -27,14 +27,14 @@ export type Options<T extends Types = Types> = WithIam<DriverOptions<T>, 'passwo
 type Given = Fields & { readonly iam?: RdsIamOptions | RdsIam };
 
 /**
- * Options for `postgres()` of postgres.js that log in with IAM: the same options less the password, plus `iam`. Every
- * physical connection has a token of its own time. A login that fails is tried again where that can help, within
- * `connect_timeout` or else `iam.retry.timeoutMs`, and then fails the query that asked for the connection.
+ * Options for `postgres()` of postgres.js that log in with IAM: the same options without the password, plus `iam`. Every
+ * physical connection logs in with a token that is valid at that time. A failed login is retried if that can help, within
+ * `connect_timeout` or else `iam.retry.timeoutMs`, and then fails the query that needed the connection.
  *
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; every code from queries
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; any code from queries
  */
 export function withRdsIam<T extends Types = Types>(options?: Options<T>): DriverOptions<T>;
-/** With a connection URL, and options that go before what it says. */
+/** With a connection URL, and options that override it. */
 export function withRdsIam<T extends Types = Types>(url: string, options?: Options<T>): DriverOptions<T>;
 export function withRdsIam(urlOrOptions?: string | Given, beside?: Given): object {
   const url = typeof urlOrOptions === 'string' ? urlOrOptions : undefined;
@@ -46,7 +46,7 @@ export function withRdsIam(urlOrOptions?: string | Given, beside?: Given): objec
   const { fields, ssl, directTls, timeoutMs, timeoutOption, socket } = checkFields(options);
   return {
     ...fields,
-    // All three are kept underneath.
+    // The stream handles all three.
     ssl: false,
     sslnegotiation: null,
     connect_timeout: 0,

@@ -4,13 +4,13 @@ import { checkConfig, type PoolConfig } from './config.js';
 import { pgStream, TIMEOUT_OPTION } from './pg-stream.js';
 
 /**
- * pg's own configuration with an IAM login behind its `stream` option: for what makes its own `Client` or `Pool` of pg, and
- * takes a configuration only. Where there is a choice, use the `Pool` and `Client` of this package.
+ * pg's own configuration with an IAM login behind its `stream` option: for libraries that make their own `Client` or `Pool`
+ * of pg and accept only a configuration. If there is a choice, use the `Pool` and `Client` of this package.
  *
- * Every physical connection has a token of its own time. Where the configuration is not used as it is, connecting fails
- * with an error that says so.
+ * Every physical connection logs in with a token that is valid at that time. If the library changes the configuration,
+ * connecting fails with an error that says so.
  *
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; every code from connecting
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; any code when connecting
  */
 export function withRdsIam(given: string | PoolConfig): pg.PoolConfig {
   const checked = checkConfig<pg.PoolConfig>(given as PoolConfig);
@@ -21,7 +21,7 @@ export function withRdsIam(given: string | PoolConfig): pg.PoolConfig {
   }
   const timeoutMs = shareOfWait(config.connectionTimeoutMillis ?? 0);
   const stream = () => pgStream(checked, { ...(timeoutMs > 0 && { timeoutMs }), timeoutOption: TIMEOUT_OPTION });
-  // TLS and the login are kept underneath: pg is asked for a password only where the stream is not in between.
+  // The stream handles TLS and the login: pg asks for a password only if the stream was left out.
   const inClear = { ssl: false, sslnegotiation: 'postgres' } as const;
   return { ...config, ...inClear, stream, password: streamIsMissing };
 }
@@ -29,6 +29,6 @@ export function withRdsIam(given: string | PoolConfig): pg.PoolConfig {
 function streamIsMissing(): never {
   throw configError(
     undefined,
-    'the "stream" that withRdsIam() gives to pg is missing, and the IAM login with it: pass the configuration on unchanged, or see the README of @rds-iam/pg for libraries that cannot',
+    'the "stream" from withRdsIam() did not reach pg, so the IAM login is missing: pass the configuration on unchanged, or see the README of @rds-iam/pg for libraries that cannot',
   );
 }

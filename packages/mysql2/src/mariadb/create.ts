@@ -13,17 +13,17 @@ export type PoolConfig = WithIam<mariadb.PoolConfig>;
 /** The mariadb connector's own `ImportFileConfig`, with `iam` in place of `password`. */
 export type ImportFileConfig = WithIam<mariadb.ImportFileConfig>;
 
-/** The mariadb connector's own `PoolClusterConfig`, with the `iam` of all nodes that have none of their own. */
+/** The mariadb connector's own `PoolClusterConfig`, plus the `iam` option for all nodes without their own. */
 export type PoolClusterConfig = mariadb.PoolClusterConfig & { readonly iam?: RdsIamOptions | RdsIam };
 
-/** The mariadb connector's own `PoolCluster`, of nodes that log in with IAM. */
+/** The mariadb connector's own `PoolCluster`, whose nodes log in with IAM. */
 export interface PoolCluster extends Omit<mariadb.PoolCluster, 'add'> {
   add(id: string, config: PoolConfig): void;
 }
 
 /**
- * `createConnection` of the mariadb connector, logging in with IAM: the same options less `password`, plus `iam`. A login
- * is tried again where that can help, within `connectTimeout` or else `iam.retry.timeoutMs`.
+ * The mariadb connector's `createConnection` with an IAM login: the same options without `password`, plus `iam`. A failed
+ * login is retried if that can help, within `connectTimeout` or else `iam.retry.timeoutMs`.
  *
  * @throws RdsIamError of every code
  */
@@ -34,9 +34,9 @@ export async function createConnection(options: string | ConnectionConfig): Prom
 }
 
 /**
- * `createPool` of the mariadb connector, logging in with IAM: the same options less `password`, plus `iam`. It is the
- * connector's own pool; a login is tried again where that can help, within `initializationTimeout`, which is 100 ms short of
- * `acquireTimeout` if it is not given. Whoever waits while there is no connection hears at once what is wrong with a login.
+ * The mariadb connector's `createPool` with IAM logins: the same options without `password`, plus `iam`. It is the connector's
+ * own pool; a failed login is retried if that can help, within `initializationTimeout`, which is by default 100 ms less than
+ * `acquireTimeout`. While there is no connection, callers who are waiting hear at once why a login failed.
  *
  * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; every code from
  * `getConnection`, `query`, `execute`, `batch` and `importFile`
@@ -48,7 +48,7 @@ export function createPool(options: string | PoolConfig): mariadb.Pool {
 }
 
 /**
- * Refuses what {@link createPool} would refuse, and opens nothing: for a framework that makes its pools later.
+ * Refuses what {@link createPool} would refuse, without opening anything: for a framework that makes its pools later.
  *
  * @throws RdsIamError `ERR_RDS_IAM_CONFIG`
  */
@@ -57,11 +57,11 @@ export function checkPoolConfig(options: string | PoolConfig): void {
 }
 
 /**
- * `createPoolCluster` of the mariadb connector, logging in with IAM: each node has tokens for its own endpoint. `iam` here
- * is for all nodes that have none of their own.
+ * The mariadb connector's `createPoolCluster` with IAM logins: each node has tokens for its own endpoint. `iam` here is for
+ * all nodes without their own.
  *
  * @throws RdsIamError `ERR_RDS_IAM_CONFIG` from `add`, when an option is wrong or contradicts IAM; every code from
- * `getConnection` and what `of` gives, once a node's `acquireTimeout` has passed
+ * `getConnection` and from what `of` returns, once a node's `acquireTimeout` has passed
  */
 export function createPoolCluster({ iam, ...options }: PoolClusterConfig = {}): PoolCluster {
   const cluster = mariadb.createPoolCluster(options);
@@ -74,7 +74,7 @@ export function createPoolCluster({ iam, ...options }: PoolClusterConfig = {}): 
       const config = checked.iam ? withIamStream(checked, { ended: ended.signal }) : checked.config;
       add.call(cluster, ...(node as unknown as [string]), config as mariadb.PoolConfig);
     },
-    // What `of` gives asks here, too.
+    // What `of` returns also calls this.
     getConnection: (...args: Parameters<typeof getConnection>) =>
       reasoned(async () => withoutChangeUser(await getConnection.apply(cluster, args))),
     end() {
@@ -85,7 +85,7 @@ export function createPoolCluster({ iam, ...options }: PoolClusterConfig = {}): 
 }
 
 /**
- * `importFile` of the mariadb connector, logging in with IAM.
+ * The mariadb connector's `importFile` with an IAM login.
  *
  * @throws RdsIamError of every code
  */

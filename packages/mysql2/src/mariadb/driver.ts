@@ -4,11 +4,11 @@ import * as mariadb from 'mariadb';
 import { createConnection, createPool, createPoolCluster, importFile } from './create.js';
 
 /**
- * The module `mariadb` whose connections and pools log in with IAM, for a framework that takes the driver's module as an
- * option: it then gives its own configuration to them as to the connector's.
+ * The `mariadb` module with connections and pools that log in with IAM, for a framework that accepts the driver's module as
+ * an option and passes it the configuration that it would pass to the connector.
  */
 export function mariadbDriver(iam: RdsIam): typeof mariadb {
-  // Its default export has functions of its own, without IAM.
+  // The connector's default export contains its own functions, without IAM.
   const { default: _, ...connector } = mariadb;
   const driver = {
     ...connector,

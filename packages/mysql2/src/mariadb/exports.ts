@@ -9,7 +9,7 @@ export {
   type RdsIamErrorCode,
   type RdsIamOptions,
 } from '@rds-iam/core';
-// Beside the values here, which are all that the connector has.
+// Only the types: the values are listed below, all that the connector has.
 export type * from 'mariadb';
 export { defaultOptions, SqlError, version } from 'mariadb';
 export { checkConnectionUrl } from '../config.js';
@@ -27,11 +27,11 @@ export {
 } from './create.js';
 export { mariadbDriver } from './driver.js';
 
-/** Of the connector, as it is; in its older versions there is none. */
+/** Re-exported from mariadb unchanged; missing in its older versions. */
 export const TypeNumbers: typeof driver.TypeNumbers = driver.TypeNumbers;
-/** Of the connector, as it is. */
+/** Re-exported from mariadb unchanged. */
 export type TypeNumbers = driver.TypeNumbers;
-/** Of the connector, as it is; in its older versions there is none. */
+/** Re-exported from mariadb unchanged; missing in its older versions. */
 export const Types: typeof driver.Types = driver.Types;
-/** Of the connector, as it is. */
+/** Re-exported from mariadb unchanged. */
 export type Types = driver.Types;

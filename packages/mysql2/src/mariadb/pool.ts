@@ -5,7 +5,7 @@ import * as mariadb from 'mariadb';
 import type { IamStream } from '../wire/iam-stream.js';
 import { type CheckedForIam, reasonOf, withIamStream, withoutChangeUser } from './stream.js';
 
-/** A pool of the connector's, until it has no connection and cannot open one. */
+/** One of the connector's pools, in use until it has no connection and cannot open one. */
 interface Generation {
   readonly pool: mariadb.Pool & EventEmitter;
   /** The latest login that failed. */
@@ -13,30 +13,30 @@ interface Generation {
   isOver: boolean;
 }
 
-/** By these the connector's pool fails those who wait. */
+/** The codes with which the connector's pool fails the callers who are waiting. */
 const WAITED_IN_VAIN = ['ER_CLOSING_POOL', 'ER_GET_CONNECTION_TIMEOUT'];
 
-/** A server that has become read-only, as the writer of before does in a failover; the numbers by which mysql2 tells it. */
+/** The errors of a server that has become read-only, as the old writer does in a failover; the same ones that mysql2 checks. */
 const READ_ONLY_ERRNOS = [1290, 1792, 1836];
 
 /**
- * The connector's own pool, whose connections log in with IAM. All that it adds is how a login's failure gets out: the
- * connector lets those who wait run into `acquireTimeout`, and has the reason in the third `cause`. Here, where there is no
- * connection that could serve them, they hear the reason at once; the connector's pool, whose queue cannot be emptied from
- * outside but by its end, is ended, and the next who asks begins a new one.
+ * The connector's own pool, whose connections log in with IAM. All that it adds is how a login's failure is reported: the
+ * connector lets waiting callers run into `acquireTimeout`, with the reason in the third `cause`. Here, if there is no
+ * connection that could serve them, they hear the reason at once. The only way to empty the queue of the connector's pool from
+ * outside is to end the pool, so it is ended, and the next caller starts a new one.
  */
 export class IamPool extends EventEmitter implements AsyncDisposable {
   readonly #checked: CheckedForIam;
   readonly #ended = new AbortController();
   readonly #readOnly = new WeakMap<object, IamStream>();
   #latest: Generation;
-  /** The connector opens one connection after the other. */
+  /** The login under way: the connector opens connections one after the other. */
   #login: Promise<void> | undefined;
 
   constructor(checked: CheckedForIam) {
     super();
     this.#checked = checked;
-    // As the connector's: a pool that nobody listens to must not end the process.
+    // As with the connector's pool: an 'error' event that nobody listens for must not end the process.
     this.on('error', ignore);
     this.#latest = this.#begin();
   }
@@ -94,7 +94,7 @@ export class IamPool extends EventEmitter implements AsyncDisposable {
     const { pool, isOver } = this.#latest;
     this.#latest.isOver = false;
     if (!isOver) await pool.end();
-    // The connector has a timer for a connection that it opens: until it has heard that there will be none.
+    // The connector keeps a timer for the connection that it is opening until it has heard that there will be none.
     await this.#login?.then(() => setImmediate());
   }
 
@@ -140,7 +140,7 @@ export class IamPool extends EventEmitter implements AsyncDisposable {
       pool.on(event, (...args: unknown[]) => this.emit(event, ...args));
     }
     pool.on('error', (error: unknown) => this.emit('error', reasonOf(error)));
-    // At once: in a later turn somebody else would have it.
+    // At once: by a later turn somebody else would have been given the connection.
     pool.on('release', ({ opts }: { readonly opts: object }) => {
       this.#readOnly.get(opts)?.failAtOnce(new Error('the server has become read-only'));
     });
@@ -151,7 +151,7 @@ export class IamPool extends EventEmitter implements AsyncDisposable {
     if (this.closed) return;
     generation.failure = error;
     const { pool } = generation;
-    // Those who wait may yet be served by a connection that is given back.
+    // A connection that is released can still serve the callers who are waiting.
     if (pool.totalConnections() > 0) return;
     generation.isOver = true;
     pool.end().catch(ignore);

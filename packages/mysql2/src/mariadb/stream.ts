@@ -10,17 +10,17 @@ import type { Driver } from '../wire/server-login.js';
 
 export type CheckedForIam = Extract<Checked<mariadb.PoolConfig>, { readonly endpoint: unknown }>;
 
-/** The options of one connection, which the connector has as the `this` of its `stream` option. */
+/** The options of one connection, which the connector passes as `this` to its `stream` option. */
 interface OptionsOfConnection {
   readonly host: string;
   readonly port: number;
   readonly user: string;
-  /** What is left to a pool for opening a connection, in milliseconds; 0 outside a pool. */
+  /** The time that a pool has left for opening a connection, in milliseconds; 0 outside a pool. */
   readonly connectTimeout: number;
   logger: { readonly error: ((error: mariadb.SqlError) => void) | null };
 }
 
-/** What a pool wants to hear of its logins, and to say to them. */
+/** A pool's control over its logins. */
 export interface LoginsOfPool {
   /** Ends every login that is under way. */
   readonly ended: AbortSignal;
@@ -28,10 +28,10 @@ export interface LoginsOfPool {
   failed?(error: RdsIamError): void;
 }
 
-/** By this the connector's own time for a connection, in milliseconds, is longer than ours, whose error says more. */
+/** The connector's own time-out is longer than ours by this much, in milliseconds, because our error says more. */
 const LONGER_MS = 1_000;
 
-/** The connector's defaults: how long a checkout waits, and by how much less a pool tries to open a connection. */
+/** The connector's defaults: how long a checkout waits, and how much less time a pool has to open a connection. */
 const ACQUIRE_TIMEOUT_MS = 10_000;
 const SHORTER_MS = 100;
 const MIN_INITIALIZATION_MS = 100;
@@ -44,18 +44,18 @@ export function check(
   return checked.iam ? checked : { iam: undefined, config: asConnectorTakesIt(checked.config) };
 }
 
-/** The connector reads a URI only where it is all that it is given, and would else dial this machine. */
+/** The connector reads a URI only if it is the sole argument; otherwise it would dial localhost. */
 function asConnectorTakesIt(config: string | mariadb.PoolConfig): string | mariadb.PoolConfig {
   const { uri, ...fields } = (typeof config === 'string' ? { uri: config } : config) as { readonly uri?: string };
   if (uri === undefined) return config;
   const [name] = Object.keys(fields);
   if (name === undefined) return uri;
-  throw configError('uri', `excludes "${name}" without IAM: give all options of the connector as fields`);
+  throw configError('uri', `excludes "${name}" without IAM: give all of the connector's options as fields`);
 }
 
 /**
- * The connector's options with the IAM login behind its `stream` option. The connector knows no password and no TLS: both
- * are kept underneath, also because its version 3.4 would send a password in clear. (See {@link IamStream}.)
+ * The connector's options with the IAM login behind its `stream` option. The connector is not aware of a password or TLS: the
+ * stream handles both, also because version 3.4 would send a password in clear. (See {@link IamStream}.)
  */
 export function withIamStream(
   { iam, config, endpoint, ssl, timeoutMs }: CheckedForIam,
@@ -67,7 +67,7 @@ export function withIamStream(
     ...withoutFirstStatement(config),
     port: endpoint.port,
     connectTimeout: 0,
-    // A server's wish to be redirected would be followed without a token, and without TLS.
+    // The connector would follow a server's redirect without a token and without TLS.
     permitRedirect: false,
     ssl: false,
   };
@@ -110,7 +110,7 @@ export function withIamStream(
     made.once('error', (error) => {
       if (!isRdsIamError(error)) return;
       logins?.failed?.(error);
-      // A copy: a pool writes into the message of what it is told.
+      // A copy, because a pool changes the message of the error that it gets.
       callback(new Error(error.message, { cause: error }));
     });
     return made;
@@ -118,13 +118,13 @@ export function withIamStream(
   return { ...options, ...(logins && timesOf(config)), stream } as mariadb.PoolConfig;
 }
 
-/** A pool gives up on a login when it would on its own, but in words of ours. */
+/** A pool gives up on a login when it would on its own, but with our error. */
 function timesOf({ acquireTimeout, initializationTimeout }: mariadb.PoolConfig) {
   const loginMs = Math.max(MIN_INITIALIZATION_MS, Number(acquireTimeout ?? ACQUIRE_TIMEOUT_MS) - SHORTER_MS);
   return { initializationTimeout: Number(initializationTimeout ?? loginMs) + LONGER_MS };
 }
 
-/** What went wrong with a login, where that is in what the connector made of it; else its own error. */
+/** The reason why a login failed, if the connector's error contains it; otherwise that error. */
 export function reasonOf(error: unknown): unknown {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (isRdsIamError(cause)) return cause;
@@ -133,15 +133,15 @@ export function reasonOf(error: unknown): unknown {
 }
 
 /**
- * The connector before 3.5 leaves a rejection unhandled, which ends the process, where a connection breaks off in the
- * `SET NAMES` that follows the login. With a collation there is none: this is mysql2's own, and says the same of the charset.
+ * If a connection breaks during the `SET NAMES` after the login, the connector before 3.5 leaves a rejection unhandled, which
+ * ends the process. With a collation it sends no `SET NAMES`; this one is mysql2's default and sets the same character set.
  */
 function withoutFirstStatement({ collation, charset }: mariadb.ConnectionConfig): { readonly collation?: string } {
   const isOld = /^3\.[0-4]\./.test(mariadb.version);
   return isOld && collation === undefined && charset === undefined ? { collation: 'UTF8MB4_UNICODE_CI' } : {};
 }
 
-/** What the connector's `stream` option gives: by callback or as the result, for the options that are its `this`. */
+/** Calls a `stream` option of the connector's, with the options as `this`: the stream comes by callback or as the result. */
 function streamOf(
   makeStream: NonNullable<mariadb.ConnectionConfig['stream']>,
   options: mariadb.ConnectionConfig,
@@ -152,7 +152,7 @@ function streamOf(
   });
 }
 
-/** The connector answers the server's request for a token with a password that it does not have, and hangs if it is refused. */
+/** The connector would answer the server's request for a token with a password it does not have, and hang if refused. */
 export function withoutChangeUser<Connection extends mariadb.Connection>(connection: Connection): Connection {
   connection.changeUser = async () => {
     throw configError(

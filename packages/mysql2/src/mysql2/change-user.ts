@@ -3,7 +3,7 @@ import { configError } from '@rds-iam/core/adapter';
 import type * as mysql2 from 'mysql2';
 import { IamStream } from '../wire/iam-stream.js';
 
-/** By this number the server refuses a token. */
+/** The number of the server's error for a refused token. */
 const ACCESS_DENIED = 1045;
 
 type Answered = (error: { readonly errno?: number } | null, ...rest: unknown[]) => void;
@@ -13,7 +13,7 @@ interface ChangeUserCommand {
   onResult: Answered;
 }
 
-/** Asked for the password when a connection that has logged in changes its user. */
+/** Called for the password when a connection that has logged in changes its user. */
 export const answerChangeUser: mysql2.AuthPlugin = ({ connection, command: given }) => {
   const { stream, config } = connection as unknown as { readonly stream: Duplex; readonly config: { debug?: unknown } };
   const command = given as unknown as ChangeUserCommand;
@@ -29,7 +29,7 @@ export const answerChangeUser: mysql2.AuthPlugin = ({ connection, command: given
       silenceThisTurn(config);
       return Buffer.from(`${token}\0`);
     } catch (error) {
-      // mysql2 would put a code of its own in place of ours.
+      // mysql2 would replace our code with one of its own.
       stream.destroy(error as Error);
       return Buffer.alloc(0);
     }
@@ -49,6 +49,6 @@ function silenceThisTurn(config: { debug?: unknown }): void {
 function streamIsMissing(): Error {
   return configError(
     'stream',
-    'of what withRdsIam() gives to mysql2 is missing, and the IAM login with it: pass all of the options on',
+    'from withRdsIam() did not reach mysql2, so the IAM login is missing: pass on all of its options',
   );
 }

@@ -1,19 +1,19 @@
-// What mysql2 has as getters, which Node.js does not see as names of the module.
+// mysql2 defines these as getters, which Node.js does not recognize as named exports.
 
 import type * as mysql2 from 'mysql2';
 import driver from 'mysql2';
 
-/** Of mysql2, as it is. */
+/** Re-exported from mysql2 unchanged. */
 export const Charsets: typeof mysql2.Charsets = driver.Charsets;
-/** Of mysql2, as it is. */
+/** Re-exported from mysql2 unchanged. */
 export type Charsets = typeof mysql2.Charsets;
-/** Of mysql2, as it is. */
+/** Re-exported from mysql2 unchanged. */
 export const CharsetToEncoding: typeof mysql2.CharsetToEncoding = driver.CharsetToEncoding;
-/** Of mysql2, as it is. */
+/** Re-exported from mysql2 unchanged. */
 export const Types: typeof mysql2.Types = driver.Types;
-/** Of mysql2, as it is. */
+/** Re-exported from mysql2 unchanged. */
 export type Types = typeof mysql2.Types;
-/** Of mysql2, as it is; in its older versions there is none. */
+/** Re-exported from mysql2 unchanged; missing in its older versions. */
 export const TypedParameter: TypedParameterOf<typeof mysql2> = (driver as NewestDriver).TypedParameter;
 
 type NewestDriver = { readonly TypedParameter: TypedParameterOf<typeof mysql2> };

@@ -7,17 +7,17 @@ import type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './optio
 import { type AnswersByConfig, withIamStream } from './stream.js';
 
 /**
- * mysql2's `createConnection`, logging in with IAM: the same options less the password, plus `iam`. A login is tried again
- * where that can help, within `connectTimeout` or else `iam.retry.timeoutMs`.
+ * mysql2's `createConnection` with an IAM login: the same options without the password, plus `iam`. A failed login is retried
+ * if that can help, within `connectTimeout` or else `iam.retry.timeoutMs`.
  *
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; every code as the
- * connection's error
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; any code as the connection's
+ * error
  */
 export function createConnection(options: string | ConnectionOptions): mysql2.Connection {
   return mysql2.createConnection(driverOptions<mysql2.ConnectionOptions>(options as Given<mysql2.ConnectionOptions>));
 }
 
-/** {@link createConnection} for one that makes many with the same configuration, as the pools of frameworks do. */
+/** {@link createConnection} for callers that make many with the same configuration, as the pools of frameworks do. */
 export function createConnectionSharing(options: object, answers: AnswersByConfig): mysql2.Connection {
   return mysql2.createConnection(
     driverOptions<mysql2.ConnectionOptions>(
@@ -30,11 +30,11 @@ export function createConnectionSharing(options: object, answers: AnswersByConfi
 }
 
 /**
- * mysql2's `createPool`, logging in with IAM: the same options less the password, plus `iam`. Every physical connection
- * has a token of its own time; checkouts cost nothing more than with mysql2. A login that fails is tried again where that
- * can help, within `connectTimeout` or else `iam.retry.timeoutMs`, while it holds its place in the pool.
+ * mysql2's `createPool` with IAM logins: the same options without the password, plus `iam`. Every physical connection logs in
+ * with a token that is valid at that time; checkouts cost no more than with mysql2. A failed login is retried if that can
+ * help, within `connectTimeout` or else `iam.retry.timeoutMs`, while it keeps its slot in the pool.
  *
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; every code from
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; any code from
  * `getConnection`, `query` and `execute`
  */
 export function createPool(options: string | PoolOptions): mysql2.Pool {
@@ -47,10 +47,10 @@ export function createPool(options: string | PoolOptions): mysql2.Pool {
   return pool;
 }
 
-/** mysql2's `PoolCluster`, of nodes that log in with IAM. */
+/** mysql2's `PoolCluster`, whose nodes log in with IAM. */
 export interface PoolCluster extends Omit<mysql2.PoolCluster, 'add'>, AddNode {}
 
-/** How a node is added to a cluster: its options are those of a pool. */
+/** Adds a node to a cluster; its options are those of a pool. */
 export interface AddNode {
   add(config: PoolOptions): void;
   add(group: string, config: PoolOptions): void;
@@ -58,8 +58,8 @@ export interface AddNode {
 }
 
 /**
- * mysql2's `createPoolCluster`, logging in with IAM: each node has tokens for its own endpoint. `iam` here is for all nodes
- * that have none of their own.
+ * mysql2's `createPoolCluster` with IAM logins: each node has tokens for its own endpoint. `iam` here is for all nodes without
+ * their own.
  *
  * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once, and from `add`, when an option is wrong or contradicts IAM
  */
@@ -84,16 +84,16 @@ export function addingIamNodes<Cluster extends { add(group: string, connectionUr
 }
 
 /**
- * mysql2's own options with an IAM login behind its `stream` option: for what makes its own connection or pool of mysql2, and
- * takes options only. Whoever has the choice uses {@link createPool} and {@link createConnection}.
+ * mysql2's own options with an IAM login behind its `stream` option: for libraries that make their own mysql2 connection or
+ * pool and accept only options. If there is a choice, use {@link createPool} and {@link createConnection}.
  *
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; every code from connecting
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; any code when connecting
  */
 export function withRdsIam(options: PoolOptions): mysql2.PoolOptions {
   return driverOptions<mysql2.PoolOptions>(options as Given<mysql2.PoolOptions>);
 }
 
-/** mysql2's own options, with an IAM login behind `stream` where IAM is on; `failures` is told of those of logins. */
+/** mysql2's own options, with an IAM login behind `stream` if IAM is on; failed logins are added to `failures`. */
 export function driverOptions<Config extends mysql2.ConnectionOptions>(
   given: Given<Config>,
   failures = new Failures(),
@@ -101,6 +101,6 @@ export function driverOptions<Config extends mysql2.ConnectionOptions>(
   answers?: AnswersByConfig,
 ): Config {
   const checked = checkConfig<Config>(given, shared);
-  // mysql2 takes a URI in place of options; its types tell the two apart.
+  // mysql2 accepts a URI in place of options, but its types have separate overloads for the two.
   return checked.iam ? withIamStream(checked, failures, answers) : (checked.config as Config);
 }

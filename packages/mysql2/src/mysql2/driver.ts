@@ -9,8 +9,8 @@ import type { AnswersByConfig } from './stream.js';
 type Options = string | object;
 
 /**
- * The module `mysql2` whose connections, pools and clusters log in with IAM, for a framework that takes the driver's module
- * as an option: it then gives its own configuration to them as to mysql2's.
+ * The `mysql2` module with connections, pools and clusters that log in with IAM, for a framework that accepts the driver's
+ * module as an option and passes it the configuration that it would pass to mysql2.
  */
 export function mysql2Driver(iam: RdsIam): typeof mysql2 {
   const answers: AnswersByConfig = new Map();

@@ -11,7 +11,7 @@ export {
   type RdsIamErrorCode,
   type RdsIamOptions,
 } from '@rds-iam/core';
-// Beside the values here, which are all that mysql2 has.
+// Only the types: the values are listed below, all that mysql2 has.
 export type * from 'mysql2';
 export {
   authPlugins,
@@ -36,7 +36,7 @@ export {
   createPoolCluster as createPoolClusterPromise,
 } from './promise.js';
 
-/** What mysql2 has, but not its types. */
+/** Exports of mysql2 that its types leave out. */
 interface Untyped {
   readonly ConnectionConfig: new (options: mysql2.ConnectionOptions | string) => mysql2.ConnectionConfig;
   readonly createQuery: typeof mysql2.Connection.createQuery;
@@ -46,19 +46,19 @@ interface Untyped {
 
 const untyped = driver as unknown as Untyped;
 
-/** {@link createConnection}, by mysql2's other name for it. */
+/** {@link createConnection} under mysql2's other name for it. */
 export const connect: typeof createConnection = createConnection;
-/** Of mysql2, as it is. */
+/** Re-exported from mysql2 unchanged. */
 export const ConnectionConfig: Untyped['ConnectionConfig'] = untyped.ConnectionConfig;
-/** Of mysql2, as it is. */
+/** Re-exported from mysql2 unchanged. */
 export type ConnectionConfig = mysql2.ConnectionConfig;
-/** Of mysql2, as it is. */
+/** Re-exported from mysql2 unchanged. */
 export const createQuery: Untyped['createQuery'] = untyped.createQuery;
-/** Of mysql2, as it is: the class of every pool, which {@link createPool} makes. */
+/** Re-exported from mysql2 unchanged: the class of every pool, which {@link createPool} makes. */
 export const Pool: Untyped['Pool'] = untyped.Pool;
-/** Of mysql2, as it is. */
+/** Re-exported from mysql2 unchanged. */
 export type Pool = mysql2.Pool;
-/** Of mysql2, as it is: the class of every cluster, which {@link createPoolCluster} makes. */
+/** Re-exported from mysql2 unchanged: the class of every cluster, which {@link createPoolCluster} makes. */
 export const PoolCluster: Untyped['PoolCluster'] = untyped.PoolCluster;
-/** mysql2's `PoolCluster`, of nodes that log in with IAM. */
+/** mysql2's `PoolCluster`, whose nodes log in with IAM. */
 export type PoolCluster = IamPoolCluster;

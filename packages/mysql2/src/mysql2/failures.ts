@@ -1,11 +1,11 @@
 import { isRdsIamError, type RdsIamError } from '@rds-iam/core';
 
-/** More logins than this do not fail between one turn of the event loop and the next without being asked for. */
+/** More than the number of logins that can fail before their errors are looked up. */
 const KEPT = 64;
 
 /**
- * The latest logins that failed. The promise forms of mysql2 before 3.22.3 reject with a copy of the error that has its
- * message and code and nothing else: this finds the error itself again.
+ * The latest failed logins. The promise API of mysql2 before 3.22.3 rejects with a copy of the error that has only its message
+ * and code: this finds the original.
  */
 export class Failures {
   readonly #latest: RdsIamError[] = [];
@@ -20,7 +20,7 @@ export class Failures {
     return this.#latest.find(({ message }) => message === error.message) ?? error;
   }
 
-  /** Makes the promise forms of a pool reject with the error itself. */
+  /** Makes the promise API of a pool reject with the original error. */
   replaceCopies<Queries extends PromisedQueries>(queries: Queries): Queries {
     for (const name of ['query', 'execute'] as const) {
       const run = queries[name].bind(queries) as (...args: unknown[]) => Promise<unknown>;

@@ -10,7 +10,7 @@ export {
   type RdsIamErrorCode,
   type RdsIamOptions,
 } from '@rds-iam/core';
-// Beside the values here, which are all that mysql2/promise has.
+// Only the types: the values are listed below, all that mysql2/promise has.
 export type * from 'mysql2/promise';
 export {
   Connection,
@@ -29,7 +29,7 @@ export type { AddNode } from './create.js';
 export type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './options.js';
 export { createConnection, createPool, createPoolCluster, type PoolCluster } from './promise.js';
 
-/** Of mysql2, as it is: the class of every pool, which {@link createPool} makes. */
+/** Re-exported from mysql2 unchanged: the class of every pool, which {@link createPool} makes. */
 export const PromisePool: abstract new (...args: never[]) => mysql2.Pool = (
   driver as unknown as { readonly PromisePool: typeof PromisePool }
 ).PromisePool;

@@ -5,7 +5,7 @@ import { Failures } from './failures.js';
 import type { ConnectionOptions, PoolClusterOptions, PoolOptions } from './options.js';
 
 /**
- * `createConnection` of mysql2/promise, logging in with IAM: the same options less the password, plus `iam`.
+ * `createConnection` of mysql2/promise with an IAM login: the same options without the password, plus `iam`.
  *
  * @throws RdsIamError of every code
  */
@@ -21,9 +21,9 @@ export async function createConnection(options: string | ConnectionOptions): Pro
 }
 
 /**
- * `createPool` of mysql2/promise, logging in with IAM: the same options less the password, plus `iam`.
+ * `createPool` of mysql2/promise with IAM logins: the same options without the password, plus `iam`.
  *
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; every code from
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; any code from
  * `getConnection`, `query` and `execute`
  */
 export function createPool(options: string | PoolOptions): mysql2.Pool {
@@ -31,10 +31,10 @@ export function createPool(options: string | PoolOptions): mysql2.Pool {
   return createCallbackPool(options).promise(implementation);
 }
 
-/** mysql2/promise's `PoolCluster`, of nodes that log in with IAM. */
+/** mysql2/promise's `PoolCluster`, whose nodes log in with IAM. */
 export interface PoolCluster extends Omit<mysql2.PoolCluster, 'add'>, AddNode {}
 
-/** `createPoolCluster` of mysql2/promise, logging in with IAM: each node has tokens for its own endpoint. */
+/** `createPoolCluster` of mysql2/promise with IAM logins: each node has tokens for its own endpoint. */
 export function createPoolCluster({ iam, ...options }: PoolClusterOptions = {}): PoolCluster {
   const cluster = mysql2.createPoolCluster(options);
   const failures = new Failures();

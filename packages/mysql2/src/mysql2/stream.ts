@@ -10,7 +10,7 @@ import { answerChangeUser } from './change-user.js';
 import type { Failures } from './failures.js';
 import { connectUnheard } from './unheard-connection.js';
 
-/** What mysql2 hands to its `stream` option, once for each connection. */
+/** What mysql2 passes to its `stream` option, once for each connection. */
 interface StreamArgument {
   readonly config: ConnectionConfig;
 }
@@ -31,12 +31,12 @@ interface ConnectionConfig {
 
 type MakeStream = (argument: StreamArgument) => Duplex;
 
-/** How mysql2 has answered greetings, by all of its configuration that is in an answer. */
+/** How mysql2 has answered greetings, by every part of its configuration that goes into an answer. */
 export type AnswersByConfig = Map<string, Answers>;
 
 /**
- * mysql2's options with the IAM login behind its `stream` option. For mysql2 there is no TLS, no password and no deadline
- * then: all three are kept underneath.
+ * mysql2's options with the IAM login behind its `stream` option. mysql2 is not aware of TLS, a password or a deadline: the
+ * stream handles all three.
  */
 export function withIamStream<Config extends mysql2.ConnectionOptions>(
   { iam, config, ssl, timeoutMs }: Extract<Checked<Config>, { readonly endpoint: unknown }>,
@@ -88,7 +88,7 @@ function dial({ hostname, port }: Login, config: ConnectionConfig, ownStream: Ma
 }
 
 function interpreterFor(config: ConnectionConfig, answers: AnswersByConfig): Interpreter {
-  // As it is now: older versions of mysql2 have one for all of a pool, and where one server cannot compress, forget the wish.
+  // A copy as of now: older versions of mysql2 share one object in a pool, and clear `compress` in it if a server cannot do it.
   const asked = { ...config, compress: Boolean(config.compress) };
   const { user, database, clientFlags, charsetNumber, connectAttributes, compress } = asked;
   const key = JSON.stringify([user, database, clientFlags, charsetNumber, connectAttributes, compress]);
@@ -97,7 +97,7 @@ function interpreterFor(config: ConnectionConfig, answers: AnswersByConfig): Int
   return new Interpreter((over, failed) => connectUnheard(asked, over).on('error', failed), known);
 }
 
-/** Aborted when the pool is ended. Such an end does not fail because a login fails, as it would with mysql2 alone. */
+/** Aborted when the pool is ended. A failed login then does not make `end` fail, as it would with mysql2 alone. */
 function signalOfEnd(pool: mysql2.Pool): AbortSignal {
   const ended = new AbortController();
   const end = pool.end.bind(pool);

@@ -11,7 +11,7 @@ interface ConnectionClass {
 
 const { Connection } = mysql2 as unknown as { readonly Connection: ConnectionClass };
 
-/** Thrown out of a constructor that has done all that is wanted of it. */
+/** Thrown to leave a constructor that has done as much as is needed. */
 class Constructed {
   readonly connection: Connecting;
 
@@ -20,7 +20,7 @@ class Constructed {
   }
 }
 
-/** mysql2 tells its diagnostics channels of a connection as soon as its first command, the handshake, is added. */
+/** mysql2 publishes a connection on its diagnostics channels right after its first command, the handshake, is added. */
 class UnheardConnection extends Connection {
   override addCommand(command: unknown): never {
     Object.assign(this, { serverEncoding: 'utf8', addCommand: Connection.prototype.addCommand });
@@ -30,15 +30,15 @@ class UnheardConnection extends Connection {
 }
 
 /**
- * A connection of mysql2's that is of nobody's concern: nothing is published on the diagnostics channels `mysql2:connect`, and
- * nothing is printed. It has no deadline.
+ * A mysql2 connection for internal use: nothing is published on the diagnostics channels `mysql2:connect`, and nothing is
+ * printed. It has no deadline.
  *
- * @param config - that of a connection which mysql2 has made of its options, and warned of them
+ * @param config - a connection's configuration that mysql2 has made from its options, with any warnings already given
  */
 export function connectUnheard(config: object, over: Duplex): mysql2.Connection {
   const own = {
     ...{ stream: over, ssl: false, connectTimeout: 0, debug: undefined },
-    // It runs no statement: room for 16,000 of them is most of what a connection of mysql2's costs.
+    // It runs no statements, and a cache for 16,000 of them is most of the cost of a mysql2 connection.
     maxPreparedStatements: 1,
   };
   try {

@@ -17,19 +17,19 @@ export interface IamStreamOptions extends ConnectOptions {
   readonly driver: Driver;
 }
 
-/** More than any answer to a greeting has. */
+/** More than any answer to a greeting needs. */
 const MAX_ANSWER_BYTES = 131_072;
 
 /**
  * The stream that a driver's connection runs over: the one hook of this package. Behind it, `iam.connect` dials and logs
- * in, several times if need be, before the driver hears of anything; then the server's greeting and its welcome are
- * repeated to the driver, whose answer in between goes nowhere, and from there on every byte passes through.
+ * in, several times if need be, before the driver hears anything. Then the server's greeting and its OK are replayed to the
+ * driver, whose answer in between is dropped, and from there on every byte passes through.
  *
- * So all that is asked of a driver is its public `stream` option, and that it answers a greeting and takes an OK for a
- * login: nothing of mysql2's pools, of its order of events, or of what its versions make of TLS options matters. A
- * connection keeps its place in the pool for all attempts and fails once, with our error; the token is never a property of
- * anything and passes one gate only. (A retry above the driver, at a pool's `getConnection`, would have to be written for
- * pools, clusters and connections each, and mysql2's own login takes the token from its configuration.)
+ * A driver only needs its public `stream` option, and has to answer a greeting and accept an OK as a login. mysql2's pools,
+ * its order of events, and how its versions treat TLS options do not matter. A connection keeps its slot in the pool for all
+ * attempts and fails once, with our error; the token is never a property of anything and passes one gate only. (Retrying
+ * above the driver, in a pool's `getConnection`, would have to be written separately for pools, clusters and connections, and
+ * mysql2's own login takes the token from its configuration.)
  */
 export class IamStream extends DialedStream {
   readonly #options: IamStreamOptions;
@@ -38,7 +38,7 @@ export class IamStream extends DialedStream {
   #connection: LoggedIn | undefined;
   #identity = '';
   #isOpen = false;
-  /** Resolves when there is nothing left to wait for: logged in, or failed. */
+  /** Resolves when the login has succeeded or failed. */
   readonly settled: Promise<void>;
 
   constructor(options: IamStreamOptions) {
@@ -65,7 +65,7 @@ export class IamStream extends DialedStream {
       );
   }
 
-  /** A token for another user of the same server, as after `changeUser`; only for this very connection. */
+  /** A token for another user of the same server, as for `changeUser`; only to be used on this connection. */
   async tokenFor(username: string): Promise<string> {
     const { iam, endpoint } = this.#options;
     const { token } = await iam.getToken({ ...endpoint, username });
@@ -73,13 +73,13 @@ export class IamStream extends DialedStream {
     return token;
   }
 
-  /** A token that the server refused is not used again: the next one is asked for now. */
+  /** Replaces a token that the server refused, starting now. */
   dropTokenOf(username: string): void {
     const { iam, endpoint } = this.#options;
     iam.getToken({ ...endpoint, username }, { forceRefresh: true }).catch(() => {});
   }
 
-  /** Fails before it returns, where `destroy` would tell of the error in a later turn of the event loop. */
+  /** Emits the error before returning, whereas `destroy` would do so in a later turn of the event loop. */
   failAtOnce(error: Error): void {
     this.emit('error', error);
     this.destroy();
@@ -94,7 +94,7 @@ export class IamStream extends DialedStream {
     this.push(encodePacket(0, encodeGreeting(connection.greeting)));
   }
 
-  /** Not before the welcome: what the server says next belongs behind it. */
+  /** Reads nothing before the OK has been replayed: what the server sends next comes after it. */
   override _read(): void {
     if (this.#isOpen) super._read();
   }
@@ -109,13 +109,13 @@ export class IamStream extends DialedStream {
     if (this.#answer.take()) {
       this.#isOpen = true;
       this.passWrites();
-      // Not within the driver's own write: it is still busy with the greeting.
+      // Not during the driver's own write, when it is still busy with the greeting.
       process.nextTick(() => this.push(encodePacket(2, ok)));
     }
     done();
   }
 
-  /** Ended before it has logged in: the driver has to hear of it, to answer what it has queued. */
+  /** If it is ended before the login, the driver needs an error to fail its queued commands with. */
   override _final(done: (error?: Error | null) => void): void {
     if (this.connecting) done(new LoginFailure('connection-lost', 'the connection was ended before it had logged in'));
     else super._final(done);

@@ -2,29 +2,29 @@ import { Duplex } from 'node:stream';
 import { encodeGreeting, encodePacket, type Greeting, PacketAssembler } from '@rds-iam/wire/mysql';
 
 /**
- * Opens a connection of the driver's over a stream, of which `failed` is told the driver's own error. It is dropped when it
- * has said what it would answer, so it must have no timer.
+ * Opens one of the driver's connections over a stream and passes the driver's own error to `failed`. It is dropped once it has
+ * shown what it would answer, so it must not have a timer.
  */
 export type Speak = (over: Duplex, failed: (error: unknown) => void) => void;
 
-/** How a driver has answered greetings so far, by what it makes of them: always the same, as no password is in it. */
+/** A driver's answers to greetings so far, by what they depend on. They contain no password, so they can be reused. */
 export type Answers = Map<string, Buffer>;
 
-/** More than any answer to a greeting has. */
+/** More than any answer to a greeting needs. */
 const MAX_BYTES = 131_072;
 
-/** How this driver, in this version and with these options, answers a greeting, and what error it makes of a refusal. */
+/** Finds out how this driver, with its version and options, answers a greeting, and which error it makes of a refusal. */
 export class Interpreter {
   readonly #speak: Speak;
   readonly #answers: Answers;
 
-  /** @param answers - is filled: to ask the driver for each login would cost a pool a tenth of its connections per second */
+  /** @param answers - a cache to fill: asking the driver at each login would cost a pool a tenth of its connections per second */
   constructor(speak: Speak, answers: Answers) {
     this.#speak = speak;
     this.#answers = answers;
   }
 
-  /** The payload of its response. */
+  /** The payload of the driver's response. */
   async answerTo(greeting: Greeting): Promise<Buffer> {
     const { serverVersion, capabilities, mariadbCapabilities, characterSet, status } = greeting;
     const kind = [serverVersion, capabilities, mariadbCapabilities, characterSet, status].join();
@@ -35,7 +35,7 @@ export class Interpreter {
     return answer;
   }
 
-  /** @param refusal - the payload of an ERR packet, at first or after the answer to a greeting */
+  /** @param refusal - the payload of an ERR packet, sent first or after the answer to a greeting */
   async errorOf(refusal: Buffer, greeting: Greeting | undefined): Promise<unknown> {
     const conversation = new Conversation(this.#speak);
     if (greeting) await conversation.answerTo(greeting);
@@ -43,7 +43,7 @@ export class Interpreter {
   }
 }
 
-/** A connection of the driver's own that never reaches a server. */
+/** One of the driver's connections, which never reaches a server. */
 class Conversation {
   readonly #answer: Promise<Buffer>;
   readonly #failure: Promise<unknown>;
@@ -83,7 +83,7 @@ class Conversation {
   }
 }
 
-/** A stream with those methods of a socket that drivers call without asking whether there is one. */
+/** A stream with the socket methods that drivers call without checking that they exist. */
 class NowhereSocket extends Duplex {
   setKeepAlive(): this {
     return this;

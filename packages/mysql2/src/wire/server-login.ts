@@ -1,4 +1,4 @@
-// The login to a MySQL or MariaDB server that needs no driver, for one who stands where a driver stands.
+// The login to a MySQL or MariaDB server without a driver, for code that takes a driver's place.
 import type { TLSSocket } from 'node:tls';
 import { assertVerifiedPeer, dialedLogin, type Login, LoginFailure, type MakeSocket } from '@rds-iam/core/adapter';
 import { ByteReader, isConnectionEnded, isProtocolError } from '@rds-iam/wire';
@@ -15,15 +15,15 @@ import {
   SSL_REQUEST_BYTES,
 } from '@rds-iam/wire/mysql';
 
-/** What a login needs to know of the one that it is for. */
+/** What a login needs from the driver that it is for. */
 export interface Driver {
   readonly dial: MakeSocket;
   /**
-   * The payload of its response to a greeting, in which there is no TLS and the plugin is `mysql_native_password`. It has no
-   * password in it.
+   * The payload of its response to a greeting that offers no TLS and names the plugin `mysql_native_password`. It contains no
+   * password.
    */
   answerTo(greeting: Greeting): Buffer | Promise<Buffer>;
-  /** The error that it makes of a refusal: of the payload of an ERR packet, at first or after its answer to a greeting. */
+  /** The error that it makes of a refusal: the payload of an ERR packet, sent first or after its answer to a greeting. */
   errorOf(refusal: Buffer, greeting: Greeting | undefined): unknown;
 }
 
@@ -32,13 +32,13 @@ export interface LoggedIn {
   readonly socket: TLSSocket;
   /** The session that the socket was told to resume. */
   readonly resumed: Buffer | undefined;
-  /** The server's greeting, as the driver got to see it. */
+  /** The server's greeting, as the driver was shown it. */
   readonly greeting: Greeting;
-  /** The payload of the OK packet with which the server has let the user in. */
+  /** The payload of the OK packet that ended the login. */
   readonly ok: Buffer;
 }
 
-/** Far more than any greeting or refusal has, and far less than a hostile server could send. */
+/** Far more than any greeting or refusal needs, and far less than a hostile server could send. */
 const MAX_BYTES = 65_536;
 const NO_PASSWORD_GIVEN = [1045, 1698];
 
@@ -83,7 +83,7 @@ async function readGreeting(channel: Channel, driver: Driver): Promise<Greeting>
   return { ...greeting, capabilities: (greeting.capabilities & ~Capability.ssl) >>> 0, plugin: Plugin.nativePassword };
 }
 
-/** Sends the token when the server asks for it, and nothing but that. @returns the payload of the server's OK */
+/** Sends the token when the server asks for it, and nothing else. @returns the payload of the server's OK */
 async function authenticate(
   channel: Channel,
   driver: Driver,
@@ -116,7 +116,7 @@ async function authenticate(
   }
 }
 
-/** Leaves a stream, of which the server must not have said more, to the next reader. */
+/** Leaves a stream to the next reader; the server must not have sent anything more. */
 function leave(reader: ByteReader): void {
   reader.release();
   if (reader.buffered > 0) throw new LoginFailure('protocol-violated', 'the server spoke out of turn');

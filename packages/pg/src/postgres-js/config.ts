@@ -9,7 +9,7 @@ import {
   refusePassword,
 } from '@rds-iam/core/adapter';
 
-/** Options as postgres.js reads them: also some that its types leave out. */
+/** Options as postgres.js reads them, including some that its types leave out. */
 export interface Fields {
   readonly host?: unknown;
   readonly hostname?: unknown;
@@ -26,14 +26,14 @@ export interface Fields {
   readonly socket?: unknown;
 }
 
-/** Options that were checked, for a login with IAM. */
+/** Checked options for a login with IAM. */
 export interface Checked {
-  /** Those of postgres.js that are left to it. */
+  /** The options that are left to postgres.js. */
   readonly fields: Fields;
   readonly ssl: DriverTls;
   readonly directTls: boolean;
   readonly timeoutMs: number | undefined;
-  /** Where that comes from. */
+  /** The name of the option or variable that `timeoutMs` comes from. */
   readonly timeoutOption: string;
   readonly socket: MakeSocket | undefined;
 }
@@ -41,7 +41,7 @@ export interface Checked {
 /** The option `socket` of postgres.js. */
 export type MakeSocket = (options: SocketOptions) => Duplex | Promise<Duplex>;
 
-/** What of its options postgres.js gives to the `socket` option. */
+/** The options that postgres.js passes to its `socket` option. */
 export interface SocketOptions {
   readonly host: readonly string[];
   readonly port: readonly number[];
@@ -49,7 +49,7 @@ export interface SocketOptions {
   readonly keep_alive: number | null;
 }
 
-/** Checks the options of postgres.js beside IAM. */
+/** Checks the options of postgres.js for a login with IAM. */
 export function checkFields(given: Fields): Checked {
   const { host, hostname, port, user, username, path, password, pass, ...rest } = given;
   for (const [name, value] of Object.entries({ password, pass })) refusePassword(name, value);
@@ -68,7 +68,7 @@ export function checkFields(given: Fields): Checked {
   const { ssl, sslnegotiation, connect_timeout, socket, ...fields } = rest;
   const seconds = Number(connect_timeout ?? process.env['PGCONNECT_TIMEOUT'] ?? 0);
   return {
-    // As lists, as the driver would look for a port in a text.
+    // As lists, because the driver would look for a port in a string.
     fields: { ...fields, host: [endpoint.hostname], port: [endpoint.port], user: endpoint.username },
     ssl: checkSsl(ssl),
     directTls: (sslnegotiation ?? process.env['PGSSLNEGOTIATION']) === 'direct',
@@ -97,7 +97,7 @@ function userOf(user: unknown): string {
   }
 }
 
-/** Settings of TLS by a word that ask for what IAM does anyway. */
+/** The string settings for TLS that ask for what IAM does anyway. */
 const VERIFYING = ['require', 'verify-ca', 'verify-full', 'true'];
 
 function checkSsl(ssl: unknown): DriverTls {
@@ -117,7 +117,7 @@ function checkSocket(socket: unknown): MakeSocket | undefined {
   throw configError('socket', 'must be a function that returns a socket');
 }
 
-/** The options that postgres.js takes from a URL's parameters; the others are settings of the session. */
+/** The options that postgres.js takes from a URL's parameters; all others are session settings. */
 const OPTIONS_IN_URLS = [
   'max',
   'ssl',
@@ -135,9 +135,9 @@ const OPTIONS_IN_URLS = [
   'target_session_attrs',
 ];
 
-/** The options that a connection URL stands for, as postgres.js reads it, with those that are given beside it. */
+/** The options in a connection URL, as postgres.js reads it, merged with those that are given beside it. */
 export function withUrl(given: string, beside: Fields): Fields {
-  // Several hosts with ports make no URL: the first stands for all.
+  // A list of hosts with ports is not a valid URL: parse it with the first alone.
   const [, hosts = ''] = /^[^:]+:\/\/(?:[^@/?#]*@)?([^/?#]*)/.exec(given) ?? [];
   let url: URL;
   try {
@@ -175,7 +175,7 @@ function decoded(text: string): string {
   }
 }
 
-/** Not with its cause, which repeats the URL, and any password in it. */
+/** Without the cause, which repeats the URL and any password in it. */
 function unreadable(): Error {
   return configError(undefined, 'the connection URL cannot be parsed: write it as postgres://app@HOST:5432/db');
 }

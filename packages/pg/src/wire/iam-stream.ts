@@ -14,21 +14,21 @@ export interface IamStreamOptions extends ConnectOptions {
   readonly iam: RdsIam;
   readonly endpoint: Endpoint;
   readonly driver: Omit<Driver, 'opening'>;
-  /** Whether the driver destroys this stream, without an error, when it has waited long enough: it is told what for. */
+  /** Whether the driver destroys this stream, without an error, when its time-out is over; it then gets the login's error. */
   readonly timedOutByDestroy?: boolean;
 }
 
-/** The type of the message with which a client says goodbye. */
+/** The type of the Terminate message. */
 const TERMINATE = 0x58;
 
 /**
- * The stream that a connection of a driver runs over: the one hook of this package. Behind it, `iam.connect` dials and logs
- * in with the driver's own startup message, several times if need be, before the driver hears of anything; then what the
- * server said is repeated to the driver, and from there on every byte passes through. The driver speaks in clear and knows
- * no password: TLS is underneath, and the token is never a property of anything and passes one gate only.
+ * The stream that a driver's connection runs over: the one hook of this package. Behind it, `iam.connect` dials and logs in
+ * with the driver's own startup message, several times if need be, before the driver hears anything. Then the server's
+ * messages are replayed to the driver, and from there on every byte passes through. The driver writes in clear and has no
+ * password: the stream handles TLS, and the token is never a property of anything and passes one gate only.
  *
- * It fails as a socket does, with 'error' and then 'close', which is what drivers expect in every state. (Of postgres.js, a
- * promise for a socket that rejects, and likewise a function for its password, loses the connection or ends the process.)
+ * It fails as a socket does, with 'error' and then 'close', which drivers expect in every state. (With postgres.js, a promise
+ * for a socket that rejects, or a password function that does, loses the connection or ends the process.)
  */
 export class IamStream extends DialedStream {
   readonly #options: IamStreamOptions;
@@ -44,7 +44,7 @@ export class IamStream extends DialedStream {
   }
 
   protected override writeEarly(chunk: Buffer, done: (error?: Error | null) => void): void {
-    // All that a driver can write while it waits for the login is that it gives up.
+    // While it waits for the login, a driver can only write that it gives up.
     const isFarewell = this.#isOpening || (this.#first.buffered === 0 && chunk[0] === TERMINATE);
     try {
       if (!isFarewell) {
@@ -85,8 +85,8 @@ export class IamStream extends DialedStream {
     };
     this.#isOpening = true;
     if (isCancelRequest(opening)) {
-      // Not tried again: later it could hit another query of the same session. Nor does it fail: nobody would hear of it,
-      // and the driver's promise for it would end the process.
+      // Not retried: later it could cancel another query of the same session. Nor does it fail: nobody would notice, and the
+      // driver's rejected promise would end the process.
       iam
         .connect(endpoint, (login) => askToCancel(login, { ...driver, opening }), {
           ...options,
@@ -102,7 +102,7 @@ export class IamStream extends DialedStream {
         stopRetrying: this.#stopRetrying(options.stopRetrying),
       });
       this.#login.then(
-        // Not within the promise: what a callback of a user's throws is an uncaught exception, as with a socket.
+        // Outside the promise, so that an exception in a user's callback is uncaught, as with a socket.
         (opened) => process.nextTick(() => this.#join(opened)),
         (error: Error) => this.destroy(error),
       );
@@ -114,7 +114,7 @@ export class IamStream extends DialedStream {
     return { ...login, signal: AbortSignal.any([login.signal, this.#timedOut.signal]) };
   }
 
-  /** Not with `AbortSignal.any`: what a pool has lives as long as the pool. */
+  /** Not with `AbortSignal.any`, whose signals would live as long as the pool. */
   #stopRetrying(given: AbortSignal | undefined): AbortSignal {
     const stop = new AbortController();
     const abort = ({ target }: Pick<Event, 'target'>) => stop.abort((target as AbortSignal).reason);
@@ -129,13 +129,13 @@ export class IamStream extends DialedStream {
   #join({ socket, said }: Opened): void {
     this.follow(socket);
     if (this.destroyed) return;
-    // Before the driver hears that it is in: it may write within that.
+    // Before the driver hears that it is logged in, because it may write right then.
     this.passWrites();
     socket.resume();
     this.push(said);
   }
 
-  /** Open also while it logs in: postgres.js ends what is open, and would leave the rest to itself. */
+  /** Also 'open' during the login: postgres.js ends only open sockets and would leave others alone. */
   override get readyState(): DialedStream['readyState'] {
     return this.connecting && !this.writableEnded ? 'open' : super.readyState;
   }

@@ -21,27 +21,27 @@ import {
 } from '@rds-iam/wire/postgres';
 import { serverError } from './server-error.js';
 
-/** What a connection needs of the driver. */
+/** What a connection needs from the driver. */
 export interface Driver {
   readonly dial: MakeSocket;
-  /** Begin with TLS at once, as PostgreSQL 17 and later allow, and not with the request for it. */
+  /** Start TLS right away, without the SSLRequest message, as PostgreSQL 17 and later allow. */
   readonly directTls: boolean;
-  /** What the driver begins with: its startup message, or a request to cancel a query. */
+  /** The driver's first message: its startup message, or a request to cancel a query. */
   readonly opening: Buffer;
-  /** The driver's own error for what the server says. @defaultValue one like that of postgres.js */
+  /** Makes the driver's own error from the server's. @defaultValue an error like that of postgres.js */
   readonly errorOf?: ((fields: ErrorFields) => Error) | undefined;
 }
 
-/** A connection that is open, and what the server said: a driver to which it is repeated has logged in too. */
+/** An open connection and the server's messages: a driver to which they are replayed is logged in too. */
 export interface Opened {
   readonly socket: TLSSocket;
   readonly said: Buffer;
 }
 
-/** What a server may say in a login, and a driver to begin it: far more than any does, far less than a hostile one could. */
+/** Limit on what a server or driver sends during a login: far more than any needs, far less than a hostile one could send. */
 export const MAX_LOGIN_BYTES = 262_144;
 
-/** Dials, upgrades to TLS and logs in with a token, up to where the server waits for a query: one attempt. */
+/** Dials, upgrades to TLS and logs in with a token, until the server is ready for a query: one attempt. */
 export function logIn(login: Login, driver: Driver): Promise<Opened> {
   return overTls(login, driver, async (socket, resumed) => {
     const reader = readerOf(socket, new MessageAssembler(MAX_LOGIN_BYTES));
@@ -90,7 +90,7 @@ export function logIn(login: Login, driver: Driver): Promise<Opened> {
   });
 }
 
-/** Dials, upgrades to TLS and asks the server to cancel a query, to which it says nothing: one attempt. */
+/** Dials, upgrades to TLS and asks the server to cancel a query; the server does not reply. One attempt. */
 export function askToCancel(login: Login, driver: Driver): Promise<Opened> {
   return overTls(login, driver, async (socket, resumed) => {
     assertVerifiedPeer(socket, login.identity, resumed);
@@ -119,10 +119,10 @@ async function requestTls(raw: Duplex): Promise<void> {
   const reader = readerOf(raw, new ByteQueue());
   raw.write(encodeFirstPacket({ kind: 'ssl' }));
   const answer = String(await reader.next((bytes) => bytes.take(1)));
-  // An error sent in clear could be anybody's: it is not repeated.
+  // An error in clear could come from anybody, so it is not passed on.
   if (answer === 'N') throw new LoginFailure('tls-not-offered');
   if (answer === 'E') throw new LoginFailure('tls-failed');
-  // Bytes in clear behind its answer would be taken for what the server says over TLS.
+  // Bytes in clear after its answer would be taken for data sent over TLS.
   if (answer !== 'S' || reader.release().length > 0) {
     throw new LoginFailure('peer-not-verified', 'the server does not answer the request for TLS as PostgreSQL does');
   }

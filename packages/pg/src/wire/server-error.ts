@@ -1,6 +1,6 @@
 import { ErrorField, type ErrorFields } from '@rds-iam/wire/postgres';
 
-/** Under the names that postgres.js gives them. */
+/** The fields under postgres.js's names. */
 const NAMES: Readonly<Record<string, string>> = {
   [ErrorField.localizedSeverity]: 'severity_local',
   [ErrorField.severity]: 'severity',
@@ -15,7 +15,7 @@ const NAMES: Readonly<Record<string, string>> = {
 
 export const messageOf = (fields: ErrorFields): string => fields.get(ErrorField.message) ?? 'the server gave no reason';
 
-/** What a server says, as an error like the one that postgres.js would make of it. */
+/** The server's error in the form that postgres.js would give it. */
 export function serverError(fields: ErrorFields): Error {
   const named = [...fields].flatMap(([letter, value]) => (NAMES[letter] ? [[NAMES[letter], value] as const] : []));
   return Object.assign(new Error(messageOf(fields)), { name: 'PostgresError', ...Object.fromEntries(named) });
