@@ -80,7 +80,7 @@ describe('plain pg with the configuration of withRdsIam', () => {
     const { stream: _, ...config } = configOf({ port: server.port });
     await expect(login(config)).rejects.toMatchObject({
       code: 'ERR_RDS_IAM_CONFIG',
-      message: expect.stringMatching(/"stream" that withRdsIam\(\) gives to pg is missing/),
+      message: expect.stringMatching(/"stream" from withRdsIam\(\) did not reach pg/),
     });
     expect(server.received()).not.toContain('X-Amz-');
   });
