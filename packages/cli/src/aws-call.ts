@@ -1,16 +1,16 @@
-// One call of AWS's API: bounded in time, and its failure said in words that lead on.
+// One AWS API call, with a time limit and with errors that say what to do.
 import { CliError, EXIT } from './exit-code.js';
 
 export interface AwsCallOptions {
-  /** Who waits no longer: Ctrl-C. */
+  /** Aborted by Ctrl-C. */
   readonly signal?: AbortSignal | undefined;
-  /** How long the answer may take, with the SDK's own retries, in milliseconds. @defaultValue 30_000 */
+  /** How long the call may take, including the SDK's own retries, in milliseconds. @defaultValue 30_000 */
   readonly timeoutMs?: number | undefined;
 }
 
 const TIMEOUT_MS = 30_000;
 
-/** AWS did not do what it was asked to; the message says why and what to do. */
+/** An AWS call failed; the message says why and what to do. */
 export class AwsError extends CliError {
   override readonly name = 'AwsError';
 
@@ -18,9 +18,9 @@ export class AwsError extends CliError {
     readonly code: AwsErrorCode,
     message: string,
     options: ErrorOptions & {
-      /** As in `rds:DescribeDBInstances`. */
+      /** Such as `rds:DescribeDBInstances`. */
       readonly action: string;
-      /** AWS's own code, as in `DBInstanceNotFound`. */
+      /** AWS's own code, such as `DBInstanceNotFound`. */
       readonly awsCode?: string | undefined;
     },
   ) {
@@ -32,7 +32,7 @@ export class AwsError extends CliError {
   readonly action: string;
   readonly awsCode: string | undefined;
 
-  /** The same in other words. */
+  /** The same error with another message. */
   with(message: string): AwsError {
     return new AwsError(this.code, message, { cause: this.cause, action: this.action, awsCode: this.awsCode });
   }
@@ -53,11 +53,11 @@ export type AwsErrorCode =
   | 'ERR_RDS_IAM_AWS_REFUSED';
 
 /**
- * Asks AWS.
+ * Calls AWS.
  *
- * @param action - as IAM calls it: `rds:DescribeDBInstances`
- * @param ask - sends the request; an answer without what was asked for is undefined
- * @throws AwsError; where `signal` was aborted, its reason
+ * @param action - IAM's name for it, such as `rds:DescribeDBInstances`
+ * @param ask - sends the request; undefined if the answer lacks what was asked for
+ * @throws AwsError; if `signal` was aborted, its reason
  */
 export async function callAws<Answer>(
   action: string,
@@ -73,7 +73,7 @@ export async function callAws<Answer>(
     if (timeout.aborted) {
       throw new AwsError(
         'ERR_RDS_IAM_AWS_TIMEOUT',
-        `AWS did not answer ${action} in ${timeoutMs / 1000} seconds: try again; if it goes on, look at the way to AWS (VPN, firewall, VPC endpoint)`,
+        `AWS did not answer ${action} in ${timeoutMs / 1000} seconds: try again; if it keeps happening, check the network path to AWS (VPN, firewall, VPC endpoint)`,
         { cause, action },
       );
     }
@@ -90,9 +90,9 @@ const THROTTLED = /Throttl|TooManyRequests|RequestLimitExceeded|SlowDown/;
 
 interface SdkError {
   readonly name?: unknown;
-  /** Of the query protocol, as the service sent it. */
+  /** The error code in the query protocol, as the service sent it. */
   readonly Code?: unknown;
-  /** Of Node.js: `ECONNREFUSED`. */
+  /** Node.js's code, such as `ECONNREFUSED`. */
   readonly code?: unknown;
   readonly message?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number };
@@ -106,28 +106,28 @@ function explained(action: string, cause: unknown): AwsError {
   if (CREDENTIALS.test(awsCode)) {
     return make(
       'ERR_RDS_IAM_CREDENTIALS',
-      `no AWS credentials that ${action} could be asked with (${said}): set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, give --profile, or renew them (for SSO: aws sso login)`,
+      `no AWS credentials for ${action} (${said}): set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, give --profile, or renew them (for SSO: aws sso login)`,
     );
   }
   if (DENIED.test(awsCode)) {
     return make(
       'ERR_RDS_IAM_AWS_DENIED',
-      `these AWS credentials may not ${action}: allow that action in a policy of theirs, or take others with --profile (AWS said: ${said})`,
+      `these AWS credentials may not ${action}: allow that action in a policy, or use other credentials with --profile (AWS said: ${said})`,
     );
   }
   if (THROTTLED.test(awsCode)) {
     return make(
       'ERR_RDS_IAM_AWS_THROTTLED',
-      `AWS has too many requests of this account to answer ${action} (${said}): try again in a minute`,
+      `AWS throttles ${action}: there are too many requests from this account (${said}). Try again in a minute`,
     );
   }
   if (error.$metadata?.httpStatusCode === undefined && typeof error.code === 'string') {
     return make(
       'ERR_RDS_IAM_AWS_UNREACHABLE',
-      `AWS cannot be reached for ${action} (${String(error.message)}): look at the network, --region, and AWS_ENDPOINT_URL if it is set`,
+      `AWS cannot be reached for ${action} (${String(error.message)}): check the network, --region, and AWS_ENDPOINT_URL if it is set`,
     );
   }
-  // The service names what it refuses; an answer that could not be read has no code of it.
+  // The service's own errors have a code; a response that could not be parsed has none.
   if (!awsCode || awsCode === 'Error' || awsCode === 'Unknown' || cause instanceof SyntaxError)
     return malformed(action, cause);
   return make('ERR_RDS_IAM_AWS_REFUSED', `AWS refused ${action}: ${said}`);
@@ -136,7 +136,7 @@ function explained(action: string, cause: unknown): AwsError {
 function malformed(action: string, cause: unknown): AwsError {
   return new AwsError(
     'ERR_RDS_IAM_AWS_MALFORMED',
-    `what came back for ${action} is no answer of AWS's: a proxy or a captive portal may stand in between, or AWS_ENDPOINT_URL leads elsewhere`,
+    `the response to ${action} did not come from AWS: there may be a proxy or a captive portal in between, or AWS_ENDPOINT_URL is wrong`,
     { cause, action },
   );
 }

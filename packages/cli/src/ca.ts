@@ -1,4 +1,4 @@
-// AWS's current certificate authorities of RDS, in a file.
+// Downloads AWS's current RDS certificate authorities to a file.
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isRdsIamError, rdsRoots } from '@rds-iam/core';
@@ -10,7 +10,7 @@ import { print, tell, write } from './terminal.js';
 export interface CaRequest {
   readonly region?: string | undefined;
   readonly all?: boolean | undefined;
-  /** The path of a file; else stdout. */
+  /** The path of a file; if absent, stdout. */
   readonly output?: string | undefined;
   readonly json?: boolean | undefined;
 }
@@ -24,7 +24,7 @@ export async function ca(
   const region = all || named === undefined ? undefined : regionOf('--region', named);
   if (region !== undefined && bundleUrl(region) === undefined) {
     throw new UsageError(
-      `AWS has no bundle of ${region} in public: get it from the user guide of that partition, and give the file as --ca`,
+      `AWS publishes no bundle for ${region}: get it from that partition's user guide, and give the file as --ca`,
     );
   }
   const now = Date.now();
@@ -34,7 +34,7 @@ export async function ca(
     authorities.push(...(await rootsIn(of, environment['RDS_IAM_CA_MIRROR'], now)));
   }
   if (region !== undefined && !authorities.some((authority) => authority.region === region)) {
-    throw new FailedError(`what was downloaded has no authority of ${region}. Nothing was written`);
+    throw new FailedError(`the downloaded bundle has no certificate authority for ${region}. Nothing was written`);
   }
   const difference = differenceTo(await rdsRoots(), authorities, region);
   const pem = authorities.map((authority) => authority.pem).join('');
@@ -59,20 +59,20 @@ async function rootsIn(of: string, mirror: string | undefined, now: number): Pro
   try {
     return readBundle(await downloadBundle(of, mirror || undefined), now);
   } catch (error) {
-    // To core it is wrong configuration, as nobody downloads at a login.
+    // Core reports it as a configuration error.
     if (isRdsIamError(error)) throw new FailedError(`${error.message}. Nothing was written`, { cause: error });
     throw error;
   }
 }
 
 export interface Difference {
-  /** Names of those that were downloaded and the package does not bring. */
+  /** Names of downloaded roots that are not built in. */
   readonly added: readonly string[];
-  /** Names of those that the package brings, for this region or for all, and that were not downloaded. */
+  /** Names of roots that are built in, for this region or for all, and were not downloaded. */
   readonly missing: readonly string[];
 }
 
-/** Pure. @param roots - those that the package brings, in PEM, with Amazon's public ones and the operator's own */
+/** Pure. @param roots - the built-in roots in PEM, including Amazon's public ones and the operator's own */
 export function differenceTo(
   roots: readonly string[],
   authorities: readonly Pick<RdsRoot, 'name' | 'pem'>[],
@@ -90,13 +90,13 @@ function describe(authorities: readonly RdsRoot[], { added, missing }: Differenc
   return [
     ...authorities.map(({ name, expiration }) => `${name}, until ${expiration.toISOString().slice(0, 10)}`),
     added.length === 0
-      ? 'the roots that rds-iam brings have all of these'
-      : `not among the roots that rds-iam brings: ${added.join(', ')}. Give the file as --ca, or in NODE_EXTRA_CA_CERTS`,
-    ...(missing.length > 0 ? [`among the roots that rds-iam brings, and not here: ${missing.join(', ')}`] : []),
+      ? 'all of these are among the roots built into rds-iam'
+      : `not among the roots built into rds-iam: ${added.join(', ')}. Give the file as --ca, or in NODE_EXTRA_CA_CERTS`,
+    ...(missing.length > 0 ? [`among the roots built into rds-iam, but not here: ${missing.join(', ')}`] : []),
   ];
 }
 
-/** All of it or nothing: who reads the file at this moment finds the old one. */
+/** Replaces the file as a whole: anybody who reads it in the meantime gets the old one. */
 function writeWhole(path: string, text: string): void {
   const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
   try {

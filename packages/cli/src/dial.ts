@@ -1,4 +1,4 @@
-// Where to connect in place of the endpoint, as through a tunnel.
+// Where to connect in place of the endpoint, such as a tunnel.
 import { isIP } from 'node:net';
 import { UsageError } from './exit-code.js';
 
@@ -7,7 +7,7 @@ export interface DialedAddress {
   readonly port: number;
 }
 
-/** Pure. @param text - of `--dial`: `HOST:PORT`, an IPv6 address in brackets */
+/** Pure. @param text - the value of `--dial`: `HOST:PORT`, with an IPv6 address in brackets */
 export function readDial(text: string): DialedAddress {
   const [, address, name, port] = /^(?:\[([^\]]*)\]|([^:[\]/\s]+)):(\d{1,5})$/.exec(text) ?? [];
   const isRead = port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;

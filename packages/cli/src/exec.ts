@@ -10,10 +10,10 @@ import { tell } from './terminal.js';
 import type { UrlReader } from './tool.js';
 
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
-/** A terminal sends these to all that run in it, the command too. */
+/** A terminal sends these to every process in it, including the command. */
 const SENT_BY_TERMINAL: readonly string[] = ['SIGINT', 'SIGQUIT'];
 
-/** There is no such program, or the system does not take it for one. */
+/** There is no such program, or the system cannot run it. */
 class CannotRunError extends CliError {
   override readonly name = 'CannotRunError';
   override readonly code: string;
@@ -30,27 +30,27 @@ class CannotRunError extends CliError {
 export interface ExecRequest {
   /** A program and its arguments. */
   readonly command: readonly string[];
-  /** What the command gets beside its login. */
+  /** The command's environment besides its login. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The variable that gets the URL. */
   readonly urlVariable: string;
   readonly urlReader: UrlReader;
-  /** Whether the command is known to take libpq's variables. */
+  /** Whether the command is known to read libpq's variables. */
   readonly isLibpq: boolean;
 }
 
-/** What is to be run. @throws UsageError */
+/** Parses the command to run. @throws UsageError */
 export function checkCommand({ command, urlVariable }: Pick<ExecRequest, 'command' | 'urlVariable'>): {
   readonly program: string;
   readonly args: readonly string[];
 } {
   const [program, ...args] = command;
-  if (program === undefined) throw new UsageError('there is no command: give it behind --, as in rds-iam exec -- psql');
+  if (program === undefined) throw new UsageError('there is no command: give it after --, as in rds-iam exec -- psql');
   if (!/^[A-Za-z_]\w*$/.test(urlVariable)) throw new UsageError('--url-env must be the name of a variable');
   return { program, args };
 }
 
-/** Runs a program with a login in its environment. @returns its exit code, or 128 and the number of the signal that ended it */
+/** Runs a program with a login in its environment. @returns its exit code, or 128 plus the number of the signal that ended it */
 export async function exec(
   settings: Settings,
   { command, environment: inherited, urlVariable, urlReader, isLibpq }: ExecRequest,
@@ -58,7 +58,7 @@ export async function exec(
   const { program, args } = checkCommand({ command, urlVariable });
   if (settings.dial !== undefined && !isLibpq) {
     tell(
-      'only what is on libpq is led by --dial: drivers of Node.js and others connect to the endpoint itself; give --proxy, too, for them',
+      '--dial only affects programs that use libpq: others, such as drivers for Node.js, connect to the endpoint itself; for them, also give --proxy',
       'warning',
     );
   }
@@ -77,7 +77,7 @@ export async function exec(
   }
 }
 
-/** Some errors the system has at once, others later. */
+/** The system reports some errors synchronously, others later. */
 function started(program: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
   try {
     return spawn(program, args, { stdio: 'inherit', env });
@@ -92,7 +92,7 @@ export async function run(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
   const child = started(program, args, environment);
-  // process.stdout and its like would make a pipe one that does not block, for the command too, which then loses output.
+  // Using process.stdout or stderr would make a pipe non-blocking for the command, too, which then loses output.
   const inTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
   const passOn = (signal: NodeJS.Signals) => {
     if (!(inTerminal && SENT_BY_TERMINAL.includes(signal))) child.kill(signal);

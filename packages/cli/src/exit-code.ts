@@ -1,6 +1,6 @@
-// What a process ends with, and the errors that say so.
+// The exit codes of the process, and the errors that have one.
 
-/** Exit codes of every command; `exec` ends with its command's own. A signal's is 128 and its number. */
+/** The exit codes of every command; `exec` exits with its command's own. For a signal it is 128 plus its number. */
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -9,13 +9,13 @@ export const EXIT = {
   notExecutable: 126,
   notFound: 127,
   interrupted: 130,
-  /** What SIGPIPE ends others with. */
+  /** The exit code of other programs after SIGPIPE. */
   readerGone: 141,
 } as const;
 
-/** An error that knows what the process ends with. */
+/** An error that determines the exit code. */
 export abstract class CliError extends Error {
-  /** Stable, for `--json`. */
+  /** A stable code for `--json`. */
   abstract readonly code: string;
   abstract readonly exitCode: number;
 }
@@ -27,14 +27,14 @@ export class UsageError extends CliError {
   override readonly exitCode = EXIT.usage;
 }
 
-/** It did not come to what was asked for; the message says why. */
+/** The command did not succeed; the message says why. */
 export class FailedError extends CliError {
   override readonly name = 'FailedError';
   override readonly code = 'ERR_RDS_IAM_FAILED';
   override readonly exitCode = EXIT.failed;
 }
 
-/** The exit code for an error of ours, of core's or of anybody's. */
+/** The exit code for any error: ours, core's or somebody else's. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CliError) return error.exitCode;
   switch (codeOf(error)) {
@@ -48,7 +48,7 @@ export function exitCodeOf(error: unknown): number {
   }
 }
 
-/** The stable code of an error: ours, core's, or the system's, as `EADDRINUSE`. */
+/** The stable code of an error: ours, core's, or the system's, such as `EADDRINUSE`. */
 export function codeOf(error: unknown): string {
   const code = (error as { readonly code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : 'ERR_RDS_IAM_FAILED';

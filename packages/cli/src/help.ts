@@ -1,5 +1,5 @@
-/** The build's: {@link HELP}, by the tool's own parser. */
+/** Set by the build: {@link HELP}, made by the tool's own parser. */
 declare const RENDERED_HELP: string | undefined;
 
-/** What --help prints, once the package is built: reading it takes a third of the time that the parser takes to load. */
+/** The output of --help, made at build time: reading it takes a third of the time that loading the parser does. */
 export const HELP = typeof RENDERED_HELP === 'string' ? RENDERED_HELP : undefined;

@@ -1,6 +1,6 @@
 import { isRdsIamError } from '@rds-iam/core';
 
-/** What @rds-iam/core calls its options, and what a user of the command line calls them. */
+/** The options of @rds-iam/core, and the flags that set them. */
 const FLAGS: Readonly<Record<string, string>> = {
   hostname: '--hostname',
   port: '--port',
@@ -11,7 +11,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   dial: '--dial',
 };
 
-/** The message of an error: of one of core's, with the flag in place of the option. */
+/** The message of an error; for one of core's, with the flag in place of the option. */
 export function inFlags(error: unknown): string {
   if (!isRdsIamError(error)) return error instanceof Error ? error.message : String(error);
   switch (error.code) {
@@ -20,10 +20,10 @@ export function inFlags(error: unknown): string {
       return flag === undefined ? error.message : `${flag} ${error.problem}`;
     }
     case 'ERR_RDS_IAM_REGION':
-      return 'there is no AWS region, and the host name does not tell it: give --region or set AWS_REGION';
+      return 'there is no AWS region, and the host name does not contain one: give --region or set AWS_REGION';
     case 'ERR_RDS_IAM_CREDENTIALS':
       if (error.kind === 'credentials-expired') {
-        return "the AWS credentials have expired, and their source has no newer ones: renew them (for SSO: aws sso login), and look at this machine's clock";
+        return "the AWS credentials have expired, and their source has no newer ones: renew them (for SSO: aws sso login), and check this machine's clock";
       }
       if (!(error.cause instanceof Error)) return error.message;
       return `no AWS credentials: ${error.cause.name}: ${error.cause.message}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give --profile`;

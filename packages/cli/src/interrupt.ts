@@ -3,14 +3,14 @@ import { CliError } from './exit-code.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** The user, or whoever started us, has ended this. */
+/** A signal from the user or the parent process has ended this. */
 export class Interrupted extends CliError {
   override readonly name = 'Interrupted';
   override readonly code = 'ERR_RDS_IAM_INTERRUPTED';
   override readonly exitCode: number;
   readonly signal: NodeJS.Signals;
 
-  /** @param state - what that leaves behind */
+  /** @param state - how things stand after that */
   constructor(signal: NodeJS.Signals, state = 'interrupted') {
     super(state);
     this.signal = signal;
@@ -18,7 +18,7 @@ export class Interrupted extends CliError {
   }
 }
 
-/** Runs what can be ended by a signal, which then aborts with an {@link Interrupted}. */
+/** Runs work that a signal can end: its `AbortSignal` is then aborted with an {@link Interrupted}. */
 export async function interruptible<Result>(run: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
   const ended = new AbortController();
   const end = (signal: NodeJS.Signals) => ended.abort(new Interrupted(signal));

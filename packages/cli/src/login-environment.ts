@@ -1,4 +1,4 @@
-// What `exec` puts into the environment of a command, and the files that it names.
+// The environment in which `exec` runs a command, and the files that its variables name.
 import { lookup } from 'node:dns/promises';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,22 +13,22 @@ import type { SignedLogin } from './sign.js';
 import type { UrlReader } from './tool.js';
 
 export interface LoginEnvironment extends Disposable {
-  /** Variables by name; one that is undefined is taken away. */
+  /** Variables by name; undefined removes one. */
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
-/** What the environment is for. */
+/** What the environment depends on. */
 export interface EnvironmentRequest {
-  /** The program that will find it. */
+  /** The program that will read it. */
   readonly program: string;
   /** The variable that gets the URL. */
   readonly urlVariable: string;
   readonly urlReader: UrlReader;
-  /** The CA certificates that the environment has for Node.js already: the path of a file. */
+  /** The path of a file with the CA certificates that the environment already has for Node.js. */
   readonly nodeExtraCa: string | undefined;
 }
 
-/** Neither of the files holds a secret. They go when this is disposed of. */
+/** The files contain no secrets, and are removed when this is disposed of. */
 export async function loginEnvironment(
   signed: SignedLogin,
   settings: Settings,
@@ -42,7 +42,7 @@ export async function loginEnvironment(
   }
   if (settings.dial !== undefined && (engine === 'mysql' || urlReader !== 'drivers')) {
     throw new UsageError(
-      '--dial alone is for what is on libpq, as psql is: give --proxy, too, which gives the command a local port',
+      '--dial alone is for programs that use libpq, such as psql: also give --proxy, which gives the command a local port',
     );
   }
   const certificates =
@@ -82,7 +82,7 @@ export async function loginEnvironment(
 export function engineOfPort(port: number): Engine {
   if (port === DEFAULT_PORTS.postgres) return 'postgres';
   if (port === DEFAULT_PORTS.mysql) return 'mysql';
-  throw new UsageError(`port ${port} does not tell which database it is: give --engine, or a URL`);
+  throw new UsageError(`port ${port} does not say which engine it is: give --engine, or a URL`);
 }
 
 function write(folder: string, name: string, text: string): string {
@@ -100,23 +100,23 @@ function postgresVariables({ hostname, port, username, token }: SignedLogin, dat
     ...(database !== undefined && { PGDATABASE: database }),
     PGSSLMODE: 'verify-full',
     PGSSLROOTCERT: ca,
-    // Encryption by Kerberos would come before TLS, and verifies nobody's certificate.
+    // Kerberos encryption would take precedence over TLS, and verifies no certificate.
     PGGSSENCMODE: 'disable',
-    // Both lead elsewhere than PGHOST.
+    // Both would override PGHOST.
     PGHOSTADDR: undefined,
     PGSERVICE: undefined,
   };
 }
 
-/** For libpq the host stays the one whose certificate it verifies, and is not looked up. */
+/** libpq still verifies the certificate against PGHOST, but connects to PGHOSTADDR. */
 async function dialVariables({ hostname, port }: DialedAddress) {
   const { address } = await lookup(hostname);
   return { PGHOSTADDR: address, PGPORT: String(port) };
 }
 
-/** The clients of MySQL and MariaDB take an address and a password from variables, but TLS from a file only. */
+/** The clients of MySQL and MariaDB read an address and a password from variables, but TLS settings only from a file. */
 function mysqlVariables({ hostname, port, username, token }: SignedLogin, folder: string, ca: string, program: string) {
-  // Within quotes, only a quote with a backslash before it is not the end of them, and # begins a comment behind their end.
+  // A quoted value ends at the first quote without a backslash before it; after that, # would begin a comment.
   const quoted = (value: string) =>
     `"${value
       .replace(/["'\\]/g, '\\$&')
@@ -125,7 +125,7 @@ function mysqlVariables({ hostname, port, username, token }: SignedLogin, folder
   const lines = [
     ...['[client]', `host=${quoted(hostname)}`, `port=${port}`, `user=${quoted(username)}`, 'protocol=tcp'],
     `ssl-ca=${quoted(ca)}`,
-    // MySQL's name for the check of the host name, of which MariaDB's clients warn; a group that only MySQL's read there is none.
+    // MySQL's option for the host name check. MariaDB's clients warn about it, and no group is read only by MySQL's clients.
     ...(basename(program).startsWith('mariadb') ? [] : ['loose-ssl-mode=VERIFY_IDENTITY']),
     ...['[client-mariadb]', 'ssl-verify-server-cert'],
   ];
@@ -139,12 +139,12 @@ function mysqlVariables({ hostname, port, username, token }: SignedLogin, folder
   };
 }
 
-/** Its drivers are Go's. That of PostgreSQL refuses what it does not know, and that of MySQL takes a CA from here only. */
+/** dbmate uses Go's drivers: PostgreSQL's refuses variables that it does not know, and MySQL's reads a CA only from here. */
 function dbmateVariables(ca: string) {
   return { PGGSSENCMODE: undefined, SSL_CERT_FILE: ca };
 }
 
-/** For Node.js, whose drivers take a mode of TLS from the environment, but no CA. Those that it had stay. */
+/** For Node.js, whose drivers read a TLS mode from the environment, but no CA. Keeps the certificates that it had. */
 function withNodeExtraCa(
   folder: string,
   ca: string,
@@ -155,7 +155,7 @@ function withNodeExtraCa(
   try {
     return write(folder, 'node-ca.pem', [...certificates, readFileSync(nodeExtraCa, 'utf8')].join('\n'));
   } catch {
-    // Node.js goes without a file that it cannot read.
+    // Node.js ignores a file that it cannot read.
     return ca;
   }
 }

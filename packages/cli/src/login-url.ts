@@ -1,4 +1,4 @@
-// The URL of a login, in the words of those who read it.
+// The URL of a login, with the parameters of the program that will read it.
 import type { Engine } from './settings.js';
 import type { SignedLogin } from './sign.js';
 import type { UrlReader } from './tool.js';
@@ -7,11 +7,11 @@ export interface UrlRequest {
   readonly engine: Engine;
   readonly reader: UrlReader;
   readonly database: string | undefined;
-  /** The path of a file with the one root that Prisma's engine reads. */
+  /** The path of a file with a single root, since Prisma's engine reads only one. */
   readonly root: string | undefined;
 }
 
-/** Pure. Nobody who reads it sends the token without TLS, or to a server that nobody vouches for. */
+/** Pure. No program that reads it sends the token without TLS, or to a server that was not verified. */
 export function loginUrl({ hostname, port, username, token }: SignedLogin, request: UrlRequest): string {
   const { engine, database } = request;
   const host = hostname.includes(':') ? `[${hostname}]` : hostname;
@@ -22,14 +22,14 @@ export function loginUrl({ hostname, port, username, token }: SignedLogin, reque
 
 function parameters({ engine, reader, root = '' }: UrlRequest): string {
   if (engine === 'postgres') {
-    // libpq has the file of the CA from PGSSLROOTCERT, and pg and postgres.js have theirs from NODE_EXTRA_CA_CERTS: in the
-    // URL, postgres.js would ask the server for a setting of that name.
+    // libpq reads the CA file from PGSSLROOTCERT, pg and postgres.js from NODE_EXTRA_CA_CERTS. In the URL, postgres.js would pass
+    // it to the server as a setting.
     if (reader !== 'prisma-engine') return '?sslmode=verify-full';
     return query({ sslmode: 'require', sslaccept: 'strict', sslcert: root });
   }
   if (reader === 'dbmate') return query({ tls: 'true', allowCleartextPasswords: 'true' });
-  // mariadb, which Prisma's adapter brings, reads beyond the #. It would send the token without TLS, and with TLS before it has
-  // looked at the certificate: so it may not send one at all.
+  // The mariadb connector, which Prisma's adapter uses, also reads what follows the #. It would send the token without TLS, or
+  // over TLS before it has checked the certificate, so it must not send one at all.
   return `${query({ ssl: JSON.stringify({ verifyIdentity: true }), enableCleartextPlugin: 'true' })}#&restrictedAuth=none`;
 }
 

@@ -11,10 +11,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   const separator = argv.indexOf('--');
   const own = separator === -1 ? argv : argv.slice(0, separator);
   const behind = separator === -1 ? undefined : argv.slice(separator + 1);
-  // Also where the command line is too wrong to be read.
+  // Also if the command line cannot be parsed.
   const json = own.includes('--json');
   const environment = { ...process.env };
-  // Its warning about the version of Node.js would stand in front of what was asked for.
+  // The SDK's warning about the version of Node.js would come before the actual output.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   let exitCode: number = EXIT.ok;
   const program = programFor(json);
@@ -30,7 +30,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(own, { from: 'user' });
     return exitCode;
   } catch (error) {
-    // Commander has said what is wrong.
+    // Commander has printed the error.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     const { inFlags } = await import('./in-flags.js');
     const message = inFlags(error);
@@ -52,7 +52,7 @@ function programFor(json: boolean): Command {
     .version(VERSION)
     .exitOverride()
     .configureOutput({
-      // As wide as the help that the package is built with, wherever that fits.
+      // As wide as the help made at build time, if that fits.
       getOutHelpWidth: () => Math.min(process.stdout.columns ?? HELP_WIDTH, HELP_WIDTH),
       writeOut: write,
       writeErr: writeTalk,
@@ -60,7 +60,7 @@ function programFor(json: boolean): Command {
     })
     .showSuggestionAfterError()
     .hook('preAction', (_, command) => {
-      // What a variable that is not set leaves. To RDS, no name is that of all databases.
+      // The result of an unset shell variable. To RDS, an empty name would mean all databases.
       for (const [name, value] of Object.entries(command.opts())) {
         const isEmpty = [value].flat().includes('');
         const flag = command.options.find((option) => option.attributeName() === name)?.long;

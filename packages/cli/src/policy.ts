@@ -9,21 +9,21 @@ export interface PolicyRequest {
   readonly resourceIds: readonly string[];
   readonly region: string;
   readonly accountId: string;
-  /** Whether `*` and `?` in users and resource ids are meant as such. */
+  /** Whether `*` and `?` in users and resource ids are meant as wildcards. */
   readonly wildcards?: boolean | undefined;
 }
 
 const RESOURCE_ID = /^(?:db|cluster|prx)-[A-Za-z0-9]+$/;
 const RESOURCE_IDS = /^[A-Za-z0-9*?-]+$/;
 
-/** What is known before AWS is asked for the rest. */
+/** What is known before AWS is asked. */
 export interface PolicyQuestion {
   readonly usernames: readonly string[];
-  /** With any, AWS is not asked. */
+  /** If there are any, AWS is not asked. */
   readonly resourceIds: readonly string[];
   readonly hostname: string | undefined;
   readonly region: string | undefined;
-  /** In place of the region that the host name tells. */
+  /** Overrides the region in the host name. */
   readonly regionOfEnvironment: string | undefined;
   readonly accountId: string | undefined;
   readonly profile: string | undefined;
@@ -35,7 +35,7 @@ export async function policy(question: PolicyQuestion): Promise<number> {
   return 0;
 }
 
-/** Takes the ids from the flags, else from what RDS says about the endpoint. */
+/** Takes the ids from the flags, or else from what RDS says about the endpoint. */
 async function completed(question: PolicyQuestion): Promise<PolicyRequest> {
   const { usernames, resourceIds, hostname, region, regionOfEnvironment, accountId, profile, wildcards } = question;
   if (resourceIds.length > 0 || hostname === undefined) {
@@ -45,13 +45,13 @@ async function completed(question: PolicyQuestion): Promise<PolicyRequest> {
       accountId: accountId ?? '',
     };
   }
-  // Nobody should have to wait for AWS to hear of it.
+  // Checked first, so that nobody waits for AWS to learn about a mistake.
   checkUsernames(usernames, wildcards);
   try {
     const lookup = await DatabaseLookup.of({ hostname }, { region, profile });
     const database = await lookup.find({ hostname });
     if (accountId !== undefined && accountId !== database.accountId) {
-      throw new UsageError(`--account-id is ${accountId}, but ${hostname} is of ${database.accountId}: leave it out`);
+      throw new UsageError(`--account-id is ${accountId}, but ${hostname} belongs to ${database.accountId}: leave it out`);
     }
     if (!database.iamEnabled) {
       tell(
@@ -68,7 +68,7 @@ async function completed(question: PolicyQuestion): Promise<PolicyRequest> {
   }
 }
 
-/** The policy that permits these users on these databases, and nothing else. IAM authentication knows no condition keys. */
+/** The policy that allows these users on these databases, and nothing else. IAM authentication supports no condition keys. */
 export function leastPolicy({ usernames, resourceIds, region, accountId, wildcards = false }: PolicyRequest): object {
   checkUsernames(usernames, wildcards);
   if (resourceIds.length === 0) {
@@ -99,18 +99,18 @@ function checkUsername(username: string, wildcards: boolean): void {
   }
   if (!wildcards && /[*?]|\$\{/.test(username)) {
     throw new UsageError(
-      '--username has a character that stands for others in a policy: give --wildcards if it is meant to',
+      '--username has a character that is a wildcard in a policy: give --wildcards if that is intended',
     );
   }
 }
 
 function checkResourceId(id: string, wildcards: boolean): void {
   if (!wildcards && /[*?]/.test(id)) {
-    throw new UsageError('--resource-id has a * or ?, which stands for others: give --wildcards if it is meant to');
+    throw new UsageError('--resource-id has a * or ?, which is a wildcard in a policy: give --wildcards if that is intended');
   }
   if (!(/[*?]/.test(id) ? RESOURCE_IDS : RESOURCE_ID).test(id)) {
     throw new UsageError(
-      `--resource-id must be an id as db-ABCDEFGHIJKL, cluster-ABCDEFGHIJKL or prx-0123456789abcdef, not a name: aws rds describe-db-instances shows it as DbiResourceId, describe-db-clusters as DbClusterResourceId, and a proxy's is the end of its ARN`,
+      `--resource-id must be an id such as db-ABCDEFGHIJKL, cluster-ABCDEFGHIJKL or prx-0123456789abcdef, not a name: aws rds describe-db-instances shows it as DbiResourceId, describe-db-clusters as DbClusterResourceId, and a proxy's is the end of its ARN`,
     );
   }
 }

@@ -1,13 +1,13 @@
 import { tell } from './terminal.js';
 
-/** What is being waited for, for whoever looks on. */
+/** Shows what is being waited for. */
 export interface Progress {
-  /** @param state - what changes seldom: said once where there is no terminal */
+  /** @param state - the part that changes rarely; printed once if there is no terminal */
   show(state: string, detail: string): void;
   stop(): void;
 }
 
-/** In a terminal a line that moves, else a line for each new state. */
+/** In a terminal a spinner, otherwise a line for each new state. */
 export async function startProgress(): Promise<Progress> {
   if (process.stderr.isTTY !== true) {
     let last: string | undefined;
@@ -20,7 +20,7 @@ export async function startProgress(): Promise<Progress> {
     };
   }
   const { default: yoctoSpinner } = await import('yocto-spinner');
-  // Its own way with signals would end the process before it can say how things stand.
+  // Its own signal handling would end the process before we can say how things stand.
   const spinner = yoctoSpinner({ stream: process.stderr, handleSignals: false });
   return {
     show(state, detail) {

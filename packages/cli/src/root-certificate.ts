@@ -2,8 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { parseRdsHostname } from '@rds-iam/core';
 
 /**
- * Of a bundle, the root of the authority that RDS gives instances by default, in the region of a host name; else the
- * first one. For what reads one certificate only, as Prisma's engine does.
+ * The root in a bundle for RDS's default authority in the region of a host name, or else the first one. For programs that read
+ * only one certificate, such as Prisma's engine.
  */
 export function rootFor(hostname: string, certificates: readonly string[]): string {
   const region = parseRdsHostname(hostname)?.region;

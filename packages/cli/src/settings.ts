@@ -8,7 +8,7 @@ import { tell } from './terminal.js';
 
 export type Engine = 'postgres' | 'mysql';
 
-/** Flags as commander gives them: their text. */
+/** The text of the flags, as commander returns them. */
 export interface Flags {
   readonly hostname?: string;
   readonly port?: string;
@@ -27,7 +27,7 @@ export interface Settings {
   readonly hostname: string | undefined;
   readonly port: number | undefined;
   readonly username: string | undefined;
-  /** Of a URL. No login with IAM uses it. */
+  /** The password in a URL. No IAM login uses it. */
   readonly password: string | undefined;
   readonly database: string | undefined;
   readonly region: string | undefined;
@@ -42,7 +42,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 export const DEFAULT_PORTS: Readonly<Record<Engine, number>> = { postgres: 5432, mysql: 3306 };
 
-/** AWS's names of engines, and what people and URLs call them. */
+/** AWS's names for the engines, and those of people and URLs. */
 const ENGINES: Readonly<Record<string, Engine>> = {
   postgres: 'postgres',
   postgresql: 'postgres',
@@ -71,7 +71,7 @@ export function regionOf(name: string, text: string): string {
   return text;
 }
 
-/** A length of time in seconds, of which there may be parts. */
+/** A duration in seconds, with fractions allowed. */
 export function secondsOf(name: string, text: string, longest: number): number {
   const seconds = Number(text);
   if (!/^\d*\.?\d+$/.test(text) || seconds <= 0 || seconds > longest) {
@@ -80,7 +80,7 @@ export function secondsOf(name: string, text: string, longest: number): number {
   return seconds;
 }
 
-/** Which database a command of RDS's API is about: `--instance` or `--cluster`, else an endpoint. */
+/** The database that a command is about: `--instance` or `--cluster`, or else an endpoint. */
 export function databaseTarget(
   { instance, cluster, ...flags }: Flags & { readonly instance?: string; readonly cluster?: string },
   environment: Environment,
@@ -95,9 +95,9 @@ export function databaseTarget(
 }
 
 /**
- * What the flags, the URL and the environment say, in that order.
+ * Reads the flags, the URL and the environment, in that order.
  *
- * @param engineOfCommand - what the settings are for, if neither a flag nor a URL of the command line tells
+ * @param engineOfCommand - the engine if neither a flag nor a URL on the command line names one
  */
 export function readSettings(flags: Flags, environment: Environment, engineOfCommand?: Engine): Settings {
   const asked =
@@ -136,7 +136,7 @@ interface NamedByUrl {
   readonly database: string | undefined;
 }
 
-/** DATABASE_URL, unless it is of something else than what was asked for: an environment serves many programs. */
+/** DATABASE_URL, unless it is for another engine than requested: an environment serves many programs. */
 function urlOfEnvironment(environment: Environment, asked: Engine | undefined): NamedByUrl | undefined {
   const text = environment['DATABASE_URL'];
   if (!text) return undefined;
@@ -146,9 +146,9 @@ function urlOfEnvironment(environment: Environment, asked: Engine | undefined): 
 }
 
 function parseUrl(text: string, name: string): NamedByUrl {
-  // The URL itself stays out of the message: it may hold a password.
+  // The message leaves out the URL, which may contain a password.
   const wrong = new UsageError(
-    `${name} is not of a PostgreSQL, MySQL or MariaDB database, as postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop is`,
+    `${name} is not the URL of a PostgreSQL, MySQL or MariaDB database, such as postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop`,
   );
   try {
     const url = new URL(text);
@@ -168,7 +168,7 @@ function parseUrl(text: string, name: string): NamedByUrl {
   }
 }
 
-/** Where a token is for. */
+/** The endpoint and user that a token is for. */
 export interface LoginTarget {
   readonly hostname: string;
   readonly port: number;
@@ -183,7 +183,7 @@ export function loginTarget({ engine, hostname, port, username, password }: Sett
     throw new UsageError('there is no database user: give --username, name it in the URL, or set PGUSER');
   }
   if (port === undefined && engine === undefined) {
-    throw new UsageError('there is no port: give --port, or --engine for the port that the engine has by default');
+    throw new UsageError('there is no port: give --port, or --engine for the default port of that engine');
   }
   if (password !== undefined) tell('the password in the URL is not used: a token takes its place');
   return { hostname, port: port ?? DEFAULT_PORTS[engine ?? 'postgres'], username };
@@ -197,6 +197,6 @@ export function readCa(path: string): string {
   } catch (error) {
     throw new UsageError(`--ca cannot be read: ${(error as Error).message}`);
   }
-  if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new UsageError(`--ca holds no certificate in PEM: ${path}`);
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new UsageError(`--ca contains no certificate in PEM: ${path}`);
   return text;
 }

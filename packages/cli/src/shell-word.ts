@@ -2,6 +2,6 @@
 export const shellWord = (text: string) =>
   /^[\w./:@%=,+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** With a space before it; nothing, where the region is not known. */
+/** With a space before it; empty if the region is not known. */
 export const regionFlag = (region: string | undefined) =>
   region === undefined ? '' : ` --region ${shellWord(region)}`;

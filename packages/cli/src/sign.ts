@@ -15,7 +15,7 @@ export async function sign(settings: Settings): Promise<SignedLogin> {
   const target = loginTarget(settings);
   const iam = createRdsIam({ ...(region !== undefined && { region }), ...(profile !== undefined && { profile }) });
   const { token, expiration } = await iam.getToken(target);
-  // A token begins with the host name and port that it is signed for.
+  // A token begins with the host name and port for which it is signed.
   const hostname = token.slice(0, token.indexOf(`:${target.port}/?`)).replace(/^\[(.*)\]$/, '$1');
   return { token, expiration, ...target, hostname };
 }

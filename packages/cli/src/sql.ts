@@ -7,7 +7,7 @@ type Access = 'connect' | 'read' | 'write';
 export interface Account {
   readonly engine: Engine;
   readonly username: string;
-  /** With it, rights on this database. */
+  /** If given, the user gets rights on this database. */
   readonly database?: string | undefined;
   /** @defaultValue `connect` */
   readonly access?: Access | undefined;
@@ -16,7 +16,7 @@ export interface Account {
 }
 
 const TABLE_RIGHTS = { read: 'SELECT', write: 'SELECT, INSERT, UPDATE, DELETE' } as const;
-/** PostgreSQL cuts off what is longer, and so would name somebody else. */
+/** PostgreSQL truncates longer names, which could then be somebody else's. */
 const LONGEST_POSTGRES_NAME_BYTES = 63;
 
 export function sql(account: Account, { json = false }: { readonly json?: boolean }): number {
@@ -27,7 +27,7 @@ export function sql(account: Account, { json = false }: { readonly json?: boolea
   return 0;
 }
 
-/** The statements, without semicolons, that make an account which logs in with IAM. */
+/** The statements, without semicolons, that create an account that logs in with IAM. */
 export function statements({ engine, username, database, access = 'connect', schema }: Account): string[] {
   if (database === undefined && access !== 'connect') throw new UsageError('--grant needs the --database to grant on');
   return engine === 'postgres'
@@ -64,12 +64,12 @@ function mysqlStatements(username: string, database: string | undefined, access:
     `ALTER USER ${user} REQUIRE SSL`,
   ];
   if (database === undefined || access === 'connect') return made;
-  // In a grant, _ and % of a database's name stand for others.
+  // In a grant, _ and % in a database's name are wildcards.
   const pattern = mysqlName(database, '--database').replace(/[\\_%]/g, '\\$&');
   return [...made, `GRANT ${TABLE_RIGHTS[access]} ON ${pattern}.* TO ${user}`];
 }
 
-/** Quoted. @throws UsageError that names the flag */
+/** Quotes an identifier. @throws UsageError that names the flag */
 export function postgresName(name: string, flag: string): string {
   checkName(name, flag);
   if (Buffer.byteLength(name) > LONGEST_POSTGRES_NAME_BYTES) {
@@ -85,10 +85,10 @@ function mysqlName(name: string, flag: string): string {
   return mysqlIdentifier(name);
 }
 
-/** In backticks, in which no setting of the server's gives a backslash a meaning, as it has in quotes. */
+/** In backticks: there, unlike in quotes, no server setting gives a backslash a meaning. */
 export const mysqlIdentifier = (name: string) => `\`${name.replaceAll('`', '``')}\``;
 
 function checkName(name: string, flag: string): void {
-  // A line break could end a comment or a client's command, and no account of ours needs one.
+  // A line break could end a comment or a client's command, and no account needs one.
   if (name === '' || /\p{Cc}|\p{Cs}/u.test(name)) throw new UsageError(`${flag} is empty or has a control character`);
 }

@@ -1,4 +1,4 @@
-// enable and disable: IAM authentication of an instance or cluster is turned on or off.
+// enable and disable: turn IAM authentication of an instance or cluster on or off.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AwsError, type AwsErrorCode } from './aws-call.js';
 import type { Database, DatabaseTarget } from './database/database.js';
@@ -9,20 +9,20 @@ import { startProgress } from './progress.js';
 import { askYesNo, canAsk, print, tell } from './terminal.js';
 
 export interface SwitchRequest {
-  /** To turn it on; else off. */
+  /** Whether to turn it on; otherwise off. */
   readonly enable: boolean;
   readonly target: DatabaseTarget;
   readonly region?: string | undefined;
   readonly profile?: string | undefined;
-  /** Goes ahead without asking. */
+  /** Whether to go ahead without asking. */
   readonly yes: boolean;
   readonly dryRun: boolean;
-  /** Undefined: at once, unless that would apply other changes that wait, without anybody having said so. */
+  /** Undefined: at once, unless that would also apply other waiting changes, which nobody asked for. */
   readonly applyImmediately: boolean | undefined;
   readonly wait: boolean;
   /** How long to wait for it to be applied, in milliseconds. */
   readonly timeoutMs: number;
-  /** Between two looks, in milliseconds. */
+  /** How long to wait between checks, in milliseconds. */
   readonly pollIntervalMs: number;
   readonly json: boolean;
 }
@@ -57,18 +57,18 @@ class Switch {
     const database = await unlessInterrupted(this.#lookup.find(this.#request.target), 'nothing was changed');
     if (database.kind === 'proxy') {
       throw new UsageError(
-        `${database.identifier} is a proxy, whose users are set one by one (aws rds modify-db-proxy --auth …): give the --instance or --cluster behind it`,
+        `${database.identifier} is a proxy, whose users are configured one by one (aws rds modify-db-proxy --auth …): give the --instance or --cluster behind it`,
       );
     }
     if (database.memberIdentifier !== undefined) {
       tell(
-        `the instance ${database.memberIdentifier} belongs to the cluster ${database.identifier}, of which all instances have the same IAM authentication: it is set there`,
+        `the instance ${database.memberIdentifier} belongs to the cluster ${database.identifier}, whose instances share one setting for IAM authentication: the cluster is changed`,
       );
     }
     if (isApplied(database, enable)) return this.#report(database, 'unchanged');
     const requested = database.status === AT_IT && (database.pendingIamEnabled ?? database.iamEnabled) === enable;
     const atOnce = this.#request.applyImmediately ?? true;
-    if (requested) tell(`${this.#named(database)}: that was asked for before, and RDS is at it`);
+    if (requested) tell(`${this.#named(database)}: that was requested before, and RDS is working on it`);
     else this.#tellPlan(database, atOnce);
     if (dryRun) return this.#report(database, 'planned');
     if (!requested) {
@@ -91,8 +91,8 @@ class Switch {
     );
     tell(
       enable
-        ? 'logins with a password go on as before; users with rds_iam or AWSAuthenticationPlugin can log in with a token then'
-        : 'users with rds_iam or AWSAuthenticationPlugin cannot log in any more then; open connections stay',
+        ? 'logins with a password go on as before; users with rds_iam or AWSAuthenticationPlugin can then log in with a token'
+        : 'users with rds_iam or AWSAuthenticationPlugin can then no longer log in; open connections stay',
     );
     tell(
       atOnce
@@ -101,7 +101,7 @@ class Switch {
     );
     if (atOnce && otherPending.length > 0) {
       tell(
-        `RDS then also applies at once what else waits for the maintenance window, which may restart the database: ${otherPending.join(', ')}`,
+        `RDS then also applies at once other changes that wait for the maintenance window, which may restart the database: ${otherPending.join(', ')}`,
         'warning',
       );
     }
@@ -112,12 +112,12 @@ class Switch {
     if (yes) {
       if (otherPending.length === 0 || applyImmediately !== undefined) return;
       throw new UsageError(
-        `nothing was changed: other changes would be applied, too (${otherPending.join(', ')}): give --apply-immediately if they may be, or --no-apply-immediately to have all wait for the maintenance window`,
+        `nothing was changed: other changes would be applied, too (${otherPending.join(', ')}): give --apply-immediately if that is fine, or --no-apply-immediately to have all wait for the maintenance window`,
       );
     }
     if (!canAsk()) {
       throw new UsageError(
-        'nothing was changed: there is no terminal to ask at: give --yes to go ahead, or --dry-run to only look',
+        'nothing was changed: there is no terminal for the question: give --yes to go ahead, or --dry-run to only look',
       );
     }
     const agreed = await unlessInterrupted(
@@ -132,7 +132,7 @@ class Switch {
     try {
       await unlessInterrupted(
         this.#lookup.modify(database, { enable, applyImmediately }),
-        `RDS may have got the request, or not; ${this.#goOn(database)}`,
+        `RDS may or may not have received the request; ${this.#goOn(database)}`,
       );
     } catch (error) {
       if (error instanceof AwsError && /Invalid(?:DBInstance|DBCluster)State/.test(error.awsCode ?? '')) {
@@ -172,7 +172,7 @@ class Switch {
       }
     } catch (error) {
       progress.stop();
-      const state = `the change is requested, and goes on at RDS; ${this.#goOn(database)}`;
+      const state = `the change was requested, and RDS goes on with it; ${this.#goOn(database)}`;
       if (this.#signal.aborted) throw new Interrupted(signalOf(this.#signal), state);
       throw error instanceof AwsError ? error.with(`${error.message}. ${state}`) : error;
     } finally {
@@ -180,7 +180,7 @@ class Switch {
     }
     const why = failure === undefined ? `${this.#named(seen)} is "${seen.status}"` : failure.message;
     throw new FailedError(
-      `the change is requested, but was not applied in ${timeoutMs / 1000} seconds (${why}). It goes on at RDS; ${this.#goOn(database)}`,
+      `the change was requested, but not applied within ${timeoutMs / 1000} seconds (${why}). RDS goes on with it; ${this.#goOn(database)}`,
     );
   }
 
@@ -197,7 +197,7 @@ class Switch {
     const text = {
       unchanged: `IAM authentication is ${onOff(enable)} already for ${named}`,
       planned: `nothing was changed: IAM authentication is ${onOff(iamEnabled)} for ${named}`,
-      requested: `turning IAM authentication ${onOff(enable)} is requested for ${named}`,
+      requested: `turning IAM authentication ${onOff(enable)} was requested for ${named}`,
       applied: `IAM authentication is ${onOff(enable)} for ${named}`,
     }[outcome];
     print(json ? JSON.stringify({ kind, identifier, resourceId, region, accountId, iamEnabled, outcome }) : text);
@@ -218,14 +218,14 @@ const PASSING: readonly AwsErrorCode[] = [
   'ERR_RDS_IAM_AWS_MALFORMED',
 ];
 
-/** What may be over at the next look. */
+/** Whether the error may be gone at the next check. */
 function isPassing(error: unknown): error is AwsError {
   return (
     error instanceof AwsError && (PASSING.includes(error.code) || /^Internal|Unavailable/.test(error.awsCode ?? ''))
   );
 }
 
-/** Gives an interruption the words for what it leaves behind. */
+/** Adds to an interruption how things stand. */
 async function unlessInterrupted<Result>(result: Promise<Result>, state: string): Promise<Result> {
   try {
     return await result;

@@ -6,12 +6,12 @@ export function print(text: string): void {
   write(`${text}\n`);
 }
 
-/** The same as it is, without an end of line. */
+/** Data without an added line break. */
 export function write(text: string): void {
   writeOut(text).catch(endWithout);
 }
 
-/** The same for what has to end in order if nobody gets the data. @throws FailedError, also where the reader is gone */
+/** For callers that have to clean up if nobody gets the data. @throws FailedError, even if only the reader is gone */
 export async function printed(text: string): Promise<void> {
   try {
     await writeOut(`${text}\n`);
@@ -22,12 +22,12 @@ export async function printed(text: string): Promise<void> {
 
 function writeOut(text: string): Promise<void> {
   const { stdout } = process;
-  // The callback has the error, too.
+  // The callback also gets the error.
   if (!stdout.listeners('error').includes(ignore)) stdout.on('error', ignore);
   return new Promise((resolve, reject) => stdout.write(text, (error) => (error ? reject(error) : resolve())));
 }
 
-/** Whoever reads our output may have read enough of it, as `head` does: that ends us without a word, as it does others. */
+/** A reader such as `head` may have read enough: we then end silently, as other programs do. */
 function endWithout(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit(EXIT.readerGone);
   tell(unwritable(error), 'error');
@@ -36,9 +36,9 @@ function endWithout(error: NodeJS.ErrnoException): void {
 
 const unwritable = (error: Error) => `stdout cannot be written to: ${error.message}`;
 
-/** Talk, for whoever looks on: with a red label if something went wrong. Colours only where the terminal has them. */
+/** A message for the user, with a red label for an error. Colors only if the terminal supports them. */
 export function tell(text: string, label?: 'error' | 'warning'): void {
-  // hasColors() heeds NO_COLOR, and is there on terminals only.
+  // hasColors() respects NO_COLOR, and exists only on terminals.
   const coloured = process.stderr.isTTY === true && process.stderr.hasColors();
   const paint = (word: string) => (coloured ? styleText(word === 'error' ? 'red' : 'yellow', word) : word);
   writeTalk(`rds-iam: ${label ? `${paint(label)}: ` : ''}${text}\n`);
@@ -49,7 +49,7 @@ export function tellJsonError(code: string, message: string): void {
   writeTalk(`${JSON.stringify({ error: { code, message } })}\n`);
 }
 
-/** As it is. The work goes on where nobody looks on any more. */
+/** Unformatted. The work goes on if nobody is reading any more. */
 export function writeTalk(text: string): void {
   const { stderr } = process;
   if (!stderr.listeners('error').includes(ignore)) stderr.on('error', ignore);
@@ -58,19 +58,19 @@ export function writeTalk(text: string): void {
 
 function ignore(): void {}
 
-/** Whether there is somebody to ask. */
+/** Whether a user can be asked. */
 export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }
 
-/** Asks at the terminal; only a y or yes is one. @throws the signal's reason, also where Ctrl-C is a key here */
+/** Asks on the terminal; only "y" or "yes" counts as yes. @throws the signal's reason, also for Ctrl-C at the prompt */
 export async function askYesNo(question: string, signal: AbortSignal): Promise<boolean> {
   const { createInterface } = await import('node:readline/promises');
   const asking = createInterface({ input: process.stdin, output: process.stderr });
-  // In a terminal that is being read key by key, Ctrl-C is no signal.
+  // In raw mode, Ctrl-C is a key and not a signal.
   asking.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   const closed = new AbortController();
-  // Ctrl-D is no answer.
+  // Ctrl-D closes the prompt without an answer.
   asking.once('close', () => closed.abort());
   try {
     const answer = await asking.question(`rds-iam: ${question} (y/N) `, {

@@ -3,7 +3,7 @@ import { sign } from './sign.js';
 import { print } from './terminal.js';
 
 export async function token(settings: Settings, { json = false }: { readonly json?: boolean }): Promise<number> {
-  // It takes no CA to sign, but a file that is wrong should not wait for the login.
+  // Signing needs no CA, but a wrong file should be reported now and not at the login.
   if (settings.ca !== undefined) readCa(settings.ca);
   const signed = await sign(settings);
   print(json ? JSON.stringify(signed) : signed.token);

@@ -1,19 +1,19 @@
-// What the words of a command tell of the tool that it runs.
+// Finds out from the words of a command which tool it runs.
 import { UsageError } from './exit-code.js';
 import type { Engine } from './settings.js';
 
-/** Who reads the URL that a command gets, where it is not a driver of Node.js or libpq. */
+/** Who reads the URL that a command gets, if not libpq or a driver for Node.js. */
 export type UrlReader = 'drivers' | 'prisma-engine' | 'dbmate';
 
-/** Undefined is what the words do not tell. */
+/** Undefined for what the words do not say. */
 export interface Tool {
   readonly engine: Engine | undefined;
   readonly urlReader: UrlReader | undefined;
-  /** Whether it takes libpq's variables, `PGHOSTADDR` too. */
+  /** Whether it reads libpq's variables, including `PGHOSTADDR`. */
   readonly isLibpq: boolean;
 }
 
-/** What runs another program, whose name is among the words that follow. */
+/** Programs that run another program, whose name is among the words that follow. */
 const LAUNCHERS =
   /^(?:env|sudo|nice|nohup|time|watch|sh|bash|npx|pnpx|bunx|npm|pnpm|yarn|bun|node|deno|exec|dlx|x|run)$/;
 
@@ -22,7 +22,7 @@ const MYSQL = /^(?:mysql\w*|mariadb(?:-\w+)*|mycli|mydumper|myloader)$/;
 
 /** Pure. @param command - a program and its arguments */
 export function toolOf(command: readonly string[]): Tool {
-  // A shell has a whole command line in one argument.
+  // A shell gets a whole command line in one argument.
   const words = command.flatMap((argument) => argument.trim().split(/\s+/)).map(nameOf);
   const name = words.find((word) => !(LAUNCHERS.test(word) || /^-|=/.test(word))) ?? '';
   return {
@@ -32,12 +32,12 @@ export function toolOf(command: readonly string[]): Tool {
   };
 }
 
-/** Of a path or a package with its version, the name of the program. */
+/** The name of the program in a path, or in a package with a version. */
 function nameOf(word: string): string {
   return word.replace(/^.*[/\\]/, '').replace(/(?<=.)@.*$|\.(?:exe|cmd|[cm]?js)$/, '');
 }
 
-/** With the URL of the other, each would verify nobody: so it is looked for among all words. */
+/** With the other's URL, neither would verify the server, so all words are searched. */
 function readerInPrisma(words: readonly string[]): UrlReader | undefined {
   const readers = words.flatMap((word, at): UrlReader[] => {
     if (word !== 'prisma') return [];

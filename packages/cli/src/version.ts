@@ -1,2 +1,2 @@
-/** The version in package.json, which a test holds it to: reading that file would need its place in each module format. */
+/** The version in package.json; a test checks that they agree. Reading that file would need its path in each module format. */
 export const VERSION = '0.0.0';

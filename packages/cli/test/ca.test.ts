@@ -57,7 +57,7 @@ describe('ca', () => {
     const { exitCode, stdout, stderr } = await ca(['--region', 'eu-west-1', '--output', output]);
     expect(stderr).toBe(`rds-iam: downloading https:/${BUNDLE}\n`);
     expect(stdout).toContain('Amazon RDS eu-west-1 Root CA RSA2048 G1, until 2061-');
-    expect(stdout).toContain('the roots that rds-iam brings have all of these');
+    expect(stdout).toContain('all of these are among the roots built into rds-iam');
     expect(exitCode).toBe(0);
     // OpenSSL takes it, and nothing else is left.
     createSecureContext({ ca: readFileSync(output, 'utf8') });
@@ -120,14 +120,14 @@ describe('ca', () => {
   test('a bundle without an authority of the region: nothing is written', async () => {
     answers.set(BUNDLE.replaceAll('eu-west-1', 'eu-west-2'), IRELAND.join(''));
     const { exitCode, stdout, stderr } = await ca(['--region', 'eu-west-2']);
-    expect(stderr).toContain('has no authority of eu-west-2');
+    expect(stderr).toContain('has no certificate authority for eu-west-2');
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
   });
 
   test.each([
     [[], 'the region is missing: give --region, or --all'],
     [['--region', 'Ireland'], '--region must be the name of an AWS region'],
-    [['--region', 'us-iso-east-1'], 'AWS has no bundle of us-iso-east-1 in public'],
+    [['--region', 'us-iso-east-1'], 'AWS publishes no bundle for us-iso-east-1'],
     [['--region', 'eu-west-1', '--all'], "'--all' cannot be used with option '--region"],
   ])('%j: code 2, and what to do', async (args, message) => {
     const { exitCode, stderr } = await ca(args, { RDS_IAM_CA_MIRROR: undefined });

@@ -156,7 +156,7 @@ describe('what goes wrong is said with what to do', () => {
       'more databases than were asked for',
       { DescribeDBInstances: result({ DBInstances: { DBInstance: [{}, {}] } }) },
       'ERR_RDS_IAM_FAILED',
-      /2 databases where the instance mydb was asked for/,
+      /2 databases for the instance mydb/,
     ],
     [
       'expired credentials',
@@ -215,7 +215,7 @@ describe('what goes wrong is said with what to do', () => {
   });
 
   test.each<[string, LookupOptions, RegExp]>([
-    ['127.0.0.1', {}, /no endpoint of RDS/],
+    ['127.0.0.1', {}, /is not an RDS endpoint/],
     [INSTANCE, { region: 'eu-west-2' }, /--region is eu-west-2, but .* is in eu-west-1/],
   ])('%s %j', async (hostname, options, message) => {
     await expect(find(hostname, options)).rejects.toThrow(message);

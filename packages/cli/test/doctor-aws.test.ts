@@ -201,7 +201,7 @@ describe('where AWS does not answer as it should', () => {
   const ANSWERS = [
     ['denied', denied(), 'may not', '20'],
     ['throttled', throttled(), 'too many requests', '20'],
-    ['malformed', malformed(), "no answer of AWS's", '20'],
+    ['malformed', malformed(), 'did not come from AWS', '20'],
     ['slow', silence(), 'in 1.5 seconds', '1.5'],
   ] as const;
 

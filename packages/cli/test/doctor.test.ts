@@ -48,7 +48,7 @@ describe('--dial', () => {
       flags: ['--dial', `127.0.0.1:${port}`],
       dns: nowhere.address,
     });
-    expect(seen.step('name').seen).toBe(`${HOST}, which --dial leads to by way of 127.0.0.1:${port}`);
+    expect(seen.step('name').seen).toBe(`${HOST}, reached at 127.0.0.1:${port} because of --dial`);
     expect(seen.step('tcp').seen).toContain(`127.0.0.1:${port}`);
     expect(seen.step('tls')).toMatchObject({
       outcome: 'passed',
@@ -63,7 +63,7 @@ describe('--dial', () => {
     const seen = await world.examine({ flags: ['--dial', `localhost:${world.emulator.port}`] });
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'wrong-name' });
     expect(seen.step('tls').causes[0]?.fix).toEqual([
-      { do: `look where the tunnel at localhost:${world.emulator.port} leads: another server has answered` },
+      { do: `check where the tunnel at localhost:${world.emulator.port} leads: another server has answered` },
     ]);
     expect(tokensAt(world)).toBe(0);
   });
@@ -199,7 +199,7 @@ describe('the name and the region', () => {
     const seen = await world.examine({ flags: ['--region', 'eu-west-2'] });
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'wrong-region' });
     expect(seen.step('region').outcome).toBe('failed');
-    expect(seen.report.cause?.fix).toEqual([{ do: 'leave out --region: the host name tells it' }]);
+    expect(seen.report.cause?.fix).toEqual([{ do: 'leave out --region: the host name contains it' }]);
     expect(tokensAt(world)).toBe(0);
   });
 

@@ -151,15 +151,15 @@ describe('emulate --embedded', () => {
   });
 
   test.each([
-    [['--data', 'x'], '--data is for --embedded'],
-    [['--embedded', 'postgres://127.0.0.1'], '--embedded has a database of its own'],
-    [['--embedded', '--engine', 'mysql'], '--embedded is a PostgreSQL'],
+    [['--data', 'x'], '--data needs --embedded'],
+    [['--embedded', 'postgres://127.0.0.1'], '--embedded starts its own database'],
+    [['--embedded', '--engine', 'mysql'], '--embedded starts a PostgreSQL'],
     // PostgreSQL would cut it off, and nobody could connect to it.
     [['--embedded', '--database', 'x'.repeat(80)], '--database is longer than the 63 bytes'],
     [['--embedded', '--listen-port', 'x'], '--listen-port must be'],
     [['--embedded', '--region', 'Ireland'], '--region must be'],
     [['--embedded', '--data', import.meta.filename], '--data cannot be used'],
-    [['--embedded', '--data', import.meta.dirname], '--data has other files in it'],
+    [['--embedded', '--data', import.meta.dirname], '--data contains other files'],
   ])('%j is a wrong use', async (args, message) => {
     const { exitCode, stderr } = await rdsIam(['emulate', ...args], variables);
     expect(stderr).toContain(message);

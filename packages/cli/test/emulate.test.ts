@@ -107,7 +107,7 @@ describe('emulate', () => {
       };
       await using desktop = await openPage(browser, http, { width: 1280, colorScheme: 'light' });
       await using phone = await openPage(browser, http, { width: 390, colorScheme: 'dark' });
-      await desktop.page.getByText('nobody has come yet').waitFor();
+      await desktop.page.getByText('no login yet').waitFor();
 
       const [good, forged] = [await token(secretAccessKey), await token('another')];
       await login('app', good);
@@ -117,7 +117,7 @@ describe('emulate', () => {
       for (const [name, open] of Object.entries({ desktop, phone })) {
         const { page } = open;
         // It shows what comes, without being loaded again.
-        await page.getByText('malformed: what came as the password is no token').waitFor();
+        await page.getByText('malformed: the password was not a token').waitFor();
         await page.locator('.tile', { hasText: '0open now' }).waitFor();
         const text = await page.locator('body').textContent();
         for (const shown of [fingerprint(good), fingerprint(forged), 'old, of 15 min', MARKUP, 'bad-signature: ']) {

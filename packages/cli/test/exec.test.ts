@@ -51,7 +51,7 @@ describe('exec and the process', () => {
     ['a file that is no program', ['--', manifest], 126, 'cannot be run'],
     ['a name that no program has', ['--', ''], 126, 'cannot be run'],
     ['no variable for the URL', ['--url-env', 'A=B', '--', 'true'], 2, '--url-env must be the name of a variable'],
-    ['no command', [], 2, 'give it behind --'],
+    ['no command', [], 2, 'give it after --'],
     ['a CA file that is not there', ['--ca', '/nonexistent/ca.pem', '--', 'true'], 2, '--ca cannot be read'],
     ['a CA file that holds none', ['--ca', manifest, '--', 'true'], 2, 'no certificate'],
   ])('%s', async (_, args, code, message) => {
@@ -256,7 +256,7 @@ describe('exec on PostgreSQL', () => {
     expect(outcome).toEqual({ exitCode: 0, stdout: `${username} in ${database}\n`, stderr: '' });
     const others = await exec([...dial, ...node('console.log(process.env.PGHOSTADDR)')]);
     expect(others.stdout).toBe('127.0.0.1\n');
-    expect(others.stderr).toContain('give --proxy, too, for them');
+    expect(others.stderr).toContain('for them, also give --proxy');
   });
 
   test.each([

@@ -118,7 +118,7 @@ test('with a certificate of its own, a client that wants TLS has it', async () =
   writeFileSync(keyFile, key);
   const running = proxy([url, ...flags(), '--tls-cert', certFile, '--tls-key', keyFile]);
   const printed = await printedUrl(running);
-  await running.said(/^# in a graphical client: .*; with SSL, by the certificate of --tls-cert$/m);
+  await running.said(/^# in a graphical client: .*; with SSL, using the certificate in --tls-cert$/m);
   const client = new pg.Client({ connectionString: printed, ssl: { ca: authority.ca } });
   await client.connect();
   expect((await client.query('select current_user as name')).rows).toEqual([{ name: stack.username }]);

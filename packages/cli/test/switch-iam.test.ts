@@ -106,7 +106,7 @@ describe('enable', () => {
   test('without a terminal and without --yes it refuses', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: instance() } });
     const { exitCode, stdout, stderr } = await runHere(['enable', ...MYDB], aws.variables);
-    expect(stderr).toContain('nothing was changed: there is no terminal to ask at: give --yes');
+    expect(stderr).toContain('nothing was changed: there is no terminal for the question: give --yes');
     expect(stdout).toBe('');
     expect(exitCode).toBe(2);
     expect(modifications(aws)).toEqual([]);
@@ -128,7 +128,7 @@ describe('enable', () => {
     const args = ['enable', ...MYDB, '--yes', '--no-apply-immediately'];
     const { exitCode, stdout, stderr } = await runHere(args, aws.variables);
     expect(stderr).toContain('in the next maintenance window (sun:04:00-sun:04:30, UTC)');
-    expect(stdout).toContain('turning IAM authentication on is requested');
+    expect(stdout).toContain('turning IAM authentication on was requested');
     expect(exitCode).toBe(0);
     expect(modifications(aws)).toMatchObject([{ ApplyImmediately: 'false' }]);
     expect(aws.actions.at(-1)).toBe('rds:ModifyDBInstance');
@@ -153,7 +153,7 @@ describe('enable', () => {
     };
     await using aws = await startAws({ rds: { DescribeDBInstances } });
     const { exitCode, stdout, stderr } = await runHere(['enable', ...MYDB], aws.variables);
-    expect(stderr).toContain('that was asked for before');
+    expect(stderr).toContain('that was requested before');
     expect(stdout).toBe('IAM authentication is on for the instance mydb\n');
     expect(exitCode).toBe(0);
     expect(modifications(aws)).toEqual([]);
@@ -167,7 +167,7 @@ describe('enable', () => {
     const { error } = JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
     expect(error.code).toBe('ERR_RDS_IAM_FAILED');
     expect(error.message).toMatch(
-      /^the change is requested, but was not applied in 1 seconds .*"configuring-iam-database-auth".* rds-iam enable --instance mydb --region eu-west-1$/,
+      /^the change was requested, but not applied within 1 seconds  .*"configuring-iam-database-auth".* rds-iam enable --instance mydb --region eu-west-1$/,
     );
     expect(stdout).toBe('');
     expect(exitCode).toBe(1);
@@ -176,7 +176,7 @@ describe('enable', () => {
   test('that may not be looked at any more is said to be requested', async () => {
     await using aws = await startAws({ rds: rdsThat(instance(), denied()) });
     const { exitCode, stderr } = await runHere(['enable', ...MYDB, '--yes'], aws.variables);
-    expect(stderr).toMatch(/may not rds:DescribeDBInstances.*the change is requested.*rds-iam enable --instance mydb/);
+    expect(stderr).toMatch(/may not rds:DescribeDBInstances.*the change was requested.*rds-iam enable --instance mydb/);
     expect(exitCode).toBe(1);
   });
 
@@ -228,7 +228,7 @@ test('disable', async () => {
   const off = { PendingModifiedValues: { IAMDatabaseAuthenticationEnabled: false } };
   await using aws = await startAws({ rds: rdsThat(instance(ON), instance({ ...ON, ...off }), instance()) });
   const { exitCode, stdout, stderr } = await runHere(['disable', ...MYDB, '--yes'], aws.variables);
-  expect(stderr).toContain('cannot log in any more');
+  expect(stderr).toContain('can then no longer log in');
   expect(stdout).toBe('IAM authentication is off for the instance mydb\n');
   expect(exitCode).toBe(0);
   expect(modifications(aws)).toMatchObject([{ EnableIAMDatabaseAuthentication: 'false' }]);
@@ -272,7 +272,7 @@ describe.skipIf(!hasTerminal)('in a terminal', () => {
     running.child.stdin.write('\x03');
     const { exitCode, stdout } = await running.outcome;
     expect(stdout).toMatch(
-      /the change is requested, and goes on at RDS; to see it through: rds-iam enable --instance mydb --region eu-west-1\r\n/,
+      /the change was requested, and RDS goes on with it; to see it through: rds-iam enable --instance mydb --region eu-west-1\r\n/,
     );
     // The cursor is back.
     expect(stdout.lastIndexOf('\x1b[?25h')).toBeGreaterThan(stdout.lastIndexOf('\x1b[?25l'));
@@ -285,7 +285,7 @@ describe.skipIf(!hasTerminal)('in a terminal', () => {
     await aws.asked('rds:ModifyDBInstance');
     running.child.stdin.write('\x03');
     const { exitCode, stdout } = await running.outcome;
-    expect(stdout).toContain('RDS may have got the request, or not');
+    expect(stdout).toContain('RDS may or may not have received the request');
     expect(exitCode).toBe(130);
   });
 });

@@ -1,42 +1,42 @@
-// What RDS's API says of an instance, a cluster or a proxy, as one thing: a database.
+// A common form for what the RDS API says about an instance, a cluster or a proxy.
 import type { DBCluster, DBInstance, DBProxy } from '@aws-sdk/client-rds';
 import { AwsError } from '../aws-call.js';
 
 export type DatabaseKind = 'instance' | 'cluster' | 'proxy';
 
-/** A database by its name in RDS's API. */
+/** A database by its name in the RDS API. */
 export interface DatabaseName {
   readonly kind: DatabaseKind;
   readonly identifier: string;
 }
 
-/** Which database is meant: by its name in RDS's API, or by its endpoint or a CNAME of that. */
+/** Identifies a database by its name in the RDS API, by its endpoint, or by a CNAME of that. */
 export type DatabaseTarget = DatabaseName | { readonly hostname: string };
 
-/** A database of RDS, as its API describes it. */
+/** An RDS database as the API describes it. */
 export interface Database extends DatabaseName {
-  /** What a policy names it by: `db-…`, `cluster-…` or `prx-…`. */
+  /** Its id in a policy: `db-…`, `cluster-…` or `prx-…`. */
   readonly resourceId: string;
   readonly arn: string;
   readonly region: string;
   readonly accountId: string;
-  /** As in `aurora-postgresql`; of a proxy its family, as in `POSTGRESQL`. */
+  /** Such as `aurora-postgresql`; for a proxy its engine family, such as `POSTGRESQL`. */
   readonly engine: string;
-  /** Undefined of a proxy. */
+  /** Undefined for a proxy. */
   readonly engineVersion: string | undefined;
-  /** As in `available`, `configuring-iam-database-auth`. */
+  /** Such as `available` or `configuring-iam-database-auth`. */
   readonly status: string;
-  /** Whether tokens are let in now. Of a proxy: whether one of its users may come with a token. */
+  /** Whether IAM authentication is on. For a proxy: whether any of its users may log in with a token. */
   readonly iamEnabled: boolean;
-  /** What `iamEnabled` is going to be, where a change was asked for and is not applied. */
+  /** The future value of `iamEnabled`, if a requested change has not been applied yet. */
   readonly pendingIamEnabled: boolean | undefined;
-  /** Other changes that wait for the maintenance window, by AWS's names. */
+  /** Other changes that are waiting for the maintenance window, by AWS's names. */
   readonly otherPending: readonly string[];
   readonly maintenanceWindow: string | undefined;
   readonly masterUsername: string | undefined;
-  /** Logs that go to CloudWatch Logs: `iam-db-auth-error` among them has the reasons of refusals. */
+  /** Logs that are exported to CloudWatch Logs; `iam-db-auth-error` has the reasons for refusals. */
   readonly logExports: readonly string[];
-  /** The instance that was asked for, where this is the cluster that it belongs to. */
+  /** The instance that was asked for, if this is the cluster that it belongs to. */
   readonly memberIdentifier: string | undefined;
 }
 
@@ -116,7 +116,7 @@ function ownerOf(action: string, given: string | undefined) {
 
 export function required(action: string, value: string | undefined): string {
   if (value) return value;
-  throw new AwsError('ERR_RDS_IAM_AWS_MALFORMED', `the answer to ${action} lacks what every answer of RDS's has`, {
+  throw new AwsError('ERR_RDS_IAM_AWS_MALFORMED', `the response to ${action} lacks what every response from RDS has`, {
     action,
   });
 }

@@ -1,17 +1,17 @@
-// What the name of an endpoint says of the database behind it.
+// What an endpoint's name says about the database behind it.
 import dns from 'node:dns/promises';
 import { followCnames, parseRdsHostname } from '@rds-iam/core';
 import { FailedError, UsageError } from '../exit-code.js';
 import type { DatabaseKind } from './database.js';
 
-/** Which part of which kind of database a name is the endpoint of. */
+/** The kind of database, and the part of it, that an endpoint belongs to. */
 interface NamedByEndpoint {
   readonly kind: DatabaseKind | 'customEndpoint' | 'proxyEndpoint';
   readonly identifier: string;
 }
 
 /**
- * Reads what an endpoint's name says: `name.id.region.rds…` (instance), `name.cluster-id…`, `name.cluster-ro-id…`,
+ * Parses an endpoint's name: `name.id.region.rds…` (instance), `name.cluster-id…`, `name.cluster-ro-id…`,
  * `name.cluster-custom-id…`, `name.proxy-id…`, `name.endpoint.proxy-id…`. Undefined for any other name.
  */
 export function readEndpoint(hostname: string): NamedByEndpoint | undefined {
@@ -24,20 +24,20 @@ export function readEndpoint(hostname: string): NamedByEndpoint | undefined {
   return { kind: 'instance', identifier };
 }
 
-/** Follows CNAMEs to an endpoint of RDS. */
+/** Follows CNAMEs to an RDS endpoint. */
 export async function endpointOf(hostname: string): Promise<string> {
   const endpoint = await followCnames(hostname, (name) => dns.resolveCname(name));
   if (readEndpoint(endpoint) !== undefined) return endpoint;
   throw new UsageError(
-    `${hostname} is no endpoint of RDS and leads to none: give one, as mydb.abc123.eu-west-1.rds.amazonaws.com`,
+    `${hostname} is not an RDS endpoint and does not lead to one: give one, such as mydb.abc123.eu-west-1.rds.amazonaws.com`,
   );
 }
 
-/** Names are unique in an account and region only: one of the same name may be somebody else's. */
+/** Names are unique only within an account and region: another account may have a database of the same name. */
 export function expectEndpoint(hostname: string, what: string, endpoints: readonly (string | undefined)[]): void {
   const known = endpoints.filter((each) => each !== undefined);
   if (known.length === 0 || known.some((each) => each.toLowerCase() === hostname)) return;
   throw new FailedError(
-    `${what} of this account has another endpoint (${known.join(', ')}) than ${hostname}, which is of another account: give its --profile`,
+    `${what} in this account has another endpoint (${known.join(', ')}); ${hostname} belongs to another account: give a --profile of that one`,
   );
 }

@@ -1,4 +1,4 @@
-// From an endpoint's name, or the name of an instance or cluster, to what RDS's API knows of it.
+// From the name of an endpoint, an instance or a cluster to what the RDS API knows about it.
 import type { DBCluster, DBInstance, DBProxy, RDS } from '@aws-sdk/client-rds';
 import { isRegion, parseRdsHostname } from '@rds-iam/core';
 import { type AwsCallOptions, AwsError, callAws } from '../aws-call.js';
@@ -15,7 +15,7 @@ import {
 import { endpointOf, expectEndpoint, readEndpoint } from './endpoint.js';
 
 export interface LookupOptions extends AwsCallOptions {
-  /** Where the name does not tell: else `AWS_REGION`, else the profile's. */
+  /** The region if the name does not contain one; if absent, `AWS_REGION` or else the profile's. */
   readonly region?: string | undefined;
   readonly profile?: string | undefined;
 }
@@ -24,12 +24,12 @@ interface CallOptions {
   readonly abortSignal: AbortSignal;
 }
 
-/** Asks RDS. Its clients are loaded with the first one that is made. */
+/** Asks RDS. The SDK's client is loaded when the first of these is made. */
 export class DatabaseLookup {
   readonly #rds: RDS;
   readonly #options: AwsCallOptions;
 
-  /** @throws UsageError where nothing names a region */
+  /** @throws UsageError if nothing names a region */
   static async in(options: LookupOptions): Promise<DatabaseLookup> {
     const { RDS } = await import('@aws-sdk/client-rds');
     const { region, profile, ...callOptions } = options;
@@ -41,7 +41,7 @@ export class DatabaseLookup {
       ...(profile !== undefined && { profile }),
     });
     try {
-      // The SDK's own words for a missing region do not name the flag.
+      // The SDK's own error for a missing region does not name the flag.
       await rds.config.region();
     } catch (cause) {
       throw new UsageError('there is no AWS region: give --region, or set AWS_REGION', { cause });
@@ -49,7 +49,7 @@ export class DatabaseLookup {
     return new DatabaseLookup(rds, callOptions);
   }
 
-  /** For a database by its name, or by its endpoint, where CNAMEs may lead to it. */
+  /** For a database by its name, its endpoint, or a CNAME of that. */
   static async of(target: DatabaseTarget, options: LookupOptions): Promise<DatabaseLookup> {
     if (!('hostname' in target)) return DatabaseLookup.in(options);
     const endpoint = await endpointOf(target.hostname);
@@ -99,14 +99,14 @@ export class DatabaseLookup {
     }
   }
 
-  /** An instance or cluster by its name; an instance that is a member of a cluster is given as that cluster. */
+  /** Finds an instance or cluster by its name; for a member of a cluster, returns the cluster. */
   async byName({ kind, identifier }: DatabaseName): Promise<Database> {
     if (kind === 'proxy') return proxyOf(await this.#proxy(identifier));
     if (kind === 'cluster') return clusterOf(await this.#cluster(identifier));
     return this.#instanceOrCluster(await this.#instance(identifier));
   }
 
-  /** Asks for IAM authentication to be turned on or off. RDS takes it on, and applies it in its own time. */
+  /** Requests that IAM authentication be turned on or off. RDS accepts the request and applies it later. */
   async modify({ kind, identifier }: DatabaseName, change: IamChange): Promise<void> {
     const wanted = { EnableIAMDatabaseAuthentication: change.enable, ApplyImmediately: change.applyImmediately };
     if (kind === 'cluster') {
@@ -122,7 +122,7 @@ export class DatabaseLookup {
 
   async #instanceOrCluster(instance: DBInstance): Promise<Database> {
     if (instance.DBClusterIdentifier === undefined) return instanceOf(instance);
-    // All that has to do with IAM authentication is the cluster's, also the id that a policy has to name.
+    // Everything about IAM authentication belongs to the cluster, including the id that a policy names.
     const cluster = await this.#cluster(instance.DBClusterIdentifier);
     return { ...clusterOf(cluster), memberIdentifier: instance.DBInstanceIdentifier };
   }
@@ -183,16 +183,16 @@ export class DatabaseLookup {
     if (first === undefined) throw absent();
     if (others.length > 0) {
       throw new FailedError(
-        `RDS answers with ${found.length} databases where the ${what} was asked for: none is taken, see ${action}`,
+        `RDS returned ${found.length} databases for the ${what}, so none was chosen: see ${action}`,
       );
     }
     return first;
   }
 }
 
-/** What is asked of RDS. */
+/** A change to request from RDS. */
 export interface IamChange {
   readonly enable: boolean;
-  /** With all other changes that wait; else in the next maintenance window. */
+  /** At once, together with all other waiting changes; otherwise in the next maintenance window. */
   readonly applyImmediately: boolean;
 }

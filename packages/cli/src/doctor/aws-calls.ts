@@ -5,7 +5,7 @@ import type { Facts } from './facts.js';
 export interface AwsCaller {
   readonly region: string;
   readonly credentials: AwsCredentialIdentity;
-  /** For each question, in milliseconds. */
+  /** For each call, in milliseconds. */
   readonly timeoutMs: number;
 }
 
@@ -19,17 +19,17 @@ export type Asked<Answer> = { readonly answer: Answer } | Unanswered;
 
 export const unanswered = (message: string): Unanswered => ({ error: { message } });
 
-/** Whom to ask, and as whom; else why nobody can be asked. Pure. */
+/** The region and credentials for calls to AWS, or why there can be none. Pure. */
 export function callerOf({ credentials, region, timeoutMs }: Facts): AwsCaller | Unanswered {
-  if (!('identity' in credentials)) return unanswered('there are no credentials to ask with');
-  if (region === undefined) return unanswered('without a region, nobody can be asked');
+  if (!('identity' in credentials)) return unanswered('there are no credentials to call AWS with');
+  if (region === undefined) return unanswered('there is no region to call AWS in');
   return { region, credentials: credentials.identity, timeoutMs };
 }
 
 /** AWS's own code for why it refused. */
 export const awsCodeOf = ({ error }: Unanswered): string => (error instanceof AwsError && error.awsCode) || '';
 
-/** For a client of the AWS SDK. It tries again once: a doctor is waited for. */
+/** Settings for a client of the AWS SDK. It retries only once, because somebody is waiting. */
 export const clientSettings = ({
   region,
   credentials,
@@ -39,7 +39,7 @@ export const clientSettings = ({
   maxAttempts: 2,
 });
 
-/** Asks AWS one thing. Rejects with what is no failure of AWS's only. @see callAws */
+/** Makes one call to AWS. Rejects only with errors that are not AWS's. @see callAws */
 export async function askAws<Answer>(
   { timeoutMs }: Pick<AwsCaller, 'timeoutMs'>,
   action: string,

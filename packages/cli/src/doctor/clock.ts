@@ -2,7 +2,7 @@ import { awsClockSkewMs, NOTABLE_SKEW_MS } from '@rds-iam/core/doctor';
 import type { Facts } from './facts.js';
 import { failed, notChecked, passed, type Step } from './step.js';
 
-/** The time came to the second, and took its way: less than this says nothing. */
+/** AWS's time has a precision of one second, plus the time on the network: a smaller difference says nothing. */
 const NO_MATTER_S = 10;
 
 export async function askTime({ region, timeoutMs }: Facts): Promise<Pick<Facts, 'skewMs'>> {
@@ -20,11 +20,11 @@ export function judgeClock({ skewMs }: Facts): Step {
   return failed('clock', seen, [
     {
       diagnosis: 'clock-skew',
-      why: `${seen}: tokens are ${skewMs > 0 ? 'too old' : 'not yet valid'} where they arrive`,
+      why: `${seen}: tokens are ${skewMs > 0 ? 'too old' : 'not yet valid'} when they arrive`,
       fix: [
         { shell: 'sudo timedatectl set-ntp true' },
         {
-          do: `or, where the clock cannot be set, give the packages clockOffsetMs: ${Math.round(skewMs / 1_000) * 1_000}`,
+          do: `or, if the clock cannot be set, give the packages clockOffsetMs: ${Math.round(skewMs / 1_000) * 1_000}`,
         },
       ],
     },

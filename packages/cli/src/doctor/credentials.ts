@@ -1,4 +1,4 @@
-// Whether there are AWS credentials, where they come from and until when; and whose they are.
+// Whether there are AWS credentials, where they come from, when they expire, and whose they are.
 
 import type { AwsCredentialIdentity } from '@rds-iam/core';
 import { isRdsIamError } from '@rds-iam/core';
@@ -12,7 +12,7 @@ import { TimedOut, within } from './within.js';
 
 export type CredentialsSeen = { readonly identity: AwsCredentialIdentity } | { readonly error: unknown };
 
-/** Asks the AWS SDK's default chain, as every package does. Never rejects. @param region - where to ask for temporary ones */
+/** Asks the AWS SDK's default chain, as every package does. Never rejects. @param region - for temporary credentials */
 export async function findCredentials({ profile, longerMs }: Question, region?: string): Promise<CredentialsSeen> {
   const credentials = new Credentials(
     defaultCredentials(profile, () => region),
@@ -25,7 +25,7 @@ export async function findCredentials({ profile, longerMs }: Question, region?: 
   }
 }
 
-/** The AWS SDK's marks of where credentials come from. The last one made them. */
+/** The AWS SDK's marks for the sources of credentials. The last one in this list counts. */
 const SOURCES: readonly (readonly [mark: string, source: string])[] = [
   ['CREDENTIALS_IMDS', 'the EC2 instance'],
   ['CREDENTIALS_HTTP', 'the container'],
@@ -39,7 +39,7 @@ const SOURCES: readonly (readonly [mark: string, source: string])[] = [
 ];
 
 function sourceOf(identity: AwsCredentialIdentity): string {
-  // Core reads the environment by itself, without a mark.
+  // Core reads the environment itself and sets no mark.
   const { $source = { CREDENTIALS_ENV_VARS: '' } } = identity as { readonly $source?: object };
   return SOURCES.find(([mark]) => mark in $source)?.[1] ?? 'the AWS SDK';
 }
@@ -59,7 +59,7 @@ export function judgeCredentials({ credentials: seen, profile }: Facts): Step {
   }
   const cause = error instanceof Error ? error.cause : undefined;
   const said = cause instanceof Error ? `${cause.name}: ${cause.message}` : messageOf(error);
-  // Core's own word, or the AWS SDK's.
+  // Core's kind, or the AWS SDK's message.
   const isCore = isRdsIamError(error) && error.kind === 'credentials-expired';
   const expired = isCore || (cause instanceof Error && /expired|ExpiredToken/i.test(said));
   if (expired) {
@@ -73,7 +73,7 @@ export function judgeCredentials({ credentials: seen, profile }: Facts): Step {
   };
   const wrongProfile: Cause = {
     diagnosis: 'no-credentials',
-    why: `the profile "${profile}" is not there, or has no credentials that can be used`,
+    why: `the profile "${profile}" does not exist, or has no usable credentials`,
     fix: [{ shell: `aws configure list --profile ${shellWord(profile ?? 'default')}` }, ...renew(profile)],
   };
   return failed('credentials', firstSentence(said), [profile === undefined ? nowhere : wrongProfile]);
@@ -83,14 +83,14 @@ function renew(profile: string | undefined): readonly Fix[] {
   const flag = profile === undefined ? '' : ` --profile ${shellWord(profile)}`;
   return [
     { shell: `aws sso login${flag}` },
-    { do: 'or, where they are not of SSO, get new ones where these are from' },
+    { do: 'or, if they are not from SSO, get new ones from their source' },
   ];
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 const firstSentence = (text: string) => redact(text.split('\n', 1)[0] ?? '').replace(/\.$/, '');
 
-/** Whose the credentials are. */
+/** The owner of the credentials. */
 export interface Identity {
   readonly account: string;
   readonly arn: string;
@@ -112,7 +112,7 @@ export async function askIdentity(facts: Facts): Promise<Pick<Facts, 'identity'>
   }
 }
 
-/** The region of the AWS settings, as the AWS SDK finds it: the environment, then the profile. */
+/** The region in the AWS settings, where the AWS SDK looks for it: the environment, then the profile. */
 export async function regionOfSettings(profile: string | undefined): Promise<string | undefined> {
   const { STSClient } = await import('@aws-sdk/client-sts');
   const client = new STSClient(profile === undefined ? {} : { profile });
@@ -137,7 +137,7 @@ export function judgeIdentity({ identity, profile }: Facts): Step {
     const why = 'the credentials are expired';
     return failed('identity', seen, [{ diagnosis: 'expired-credentials', why, fix: renew(profile) }]);
   }
-  const why = 'AWS does not know this access key, or its secret is another: it was deleted, or copied wrongly';
+  const why = 'AWS does not know this access key, or the secret does not belong to it: it was deleted, or copied wrongly';
   const fix: readonly Fix[] = [{ shell: 'aws sts get-caller-identity' }, ...renew(profile)];
   return failed('identity', seen, [{ diagnosis: 'refused-credentials', why, fix }]);
 }

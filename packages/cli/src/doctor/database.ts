@@ -1,4 +1,4 @@
-// What an endpoint's name and the RDS API tell of the database behind it, and the commands that are about it.
+// What an endpoint's name and the RDS API say about the database behind it, and the commands for it.
 import { AwsError } from '../aws-call.js';
 import type { Database, DatabaseName } from '../database/database.js';
 import { readEndpoint } from '../database/endpoint.js';
@@ -9,14 +9,14 @@ import { callerOf, type Unanswered, unanswered } from './aws-calls.js';
 import type { Facts } from './facts.js';
 import { type Fix, failed, notChecked, passed, type Step, warned } from './step.js';
 
-/** The database, or why it is not known: AWS would not say, or has none of that name there. */
+/** The database, or why it is not known: AWS did not say, or has none of that name there. */
 export type DatabaseSeen = { readonly database: Database } | { readonly error: FailedError } | Unanswered;
 
 export async function describeDatabase(facts: Facts): Promise<Pick<Facts, 'described'>> {
   const { followed } = facts.name;
   if (!readEndpoint(followed)) {
     return {
-      described: unanswered(`"${followed}" is not an RDS endpoint, so that the RDS API cannot be asked for it`),
+      described: unanswered(`"${followed}" is not an RDS endpoint, so the RDS API does not know it`),
     };
   }
   const caller = callerOf(facts);
@@ -42,11 +42,11 @@ export function judgeDatabase({ described }: Facts): Step {
   if ('error' in described) {
     const { error } = described;
     if (!(error instanceof FailedError)) return notChecked('database', error.message);
-    const why = 'the database is not in the account of these credentials, and a token is good in that account only';
+    const why = 'the database is not in the account of these credentials, and a token only works within its own account';
     const fix = [
       { shell: 'aws sts get-caller-identity' },
       {
-        do: 'use credentials of the account that has the database, as those of a role there: AWS_PROFILE or --profile',
+        do: 'use credentials of the account that owns the database, such as those of a role there: AWS_PROFILE or --profile',
       },
     ];
     return failed('database', error.message, [{ diagnosis: 'not-in-account', why, fix }]);
@@ -68,7 +68,7 @@ export function judgeDatabase({ described }: Facts): Step {
     const why = `IAM authentication is off on the ${kind} "${identifier}"${pending}`;
     const fix =
       kind === 'proxy'
-        ? [{ do: 'let users of the proxy come with a token: aws rds modify-db-proxy --auth … with IAMAuth=REQUIRED' }]
+        ? [{ do: 'let users of the proxy log in with a token: aws rds modify-db-proxy --auth … with IAMAuth=REQUIRED' }]
         : [{ shell: `rds-iam enable --${kind} ${shellWord(identifier)} --region ${shellWord(region)}` }];
     return failed('database', `${what}: IAM authentication is off`, [{ diagnosis: 'iam-off', why, fix }]);
   }
@@ -80,7 +80,7 @@ export function judgeDatabase({ described }: Facts): Step {
   return passed('database', `${what}: IAM authentication is on`);
 }
 
-/** The instance or cluster that an endpoint is of, as far as its name or the RDS API tells. */
+/** The instance or cluster that an endpoint belongs to, as far as its name or the RDS API says. */
 export function changeable(facts: Facts): DatabaseName | undefined {
   const found = databaseOf(facts) ?? readEndpoint(facts.name.followed);
   return found?.kind === 'instance' || found?.kind === 'cluster'
@@ -98,7 +98,7 @@ export function enableCommand(facts: Facts): Fix {
   return { shell: `rds-iam enable --${kind} ${shellWord(identifier)}${regionFlag(facts.region)}` };
 }
 
-/** What shows port, security groups and state of the database behind a name. */
+/** The command that shows the port, security groups and state of the database behind a name. */
 export function showCommand(hostname: string, region: string | undefined): string {
   const name = readEndpoint(hostname);
   const at = regionFlag(region);

@@ -1,4 +1,4 @@
-// The doctor: facts are gathered in the order of dependency, and each is judged as soon as it is known.
+// The doctor gathers facts in the order of dependency and judges each as soon as it is known.
 import { rdsRoots } from '@rds-iam/core';
 import { checkEndpoint } from '@rds-iam/core/adapter';
 import { UsageError } from '../exit-code.js';
@@ -25,18 +25,18 @@ import { judgeVersion } from './version.js';
 
 export interface DoctorRequest {
   readonly json?: boolean | undefined;
-  /** For each question to the network or to AWS, in seconds. */
+  /** For each request to the network or to AWS, in seconds. */
   readonly timeout: string;
 }
 
 interface Check {
-  /** Looks at what is judged, where the facts before do not have it already. */
+  /** Gathers what is judged, unless earlier facts contain it already. */
   readonly look?: (facts: Facts) => Promise<Partial<Facts>>;
-  /** Pure. Undefined where there is nothing of the kind. */
+  /** Pure. Undefined if the step does not apply. */
   readonly judge: (facts: Facts) => Step | undefined;
 }
 
-/** In the order of the report. */
+/** In the order in which the report lists them. */
 export const CHECKS: readonly Check[] = [
   { judge: judgeCredentials },
   { look: askIdentity, judge: judgeIdentity },
@@ -55,7 +55,7 @@ export const CHECKS: readonly Check[] = [
   { judge: judgeMaster },
 ];
 
-/** A refusal is explained by the log of the host. */
+/** The host's log can explain a refusal, so it is read right after the login. */
 async function logIn(facts: Facts): Promise<Pick<Facts, 'login' | 'log'>> {
   const login = await tryLogin(facts);
   return { login, ...(await readLog({ ...facts, login })) };
@@ -84,7 +84,7 @@ export async function doctor(settings: Settings, { json = false, timeout }: Doct
   return verdict.exitCode;
 }
 
-/** For what others are asked behind. */
+/** For requests that make further requests. */
 const LONGER = 2;
 const LONGEST_TIMEOUT_S = 600;
 
@@ -93,7 +93,7 @@ async function questionOf(settings: Settings, timeoutMs: number): Promise<Questi
   checkEndpoint(target);
   const { region: regionFlag, profile, database, dial, ca: caFile } = settings;
   const engine = settings.engine ?? engineOfPort(target.port);
-  // Says so at once, if the user or the database has a name that there is no statement for.
+  // Fails at once if no SQL statement can contain the name of the user or the database.
   statements({ engine, username: target.username, schema: 'public', database });
   const ca = caFile === undefined ? await rdsRoots() : [readCa(caFile)];
   return {

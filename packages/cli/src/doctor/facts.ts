@@ -1,4 +1,4 @@
-// What the doctor knows of a login: what it was asked, and what one look after another has added to that.
+// What the doctor knows about a login: the question, and what each step has added to it.
 import type { DialedAddress } from '../dial.js';
 import type { Engine, LoginTarget } from '../settings.js';
 import type { Asked } from './aws-calls.js';
@@ -15,24 +15,24 @@ export interface Question extends LoginTarget {
   readonly engine: Engine;
   readonly database: string | undefined;
   readonly profile: string | undefined;
-  /** Of `--region`. */
+  /** The value of `--region`. */
   readonly regionFlag: string | undefined;
-  /** Where `--dial` leads. */
+  /** The address in `--dial`. */
   readonly dial: DialedAddress | undefined;
-  /** The file of `--ca`. */
+  /** The file in `--ca`. */
   readonly caFile: string | undefined;
-  /** What the server is verified with: of that file, or the roots of RDS. */
+  /** The CA certificates that the server is verified with: from that file, or the RDS roots. */
   readonly ca: readonly string[];
-  /** For each question to the network or to AWS. */
+  /** For each request to the network or to AWS. */
   readonly timeoutMs: number;
-  /** For what others are asked behind: a login, for which the host asks AWS, and most sources of credentials. */
+  /** For requests that make further requests: a login, for which the host asks AWS, and most sources of credentials. */
   readonly longerMs: number;
 }
 
-/** In the order of dependency. Undefined is what there was nothing to look at for, as the facts before tell. */
+/** In the order of dependency. A fact is undefined if earlier ones show that there was nothing to look at. */
 export interface Facts extends Question {
   readonly name: NameSeen;
-  /** That the token is for; undefined where nothing tells it, or the one thing contradicts the other. */
+  /** The region that the token is for; undefined if it is not known, or the sources contradict each other. */
   readonly region: string | undefined;
   readonly credentials: CredentialsSeen;
   readonly identity: Asked<Identity>;
@@ -46,9 +46,9 @@ export interface Facts extends Question {
   readonly log: Asked<readonly LogEntry[]>;
 }
 
-const NOT_YET = { error: { message: 'it is not asked yet' } };
+const NOT_YET = { error: { message: 'it has not been asked yet' } };
 
-/** Looks at what all the rest stands on. Never rejects. */
+/** Gathers what everything else depends on. Never rejects. */
 export async function firstFacts(question: Question): Promise<Facts> {
   const name = await lookUpName(question);
   const region = regionOf(name.followed, question.regionFlag, await regionOfSettings(question.profile));

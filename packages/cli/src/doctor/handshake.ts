@@ -1,5 +1,4 @@
-// The TLS of a server, as far as a stranger sees it: nothing is sent but what asks for TLS, so nothing has to be verified before
-// it is looked at.
+// A server's TLS as seen without logging in. Only the request for TLS is sent, so the server need not be verified first.
 import { connect, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { ByteReader, ConnectionEnded } from '@rds-iam/wire';
@@ -10,23 +9,23 @@ import type { Facts } from './facts.js';
 import { within } from './within.js';
 
 export interface TlsSeen {
-  /** What MySQL and MariaDB say of their version before anything else. */
+  /** The version in the greeting of MySQL and MariaDB. */
   readonly greeting?: string | undefined;
-  /** Whether the server does TLS; undefined if it did not come to that. */
+  /** Whether the server offers TLS; undefined if it did not get that far. */
   readonly offered?: boolean | undefined;
   readonly handshake?: Handshake;
-  /** Why it went no further. */
+  /** Why it got no further. */
   readonly error?: unknown;
 }
 
 interface Handshake {
   readonly protocol: string;
-  /** OpenSSL's word for what is wrong with the chain. */
+  /** OpenSSL's code for what is wrong with the chain. */
   readonly chainError: string | undefined;
   readonly nameError: string | undefined;
-  /** Common names, of the server's certificate first. */
+  /** Common names, starting with the server's certificate. */
   readonly chain: readonly string[];
-  /** The day. */
+  /** A date without a time. */
   readonly validTo: string;
 }
 
@@ -42,7 +41,7 @@ export async function lookAtTls(facts: Facts): Promise<Pick<Facts, 'tls'>> {
     await within(timeoutMs, async () => {
       const reader = new ByteReader(socket);
       seen = await ASK_FOR_TLS[engine](socket, reader);
-      // What follows is for TLS.
+      // Everything that follows belongs to TLS.
       reader.release();
       if (seen.offered) seen = { ...seen, handshake: await shakeHands(socket, facts) };
     });
@@ -117,7 +116,7 @@ async function shakeHands(socket: Socket, { name, ca }: Facts): Promise<Handshak
   };
 }
 
-/** What Node.js says of the name comes in the same place, and is looked at by itself. */
+/** Node.js reports an error about the name in the same place; that one is judged separately. */
 function chainErrorOf({ authorized, authorizationError }: TLSSocket): string | undefined {
   const error = String((authorizationError as { readonly code?: string } | null)?.code ?? authorizationError ?? '');
   return authorized || error === 'ERR_TLS_CERT_ALTNAME_INVALID' ? undefined : error;

@@ -1,4 +1,4 @@
-// The reason for a refusal as the database's host has it, which clients never get: its log in CloudWatch Logs.
+// The host's own reason for a refusal, which clients never get: its log in CloudWatch Logs.
 import { isRdsIamError } from '@rds-iam/core';
 import { redact } from '@rds-iam/core/doctor';
 import type { DatabaseName } from '../database/database.js';
@@ -15,31 +15,31 @@ export interface LogEntry {
   readonly message: string;
 }
 
-/** How long back to look, in milliseconds: entries take minutes to arrive, so that of an earlier run may help, too. */
+/** How far back to look, in milliseconds: entries take minutes to arrive, so the entry of an earlier run may help, too. */
 const LOOK_BACK_MS = 15 * 60_000;
 const MAX_PAGES = 3;
 
 const logGroupOf = ({ kind, identifier }: DatabaseName) => `/aws/rds/${kind}/${identifier}/iam-db-auth-error`;
 
-/** The log to read; else the step that says why there is none. Only a token that was refused leaves a reason there. Pure. */
+/** The log to read, or the step that says why there is none. Only a refused token leaves a reason there. Pure. */
 function logToRead(facts: Facts): string | Step {
   const { login, name } = facts;
   const caller = callerOf(facts);
   if ('error' in caller || !login) return notChecked('log', 'no login was tried');
   if ('server' in login) return notChecked('log', 'the login works: there is no refusal to look for');
   if (isRdsIamError(login.error) && login.error.kind === 'stored-password-wanted')
-    return notChecked('log', 'no token was sent, so that there is no refusal of one');
+    return notChecked('log', 'no token was sent, so none was refused');
   const database = databaseOf(facts);
   if (database?.kind === 'proxy' || readEndpoint(name.followed)?.kind.startsWith('proxy')) {
     return notChecked('log', 'a proxy does not write this log');
   }
   if (database && !database.logExports.includes('iam-db-auth-error')) return exportIsOff(database, caller.region);
-  // Who may not ask RDS may be permitted to read the log.
+  // Credentials that may not ask RDS may still be allowed to read the log.
   const of = changeable(facts);
-  return of ? logGroupOf(of) : notChecked('log', 'it is not known of which database');
+  return of ? logGroupOf(of) : notChecked('log', 'the database is not known');
 }
 
-/** Asks for the latest entries, oldest first. Never rejects. */
+/** Fetches the latest entries, oldest first. Never rejects. */
 export async function readLog(facts: Facts): Promise<Pick<Facts, 'log'>> {
   const caller = callerOf(facts);
   const logGroupName = logToRead(facts);
@@ -70,7 +70,7 @@ export async function readLog(facts: Facts): Promise<Pick<Facts, 'log'>> {
 
 type Reason = readonly [wording: RegExp, diagnosis: Diagnosis, why: string, fix: readonly Fix[]];
 
-// The words are those of the RDS user guide.
+// The patterns are from the RDS user guide.
 const REASONS: readonly Reason[] = [
   [
     /throttling/i,
@@ -114,7 +114,7 @@ export function judgeLog(facts: Facts): Step {
       : notChecked('log', log.error.message);
   }
   const entries = log.answer;
-  // Not every wording is sure to name the user.
+  // Not every entry is sure to name the user.
   const ours = entries.filter(({ message }) => message.includes(username));
   const latest = (ours.length > 0 ? ours : entries).toReversed();
   for (const { atMs, message } of latest) {

@@ -1,4 +1,4 @@
-// What is to be said of a login: of one that failed, why.
+// The judgement of a login: if it failed, why.
 import { isRdsIamError, type RdsIamErrorCode } from '@rds-iam/core';
 import { type FailureKind, mysql, postgres } from '@rds-iam/core/adapter';
 import { redact } from '@rds-iam/core/doctor';
@@ -47,9 +47,9 @@ function whyNone({ credentials, region, tls }: Facts): string {
 interface Failure {
   readonly code: RdsIamErrorCode | undefined;
   readonly kind: FailureKind | undefined;
-  /** What the server, the driver or the system said. */
+  /** The message of the server, the driver or the system. */
   readonly said: string;
-  /** Its code: a SQLSTATE, or a driver's word for an error of its server. */
+  /** Its code: a SQLSTATE, or a driver's code for an error of its server. */
   readonly saidCode: string;
 }
 
@@ -70,17 +70,17 @@ function causesOf(failure: Failure, facts: Facts): Causes {
   const { code = '', kind = '' } = failure;
   if (kind === 'stored-password-wanted' || kind === 'not-an-iam-user') return noIamAccount(facts);
   if (kind === 'token-refused' && code === 'ERR_RDS_IAM_REFUSED') return tokenRefused(facts);
-  if (code === 'ERR_RDS_IAM_THROTTLED') return [throttled('the server refuses logins for there being too many')];
+  if (code === 'ERR_RDS_IAM_THROTTLED') return [throttled('the server refuses logins because there are too many')];
   return [OTHERS[kind] ?? OTHERS[code] ?? outsideIam(failure, facts)];
 }
 
-/** What explains a refusal better than any guess, in the order of the report, and the log of the host last. */
+/** The steps that explain a refusal better than any guess, in the order of the report, with the host's log last. */
 const JUDGEMENTS = [
   ...[judgeCredentials, judgeIdentity, judgeClock, judgeName, judgeRegion, judgeDatabase, judgePolicy, judgeVersion],
   judgeLog,
 ];
 
-/** What is known to be wrong, of these diagnoses and in their order. */
+/** The known problems among these diagnoses, in their order. */
 function found(facts: Facts, diagnoses: readonly Diagnosis[]): Cause[] {
   const steps = JUDGEMENTS.map((judge) => judge(facts)).filter(({ outcome }) => outcome !== 'not-checked');
   const causes = steps.flatMap(({ causes: of }) => of);
@@ -106,7 +106,7 @@ function noIamAccount(facts: Facts): Causes {
 }
 
 function tokenRefused(facts: Facts): Causes {
-  // The host's own word first, then what is sure, then what may be.
+  // The host's own reason first, then what is certain, then what is possible.
   const log = judgeLog(facts);
   const fromLog = log.outcome === 'failed' ? log.causes : [];
   const known = found(facts, [
@@ -120,14 +120,14 @@ function tokenRefused(facts: Facts): Causes {
     'engine-too-old',
   ]);
   const possible = found(facts, ['not-an-rds-name', 'wrong-region']);
-  // Where nothing is known, what could not be checked is as likely as what has no words of its own.
+  // If nothing is known, what could not be checked is as likely as throttling, which has no message of its own.
   const guesses =
     fromLog.length + known.length > 0
       ? []
       : [
           ...(judgePolicy(facts).outcome === 'passed' ? [] : [missingPolicy(facts)]),
           throttled(
-            'the server is asked for more new connections per second than it admits, for which it has no other words',
+            'there are more new connections per second than the server admits, which it refuses in the same words',
           ),
         ];
   const all = [...fromLog, ...known, ...possible, ...guesses];
@@ -171,7 +171,7 @@ const OTHERS: Readonly<Record<string, Cause>> = {
   },
 };
 
-/** The servers' codes for a database that is not there, or not for this user: the token was good. */
+/** The servers' codes for a database that does not exist, or not for this user: the token was accepted. */
 const NO_DATABASE: readonly string[] = ['3D000', 'ER_BAD_DB_ERROR'];
 const NO_RIGHT: readonly string[] = ['42501', 'ER_DBACCESS_DENIED_ERROR'];
 

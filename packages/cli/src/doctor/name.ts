@@ -1,4 +1,4 @@
-// Where a host name leads, and which region the database is in.
+// Where a host name leads, and in which region the database is.
 import { getServers, lookup, Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { followCnames, parseRdsHostname } from '@rds-iam/core';
@@ -8,12 +8,12 @@ import { type Cause, failed, passed, type Step, warned } from './step.js';
 import { TimedOut, within } from './within.js';
 
 export interface NameSeen {
-  /** The names that the CNAMEs led over, the given one left out. */
+  /** The names along the CNAME chain, without the given one. */
   readonly chain: readonly string[];
   /** The RDS endpoint that it stands for; the given name if it leads to none. */
   readonly followed: string;
   readonly addresses: readonly string[];
-  /** Why it could not be followed, or has no address. */
+  /** Why it could not be resolved. */
   readonly error?: unknown;
 }
 
@@ -36,16 +36,16 @@ export async function lookUpName({ hostname, timeoutMs }: Question): Promise<Nam
   } catch (error) {
     return { chain, followed, addresses: [], error };
   } finally {
-    // A question that is open keeps the process alive.
+    // An open query would keep the process alive.
     resolver.cancel();
   }
 }
 
 /** Pure. */
 export function judgeName({ hostname: given, name: { chain, followed, addresses, error }, dial }: Facts): Step {
-  // Then an RDS name needs no address.
+  // In that case, an RDS name needs no address.
   if (dial !== undefined && chain.length === 0 && parseRdsHostname(followed) !== undefined) {
-    return passed('name', `${given}, which --dial leads to by way of ${describeDial(dial)}`);
+    return passed('name', `${given}, reached at ${describeDial(dial)} because of --dial`);
   }
   const way = [given, ...chain].join(' → ');
   if (error !== undefined) return judgeDnsError(way, followed, error);
@@ -55,12 +55,12 @@ export function judgeName({ hostname: given, name: { chain, followed, addresses,
       notAnRdsName(followed, chain),
     ]);
   }
-  // The writer of an Aurora global database has no other name than a CNAME.
+  // A CNAME is the only name of an Aurora global database's writer.
   if (chain.length === 0 || /\.global\.rds\./.test(given)) return passed('name', `${way}${at}`);
   return warned('name', `${way}${at}`, [
     {
       diagnosis: 'cname',
-      why: `${given} is a CNAME, which IAM authentication does not support: a token has to be for ${followed}. All of rds-iam follows it; other programs do not`,
+      why: `${given} is a CNAME, which IAM authentication does not support: a token must be for ${followed}. All of rds-iam follows it; other programs do not`,
       fix: [{ do: `give other programs the host name ${followed}` }],
     },
   ]);
@@ -75,13 +75,13 @@ function notAnRdsName(name: string, chain: readonly string[]): Cause {
     { do: 'give the endpoint that this shows as the host name, or make the custom name a CNAME of it' },
   ];
   if (isIP(name) !== 0 || name === 'localhost') {
-    const why = `a token that is signed for ${name} is not for an RDS endpoint, which takes tokens for its own name only`;
+    const why = `the token is signed for ${name}, which is not an RDS endpoint: RDS accepts only tokens for its own names`;
     return { diagnosis: 'not-an-rds-name', why, fix };
   }
   const leads = chain.length === 0 ? 'has no CNAME (an alias record or an address in its place?)' : 'leads elsewhere';
   return {
     diagnosis: 'not-an-rds-name',
-    why: `${name} ${leads}, so the token is signed for ${name} itself, and RDS takes tokens for its own name only`,
+    why: `${name} ${leads}, so the token is signed for ${name} itself, and RDS accepts only tokens for its own names`,
     fix,
   };
 }
@@ -92,7 +92,7 @@ function judgeDnsError(way: string, name: string, error: unknown): Step {
     return failed('name', `the DNS does not know ${name}`, [
       {
         diagnosis: 'name-not-found',
-        why: 'there is a typing error in the host name, the instance was deleted, or this DNS does not serve its zone',
+        why: 'there is a typo in the host name, the instance was deleted, or this DNS does not serve its zone',
         fix: [
           { shell: `dig ${name}` },
           {
@@ -108,12 +108,12 @@ function judgeDnsError(way: string, name: string, error: unknown): Step {
     {
       diagnosis: 'dns-failed',
       why: 'the DNS of this machine does not work for this name',
-      fix: [{ shell: `dig ${name}` }, { do: 'mend the CNAME records or the resolver that this shows to be wrong' }],
+      fix: [{ shell: `dig ${name}` }, { do: 'fix the CNAME records or the resolver, whichever this shows to be wrong' }],
     },
   ]);
 }
 
-/** Pure. Undefined where nothing tells the region, or `flag` contradicts the name. @param followed - that the token is for */
+/** Pure. Undefined if the region is not known, or `flag` contradicts the name. @param followed - the name the token is for */
 export function regionOf(followed: string, flag: string | undefined, settings: string | undefined): string | undefined {
   const named = parseRdsHostname(followed)?.region;
   if (named === undefined) return flag ?? settings;
@@ -125,17 +125,17 @@ export function judgeRegion({ name: { followed }, regionFlag: flag, region }: Fa
   const named = parseRdsHostname(followed)?.region;
   if (region === undefined && named !== undefined) {
     const why = `--region is ${flag}, but ${followed} is in ${named}: a token for ${flag} is refused there`;
-    const fix = [{ do: 'leave out --region: the host name tells it' }];
+    const fix = [{ do: 'leave out --region: the host name contains it' }];
     return failed('region', why, [{ diagnosis: 'wrong-region', why, fix }]);
   }
   if (region === undefined) {
-    const why = `nothing tells the region of ${followed}`;
+    const why = `the region of ${followed} is not known`;
     const fix = [{ do: 'give --region, or set AWS_REGION' }];
     return failed('region', why, [{ diagnosis: 'no-region', why, fix }]);
   }
-  if (named !== undefined) return passed('region', `${named}, which the host name tells`);
+  if (named !== undefined) return passed('region', `${named}, from the host name`);
   const source = flag === undefined ? 'the AWS settings' : '--region';
-  const why = `the region ${region} is that of ${source}, and the host name does not tell whether the database is there`;
-  const fix = [{ do: "give the endpoint's own name, which has the region in it, or the right --region" }];
+  const why = `the region ${region} is that of ${source}, and the host name does not say whether the database is there`;
+  const fix = [{ do: "give the endpoint's own name, which contains the region, or the right --region" }];
   return warned('region', `${region}, of ${source}`, [{ diagnosis: 'wrong-region', why, fix }]);
 }

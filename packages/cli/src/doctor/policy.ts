@@ -1,4 +1,4 @@
-// Whether the caller's policies permit rds-db:connect, by the simulator of IAM.
+// Whether the caller's policies allow rds-db:connect, according to IAM's policy simulator.
 
 import { partitionOf } from '@rds-iam/core';
 import { shellWord } from '../shell-word.js';
@@ -17,7 +17,7 @@ import { databaseOf } from './database.js';
 import type { Facts } from './facts.js';
 import { type Cause, failed, notChecked, passed, type Step } from './step.js';
 
-/** What `rds-db:connect` is wanted on, with words in place of what is not known. Pure. */
+/** The resource of `rds-db:connect`, with placeholders for what is not known. Pure. */
 function connectTarget(facts: Facts) {
   const { region = 'REGION', identity, username } = facts;
   const { accountId, resourceId = 'RESOURCE-ID' } = databaseOf(facts) ?? {};
@@ -29,7 +29,7 @@ function connectArn(facts: Facts): string {
   return `arn:${partitionOf(region)}:rds-db:${region}:${account}:dbuser:${resourceId}/${username}`;
 }
 
-/** A user or a role, as IAM knows it. */
+/** An IAM user or role. */
 export interface Principal {
   readonly kind: 'user' | 'role';
   readonly name: string;
@@ -37,8 +37,8 @@ export interface Principal {
 }
 
 /**
- * Pure. Of a role's session the role, whose path is not in the session's name: `arn` is then that of a role without one.
- * Undefined for who has no policies that can be simulated: the root user, and federated users.
+ * Pure. For a role's session, returns the role; the session's ARN lacks the role's path, so `arn` is that of a role without
+ * one. Undefined if there are no policies to simulate: for the root user and federated users.
  */
 export function principalOf({ arn }: Identity): Principal | undefined {
   const [, partition, , , account, ...rest] = arn.split(':');
@@ -53,7 +53,7 @@ export interface Decision {
   readonly decision: string;
   /** The policies that decided. */
   readonly policies: readonly string[];
-  /** Whether the organization's policies, or the boundary, permit it. */
+  /** Whether the organization's policies, or the boundary, allow it. */
   readonly byOrganization: boolean;
   readonly byBoundary: boolean;
 }
@@ -74,7 +74,7 @@ export async function simulateConnect(facts: Facts): Promise<Pick<Facts, 'decisi
 
 async function simulate(caller: AwsCaller, principal: Principal, arn: string): Promise<Asked<Decision>> {
   const { IAM } = await import('@aws-sdk/client-iam');
-  // IAM is one for a partition, and of the AWS partition it is in us-east-1.
+  // IAM is one service per partition; in the `aws` partition it is in us-east-1.
   const region = partitionOf(caller.region) === 'aws' ? 'us-east-1' : caller.region;
   const iam = new IAM(clientSettings({ ...caller, region }));
   const ask = (PolicySourceArn: string) =>
@@ -93,7 +93,7 @@ async function simulate(caller: AwsCaller, principal: Principal, arn: string): P
     const asked = await ask(principal.arn);
     const isUnknown = 'error' in asked && awsCodeOf(asked).startsWith('NoSuchEntity');
     if (!isUnknown || principal.kind === 'user') return asked;
-    // Its path is not in the name of a session.
+    // The session's ARN lacks the role's path.
     const role = await askAws(caller, 'iam:GetRole', async (options) => {
       return (await iam.getRole({ RoleName: principal.name }, options)).Role?.Arn;
     });
@@ -122,13 +122,13 @@ export function judgePolicy(facts: Facts): Step {
   if (decision === 'explicitDeny') {
     const by = policies.length === 0 ? '' : ` (${[...new Set(policies)].join(', ')})`;
     const why = `a policy of ${who}${by} denies rds-db:connect on ${arn}`;
-    const fix = [{ do: `take the Deny out of that policy${by}` }];
+    const fix = [{ do: `remove the Deny from that policy${by}` }];
     return failed('policy', seen, [{ diagnosis: 'denied-by-policy', why, fix }]);
   }
   return failed('policy', seen, [missingPolicy(facts)]);
 }
 
-/** What mends a policy that is missing, with all that is known filled in. Pure. */
+/** How to fix a missing policy, with everything that is known filled in. Pure. */
 export function missingPolicy(facts: Facts): Cause {
   const { region, account, resourceId, username } = connectTarget(facts);
   const principal = callingPrincipal(facts);

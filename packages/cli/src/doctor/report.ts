@@ -6,12 +6,12 @@ import type { Cause, Fix, Outcome, Step } from './step.js';
 export interface Verdict {
   /** Whether the login works. */
   readonly works: boolean;
-  /** What to mend first, if it does not. */
+  /** What to fix first, if it does not. */
   readonly cause: Cause | undefined;
   readonly exitCode: number;
 }
 
-/** Pure. The causes of a login that was refused count in what earlier steps found; one that was not tried failed there. */
+/** Pure. The causes of a refused login include what earlier steps found; a login that was not tried failed there. */
 export function judgeAll(steps: readonly Step[]): Verdict {
   const login = steps.find(({ step }) => step === 'login');
   if (login?.outcome === 'passed') return { works: true, cause: undefined, exitCode: EXIT.ok };
@@ -23,10 +23,10 @@ export function judgeAll(steps: readonly Step[]): Verdict {
   return { works: false, cause: decisive?.causes[0], exitCode: noCredentials ? EXIT.credentials : EXIT.failed };
 }
 
-/** Paints a word, or does not. */
+/** Colors a word, or leaves it plain. */
 export type Paint = (style: 'green' | 'red' | 'yellow' | 'dim', text: string) => string;
 
-/** Colours only where stdout is a terminal that has them, which heeds NO_COLOR. */
+/** Colors only if stdout is a terminal that supports them and NO_COLOR is not set. */
 export function paintFor(stdout: NodeJS.WriteStream): Paint {
   const coloured = stdout.isTTY === true && stdout.hasColors();
   return (style, text) => (coloured ? styleText(style, text) : text);
@@ -41,7 +41,7 @@ const LABELS: Readonly<Record<Outcome, readonly [label: string, style: 'green' |
 const LABEL_WIDTH = 13;
 const STEP_WIDTH = 13;
 
-/** One step, with its causes below it; of one that an earlier step has told, the fix is not told again. Pure. */
+/** One step, with its causes below it; a fix that an earlier step has shown is not repeated. Pure. */
 export function describeStep({ step, outcome, seen, causes }: Step, earlier: readonly Step[], paint: Paint): string {
   const [label, style] = LABELS[outcome];
   const line = `${paint(style, label)}${' '.repeat(LABEL_WIDTH - label.length)}${step.padEnd(STEP_WIDTH)}${plain(seen)}`;
@@ -51,7 +51,7 @@ export function describeStep({ step, outcome, seen, causes }: Step, earlier: rea
     const number = several ? `${index + 1}. ` : '';
     const told = earlier.find((other) => other.causes.some((cause) => cause.why === why));
     if (told) return [`${indent}${number}${plain(why)}: see ${told.step}`];
-    // What was seen need not be said again.
+    // The cause need not repeat what was seen.
     const said = !several && why === seen ? [] : [`${indent}${number}${plain(why)}`];
     return [...said, ...fix.map((each) => `${indent}${' '.repeat(number.length)}${describeFix(each)}`)];
   });
@@ -63,16 +63,16 @@ function describeFix(fix: Fix): string {
   return 'sql' in fix ? `  SQL> ${plain(fix.sql)}` : `  - ${plain(fix.do)}`;
 }
 
-/** Without what could steer a terminal: much of it is said by servers that nobody has verified. */
+/** Removes control characters: much of the text comes from servers that have not been verified. */
 const plain = (text: string) => text.replace(/\p{Cc}+/gu, ' ');
 
-/** The last lines. Pure. */
+/** The conclusion of the report. Pure. */
 export function describeVerdict({ works, cause }: Verdict, steps: readonly Step[], paint: Paint): string {
   const open = steps.filter(({ outcome }) => outcome === 'not-checked').length;
   const rest = open === 0 ? '' : ` ${open} of ${steps.length} steps were not checked.`;
   if (works) {
     const warnings = steps.filter(({ outcome }) => outcome === 'warned' || outcome === 'failed').length;
-    const heed = warnings === 0 ? '' : ` ${warnings} of the steps above want attention.`;
+    const heed = warnings === 0 ? '' : ` ${warnings} of the steps above need attention.`;
     return `\n${paint('green', 'The login works.')}${heed}${rest}`;
   }
   const likely = cause ? ` Most likely: ${plain(cause.why)}.` : '';

@@ -1,4 +1,4 @@
-// What the server itself says, once logged in, of the TLS in use and of the account.
+// What the server itself says, after the login, about the TLS in use and the account.
 
 import { postgres } from '@rds-iam/core/adapter';
 import type { Engine } from '../settings.js';
@@ -9,39 +9,39 @@ import { notChecked, passed, type Step, type StepName, warned } from './step.js'
 /** Runs one statement. @returns its rows, with their columns by name */
 export type Query = (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
 
-/** What was asked of the server; undefined where it would not say. */
+/** The server's answers; undefined if it would not say. */
 export interface ServerSeen {
   readonly version: string | undefined;
   readonly isAurora: boolean;
-  /** The protocol and cipher of this very connection; null: none. */
+  /** The protocol and cipher of this connection; null if it is not encrypted. */
   readonly tls: { readonly protocol: string; readonly cipher: string } | null | undefined;
   readonly postgres?: PostgresAccount;
-  /** MySQL and MariaDB: the statement that makes the account, from which no hash is kept. */
+  /** MySQL and MariaDB: parsed from the statement that creates the account, without any password hash. */
   readonly mysql?: MysqlAccount | undefined;
 }
 
 interface PostgresAccount {
   readonly username: string | undefined;
-  /** null: there is no role rds_iam. */
+  /** null if there is no role rds_iam. */
   readonly hasRdsIam: boolean | null | undefined;
-  /** Those with rds_superuser and rds_iam. */
+  /** The users with both rds_superuser and rds_iam. */
   readonly masters: readonly MasterWithRdsIam[] | undefined;
 }
 
 interface MasterWithRdsIam {
   readonly name: string;
-  /** The role granted to it: rds_iam, or one that leads there. */
+  /** The role granted to it: rds_iam, or one that is a member of it. */
   readonly through: string;
 }
 
 interface MysqlAccount {
-  /** Quoted, as in `` `app`@`%` ``. */
+  /** Quoted, such as `` `app`@`%` ``. */
   readonly name: string;
   readonly plugin: string | undefined;
   readonly requiresTls: boolean;
 }
 
-/** Asks all that any account may ask. Never rejects. */
+/** Asks for everything that any account may see. Never rejects. */
 export function askServer(engine: Engine, query: Query): Promise<ServerSeen> {
   return engine === 'postgres' ? askPostgres(query) : askMysql(query);
 }
@@ -53,8 +53,8 @@ async function askPostgres(query: Query): Promise<ServerSeen> {
   const granted = await ask(
     `select pg_has_role(session_user, oid, 'member') as granted from pg_roles where rolname = 'rds_iam'`,
   );
-  // The superusers, rdsadmin for one, are members of everything. From PostgreSQL 16 on, who creates a user is a member of it
-  // that inherits nothing, and RDS is reported to pass over those.
+  // Superusers, such as rdsadmin, are members of everything. From PostgreSQL 16 on, the creator of a role is a member of it
+  // without inheriting anything, and RDS is reported to ignore such memberships.
   const masters = await ask(`
     select distinct member.rolname::text as name, via.rolname::text as through
     from (select case when current_setting('server_version_num')::int < 160000 then 'member' else 'usage' end as kind) membership,
@@ -94,7 +94,7 @@ async function askMysql(query: Query): Promise<ServerSeen> {
   };
 }
 
-/** A statement that one server does not know or permit is no reason not to ask the others. */
+/** A statement that a server does not know or allow should not prevent the others. */
 function asking(query: Query) {
   return async (sql: string) => {
     try {
@@ -111,7 +111,7 @@ const tlsOf = (protocol: unknown, cipher: unknown) => ({ protocol: String(protoc
 /**
  * Reads `SHOW CREATE USER`, as MySQL (`IDENTIFIED WITH 'plugin'`) and MariaDB (`IDENTIFIED VIA plugin`) print it. Pure.
  *
- * @param account - as `current_user()` says it: `app@%`
+ * @param account - as `current_user()` returns it: `app@%`
  */
 export function readCreateUser(statement: string, account: string): MysqlAccount {
   const [, plugin] = /\bIDENTIFIED (?:WITH|VIA) ['"`]?(\w+)/i.exec(statement) ?? [];
@@ -134,12 +134,12 @@ export function judgeEncryption(facts: Facts): Step {
   if (!server) return unseen('encryption');
   const { tls } = server;
   if (tls === undefined) return notChecked('encryption', 'the server did not say whether this connection is encrypted');
-  if (tls) return passed('encryption', `the server has this connection on ${tls.protocol}, ${tls.cipher}`);
+  if (tls) return passed('encryption', `the server sees this connection encrypted with ${tls.protocol}, ${tls.cipher}`);
   return warned('encryption', 'the server says that this connection is not encrypted', [
     {
       diagnosis: 'not-encrypted',
-      why: 'something between here and the server ends the TLS, and goes on without',
-      fix: [{ do: 'turn on TLS from there to the database, or take it away' }],
+      why: 'a proxy or tunnel in between terminates TLS and goes on without it',
+      fix: [{ do: 'turn on TLS from there to the database, or connect without it in between' }],
     },
   ]);
 }
@@ -156,7 +156,7 @@ export function judgeAccount(facts: Facts): Step {
     return warned('account', how, [
       {
         diagnosis: 'missing-grant',
-        why: 'the account is not one for IAM: this login was let in by something in between (RDS Proxy, the emulator)',
+        why: 'the account is not an IAM account: something in between (RDS Proxy, the emulator) let this login in',
         fix: [{ sql: `ALTER USER ${name} IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS';` }],
       },
     ]);
@@ -165,7 +165,7 @@ export function judgeAccount(facts: Facts): Step {
   return warned('account', `${how}, and does not require TLS`, [
     {
       diagnosis: 'plaintext-allowed',
-      why: 'a client that is set up badly could send its token in plain text',
+      why: 'a misconfigured client could send its token in plain text',
       fix: [{ sql: `ALTER USER ${name} REQUIRE SSL;` }],
     },
   ]);
@@ -179,13 +179,13 @@ function judgePostgresAccount({ username: sessionUser, hasRdsIam }: PostgresAcco
   return warned('account', seen, [
     {
       diagnosis: 'missing-grant',
-      why: `${seen}: this login was let in by something in between (RDS Proxy, the emulator)`,
+      why: `${seen}: something in between (RDS Proxy, the emulator) let this login in`,
       fix: [{ sql: `GRANT rds_iam TO ${postgresIdentifier(user)};` }],
     },
   ]);
 }
 
-/** Whether a master user is locked out of its password, which is a matter of PostgreSQL only. Pure. */
+/** Whether a master user can no longer use its password, which only happens on PostgreSQL. Pure. */
 export function judgeMaster(facts: Facts): Step | undefined {
   if (facts.engine !== 'postgres') return undefined;
   const server = serverOf(facts);
@@ -199,7 +199,7 @@ export function judgeMaster(facts: Facts): Step | undefined {
   return warned('master', `${names}: a member of rds_superuser and of rds_iam`, [
     {
       diagnosis: 'master-has-rds-iam',
-      why: `with rds_iam, ${postgresIdentifier(first.name)} can log in with IAM only: its password no longer works, nor what uses it`,
+      why: `with rds_iam, ${postgresIdentifier(first.name)} can log in only with IAM: its password no longer works, nor do the programs that use it`,
       fix: masters.map(({ name, through }) => ({
         sql: `REVOKE ${through === 'rds_iam' ? through : postgresIdentifier(through)} FROM ${postgresIdentifier(name)};`,
       })),

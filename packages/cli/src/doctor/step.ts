@@ -1,4 +1,4 @@
-// What a step of the doctor says: what was seen, and where something is wrong, why and what mends it.
+// What a step of the doctor reports: what was seen and, if something is wrong, why and how to fix it.
 
 export type Outcome = 'passed' | 'failed' | 'warned' | 'not-checked';
 
@@ -19,7 +19,7 @@ export type StepName =
   | 'account'
   | 'master';
 
-/** What can be wrong, as a closed set: for programs, which read it in the JSON. */
+/** The possible problems, as a closed set for programs that read the JSON. */
 export type Diagnosis =
   | 'no-credentials'
   | 'expired-credentials'
@@ -59,13 +59,13 @@ export type Diagnosis =
   | 'no-right-to-connect'
   | 'other';
 
-/** A command for a shell, a statement for the database, or what a person has to do. */
+/** A shell command, a statement for the database, or an instruction for a person. */
 export type Fix = { readonly shell: string } | { readonly sql: string } | { readonly do: string };
 
 export interface Cause {
   readonly diagnosis: Diagnosis;
   readonly why: string;
-  /** To be done one after the other. */
+  /** Steps to take in this order. */
   readonly fix: readonly Fix[];
 }
 
@@ -74,11 +74,11 @@ export interface Step {
   readonly outcome: Outcome;
   /** What was checked and what was seen, or why it was not checked. */
   readonly seen: string;
-  /** The likeliest first. */
+  /** The most likely one first. */
   readonly causes: readonly Cause[];
 }
 
-/** A step that says that something is wrong says why. */
+/** At least one: a step that reports a problem says why. */
 export type Causes = readonly [Cause, ...Cause[]];
 
 export function orElse([first, ...others]: readonly Cause[], otherwise: Cause): Causes {
@@ -101,7 +101,7 @@ export const warned = (step: StepName, seen: string, causes: Causes): Step => ({
   causes,
 });
 
-/** Never counts as passed. `causes` are what stands in the way, where something can be done about it. */
+/** Never counts as passed. `causes` are the obstacles, if something can be done about them. */
 export const notChecked = (step: StepName, why: string, causes: readonly Cause[] = []): Step => ({
   step,
   outcome: 'not-checked',

@@ -7,7 +7,7 @@ import { TimedOut, within } from './within.js';
 
 export type TcpSeen = { readonly address: string; readonly tookMs: number } | { readonly error: unknown };
 
-/** Whether anybody listens, at the endpoint or where `--dial` leads. Never rejects. */
+/** Checks whether anything listens at the endpoint or at the address in `--dial`. Never rejects. */
 export async function lookAtTcp({ name, port, dial, timeoutMs }: Facts): Promise<Pick<Facts, 'tcp'>> {
   if (dial !== undefined) return { tcp: await connectTo(dial, timeoutMs) };
   return { tcp: name.error === undefined ? await connectTo({ hostname: name.followed, port }, timeoutMs) : undefined };
@@ -47,7 +47,7 @@ function judgeNoTunnel(error: unknown, dial: DialedAddress): Step {
       why: `nobody answers at ${where}, where --dial leads: the tunnel is not there, or listens elsewhere`,
       fix: [
         { do: 'start the tunnel, or give the address that it listens on as --dial' },
-        { do: 'within a container, localhost is the container: give the name of the host, as host.docker.internal' },
+        { do: 'within a container, localhost is the container itself: give the name of the host, such as host.docker.internal' },
       ],
     },
   ]);
@@ -69,7 +69,7 @@ function judgeNoAnswer(error: unknown, { name, port, region }: Facts): Step {
   return failed('tcp', error instanceof TimedOut ? `${where}: ${error.message}` : `${where}: ${message}`, [
     {
       diagnosis: 'no-route',
-      why: 'the security group or a firewall does not let this machine in, or there is no way into the network (the VPC) that the database is in',
+      why: 'the security group or a firewall does not let this machine in, or there is no route into the network (the VPC) of the database',
       fix: [
         { shell: show },
         {

@@ -1,4 +1,4 @@
-// What is to be said of the TLS of a server.
+// The judgement of a server's TLS.
 import { parseRdsHostname } from '@rds-iam/core';
 import { isProtocolError } from '@rds-iam/wire';
 import { describeDial } from '../dial.js';
@@ -18,8 +18,8 @@ export function judgeTls(facts: Facts): Step {
     return failed('tls', `${where} does not offer TLS, so no token is sent there`, [
       {
         diagnosis: 'no-tls',
-        why: 'this is not an RDS endpoint, all of which offer TLS, or something in between (a tunnel, a pooler) takes it away',
-        fix: [{ do: 'connect to the RDS endpoint itself, or turn on TLS in what stands in between' }],
+        why: 'this is not an RDS endpoint, all of which offer TLS, or a tunnel or pooler in between terminates it',
+        fix: [{ do: 'connect to the RDS endpoint itself, or turn on TLS in whatever is in between' }],
       },
     ]);
   }
@@ -32,19 +32,19 @@ export function judgeTls(facts: Facts): Step {
         shell: `aws rds modify-db-instance --db-instance-identifier ${idIn(hostname)}${regionFlag(parseRdsHostname(hostname)?.region)} --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately`,
       },
     ];
-    const why = `the certificate of the server, or one of its chain, has expired (${validTo})`;
+    const why = `the server's certificate, or another one in its chain, has expired (${validTo})`;
     return failed('tls', seen, [{ diagnosis: 'expired-certificate', why, fix }]);
   }
   if (chainError !== undefined) return failed('tls', `${seen}: ${chainError}`, [wrongCa(facts, chainError)]);
   if (nameError !== undefined) {
     const tunnel = dial && {
-      do: `look where the tunnel at ${describeDial(dial)} leads: another server has answered`,
+      do: `check where the tunnel at ${describeDial(dial)} leads: another server has answered`,
     };
     const fix = tunnel
       ? [tunnel]
       : [{ do: 'give one of the names in the certificate as the host name: the RDS endpoint, or a CNAME of it' }];
-    const why = `the certificate is not made out to ${hostname}: ${nameError.replace(/^.*altnames: /, '')}`;
-    return failed('tls', `${seen}; it is made out to another name`, [{ diagnosis: 'wrong-name', why, fix }]);
+    const why = `the certificate is not for ${hostname}: ${nameError.replace(/^.*altnames: /, '')}`;
+    return failed('tls', `${seen}; it is for another name`, [{ diagnosis: 'wrong-name', why, fix }]);
   }
   return passed('tls', seen);
 }
@@ -58,7 +58,7 @@ function judgeNoHandshake(where: string, offered: boolean, error: unknown): Step
     return failed('tls', `${where}: no handshake with TLS 1.2 or 1.3: ${said}`, [
       {
         diagnosis: 'old-tls',
-        why: 'the server knows older versions of TLS only, or no cipher that Node.js takes',
+        why: 'the server only supports older versions of TLS, or no cipher that Node.js accepts',
         fix: [{ do: 'raise ssl_min_protocol_version or tls_version in its parameter group, or upgrade the engine' }],
       },
     ]);
@@ -66,8 +66,8 @@ function judgeNoHandshake(where: string, offered: boolean, error: unknown): Step
   return failed('tls', error instanceof TimedOut ? `${where}: ${said} to a request for TLS` : `${where}: ${said}`, [
     {
       diagnosis: 'no-answer',
-      why: 'what listens there is no database of this engine, is overloaded, or something in between ends the connection',
-      fix: [{ do: 'check --engine and --port, and that no proxy stands in between' }],
+      why: 'no database of this engine is listening there, it is overloaded, or something in between closes the connection',
+      fix: [{ do: 'check --engine and --port, and that there is no proxy in between' }],
     },
   ]);
 }
@@ -81,21 +81,21 @@ function wrongCa(facts: Facts, chainError: string): Cause {
     { shell: `${again} --ca rds-ca.pem` },
   ];
   if (facts.caFile !== undefined) {
-    const why = `the certificate is not of an authority in ${facts.caFile} (${chainError})`;
+    const why = `the certificate is not from an authority in ${facts.caFile} (${chainError})`;
     const leaveOut: Fix = { do: 'leave out --ca for an RDS endpoint: the RDS roots are built in; or get the newest' };
     return { diagnosis: 'wrong-ca', why, fix: [leaveOut, ...getBundle] };
   }
   if (region !== undefined) {
-    const why = `the certificate is of an authority that is not among the RDS roots built in (${chainError}): a newer one, or not that of RDS`;
+    const why = `the certificate's authority is not among the built-in RDS roots (${chainError}): it is newer, or not an RDS one`;
     return { diagnosis: 'wrong-ca', why, fix: getBundle };
   }
-  const why = `the certificate is not of RDS (${chainError}): ${hostname} is another server, or one with an authority of its own`;
+  const why = `the certificate is not from RDS (${chainError}): ${hostname} is another server, or has its own authority`;
   return { diagnosis: 'wrong-ca', why, fix: [{ shell: `${again} --ca FILE-OF-ITS-AUTHORITY.pem` }] };
 }
 
 const idIn = (hostname: string) => (parseRdsHostname(hostname) ? shellWord(hostname.split('.', 1)[0] ?? '') : 'ID');
 
-/** What examines this login again, whatever the environment was that told of it, less `--ca`. */
+/** The command that examines this login again, in any environment, without `--ca`. */
 function doctorCommand({ engine, hostname, port, username, database, regionFlag, profile, dial }: Facts): string {
   const flags = {
     engine,

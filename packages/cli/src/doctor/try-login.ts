@@ -1,4 +1,4 @@
-// A real login, as an application's, with the packages of the drivers.
+// A real login with the driver packages, as in an application.
 import { createRdsIam, type RdsIam } from '@rds-iam/core';
 import type { Facts } from './facts.js';
 import { askServer, type ServerSeen } from './server.js';
@@ -6,7 +6,7 @@ import { judgeTls } from './tls.js';
 
 export type LoginSeen = { readonly server: ServerSeen; readonly tookMs: number } | { readonly error: unknown };
 
-/** Logs in once, and asks the server about itself; not where nobody was verified. Never rejects. */
+/** Logs in once and asks the server about itself, unless the server was not verified. Never rejects. */
 export async function tryLogin(facts: Facts): Promise<LoginSeen | undefined> {
   const { credentials, region, dial, ca, caFile, engine } = facts;
   if (!('identity' in credentials) || region === undefined || judgeTls(facts).outcome !== 'passed') return undefined;
@@ -33,7 +33,7 @@ async function onPostgres(iam: RdsIam, facts: Facts, tookMs: () => number): Prom
     host: hostname,
     port,
     user: username,
-    // Every PostgreSQL of RDS has this one.
+    // Every PostgreSQL on RDS has this database.
     database: database ?? 'postgres',
     connectionTimeoutMillis: longerMs,
     query_timeout: longerMs,

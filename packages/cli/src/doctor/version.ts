@@ -1,4 +1,4 @@
-// Whether the engine's version has IAM authentication, by AWS's table.
+// Whether the engine's version supports IAM authentication, according to AWS's table.
 import { type DatabaseEngine, iamAvailability } from '@rds-iam/core/doctor';
 import { readEndpoint } from '../database/endpoint.js';
 import { regionFlag } from '../shell-word.js';
@@ -11,12 +11,12 @@ import { failed, notChecked, passed, type Step, warned } from './step.js';
 export function judgeVersion(facts: Facts): Step {
   const { engine, region, tls } = facts;
   const [server, database, endpoint] = [serverOf(facts), databaseOf(facts), readEndpoint(facts.name.followed)];
-  // A proxy greets with a version of its own.
+  // The greeting of a proxy has the proxy's own version.
   const told = server?.version ?? (endpoint?.kind.startsWith('proxy') ? undefined : tls?.greeting);
   const version = told ?? database?.engineVersion;
   const source = told === undefined ? 'the RDS API' : 'the server';
   const engineName = database?.engine ?? '';
-  if (version === undefined) return notChecked('version', 'neither the server nor the RDS API told the version');
+  if (version === undefined) return notChecked('version', 'neither the server nor the RDS API said the version');
   const kind: DatabaseEngine =
     engine === 'postgres' ? 'postgres' : /mariadb/i.test(`${version} ${engineName}`) ? 'mariadb' : 'mysql';
   const name = { postgres: 'PostgreSQL', mysql: 'MySQL', mariadb: 'MariaDB' }[kind];

@@ -1,4 +1,4 @@
-/** Something outside took longer than it may. */
+/** A request to the outside took too long. */
 export class TimedOut extends Error {
   override readonly name = 'TimedOut';
   readonly code = 'ETIMEDOUT';
@@ -8,7 +8,7 @@ export class TimedOut extends Error {
   }
 }
 
-/** Does something within a time, in milliseconds. The signal is aborted when the time is over, and nobody waits any longer. */
+/** Runs work with a time limit in milliseconds. When the time is over, the signal is aborted and the work not waited for. */
 export async function within<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const control = new AbortController();
   let timer: NodeJS.Timeout | undefined;

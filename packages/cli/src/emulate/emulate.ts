@@ -46,17 +46,17 @@ export async function emulate(settings: Settings, request: EmulateRequest, envir
 }
 
 export interface EmbeddedRequest extends EmulateRequest {
-  /** Where its data is kept. */
+  /** The folder of its data. */
   readonly data?: string | undefined;
 }
 
-/** The same over a PostgreSQL of its own. */
+/** Serves in front of its own PostgreSQL. */
 export async function emulateEmbedded(
   { engine = 'postgres', region: given, username = 'app', database = 'app' }: Settings,
   request: EmbeddedRequest,
   environment: Environment,
 ): Promise<number> {
-  if (engine === 'mysql') throw new UsageError('--embedded is a PostgreSQL: leave --engine out, or start a MySQL');
+  if (engine === 'mysql') throw new UsageError('--embedded starts a PostgreSQL: leave out --engine, or start a MySQL yourself');
   const region = regionFor({ region: given }, environment);
   const ports = portsOf(request);
   return untilStopped(async (folder, stopped) => {
@@ -65,14 +65,14 @@ export async function emulateEmbedded(
     await using upstream = await startEmbeddedPostgres({ data, username, database, signal: stopped });
     const { hostname, ended } = upstream;
     tell(
-      `PostgreSQL has ${data === undefined ? 'its data in a folder that goes when it ends' : `its data in ${data}`}`,
+      `PostgreSQL keeps ${data === undefined ? 'its data in a temporary folder' : `its data in ${data}`}`,
     );
     const at = { upstream: { hostname, port: upstream.port }, ended, ...ports };
     await serve({ engine, region, username, database, folder, json: request.json, ...at }, stopped);
   });
 }
 
-/** That tokens must be for. */
+/** The region that tokens must be for. */
 function regionFor({ region }: Pick<Settings, 'region'>, environment: Environment): string {
   if (region !== undefined) return region;
   const name = ['AWS_REGION', 'AWS_DEFAULT_REGION'].find((each) => environment[each]);
@@ -86,7 +86,7 @@ function portsOf({ listenPort, httpPort }: EmulateRequest): Pick<Service, 'port'
   };
 }
 
-/** Runs with a folder of its own, which goes, until a signal says so. */
+/** Runs with a temporary folder until a signal ends it. */
 async function untilStopped(run: (folder: string, stopped: AbortSignal) => Promise<void>): Promise<number> {
   const stopped = new AbortController();
   const stop = () => stopped.abort();
@@ -107,11 +107,11 @@ async function untilStopped(run: (folder: string, stopped: AbortSignal) => Promi
 interface Service {
   readonly engine: Engine;
   readonly upstream: EmulatorOptions['upstream'];
-  /** Rejects when the database behind it has ended. */
+  /** Rejects if the database behind it ends. */
   readonly ended: Promise<never> | undefined;
-  /** To listen on. */
+  /** The port to listen on. */
   readonly port: number;
-  /** Of a page that shows live what happens. */
+  /** The port of the live page. */
   readonly httpPort: number | undefined;
   readonly folder: string;
   readonly region: string;
@@ -123,7 +123,7 @@ interface Service {
 async function serve(service: Service, stopped: AbortSignal): Promise<void> {
   const { engine, upstream, region, ended, port, httpPort, folder, username, database, json = false } = service;
   const monitor = new LoginMonitor(Date.now);
-  // Made up at each start: whoever can read it gets into the database.
+  // New at each start: anybody who can read it gets into the database.
   const accessKey = { accessKeyId: 'AKIDLOCAL', secretAccessKey: randomBytes(20).toString('hex') };
   await using emulator = await startEmulator({
     ...{ engine, upstream, region, port, accessKeys: [accessKey] },
@@ -151,7 +151,7 @@ async function serve(service: Service, stopped: AbortSignal): Promise<void> {
     caFile,
     ...accessKey,
   };
-  // Nobody could log in without them, and there is a database to be ended in order.
+  // Nobody could log in without these settings, and if they cannot be printed, a database has to be shut down in order.
   await printed(json ? JSON.stringify({ ...connection, http }) : describeConnection(connection));
   const live = http === undefined ? '' : `, live at ${http}`;
   tell(`listening on ${emulator.hostname}:${emulator.port}${live}; Ctrl-C ends it`);

@@ -1,7 +1,7 @@
 import type { EmulatorStats, LoginEvent, RefusalReason } from '@rds-iam/emulator';
 import { duration, LastMinute, type LiveState, tokenAge } from '@rds-iam/proxy/live-page';
 
-/** What is kept: whoever comes can make up names and tokens. */
+/** Limits, because clients can make up names and tokens. */
 const MAX_TOKENS = 50;
 const MAX_LOGINS = 50;
 
@@ -13,9 +13,9 @@ interface UsedToken {
   refused: number;
 }
 
-/** Why a login was refused, for whoever wonders: clients hear nothing of it. */
+/** Why a login was refused, for the user of the emulator: clients are not told. */
 const WHY: Readonly<Record<RefusalReason, string>> = {
-  malformed: 'what came as the password is no token',
+  malformed: 'the password was not a token',
   'unknown-access-key': 'no such access key, or it is revoked',
   'session-token': 'the session token is not that of the access key',
   'wrong-region': 'signed for another region',
@@ -34,12 +34,12 @@ const WHY: Readonly<Record<RefusalReason, string>> = {
   upstream: 'the token was good, but the database behind refused, or is out of reach',
 };
 
-/** What an emulator has seen, for people who look on. */
+/** What an emulator has seen, for people who watch. */
 export class LoginMonitor {
   readonly #now: () => number;
   readonly #startedAt: number;
   readonly #minute: LastMinute;
-  /** The one used last is the last. */
+  /** In the order of their last use, latest last. */
   readonly #tokens = new Map<string, UsedToken>();
   #logins: LoginEvent[] = [];
 
@@ -74,16 +74,16 @@ export class LoginMonitor {
       chart: { caption: 'Logins, second by second', seconds: this.#minute.seconds, limit: undefined },
       tables: [
         {
-          caption: 'Tokens by their fingerprints, the one used last first',
+          caption: 'Tokens by fingerprint, most recently used first',
           columns: ['token', 'user', 'age', 'let in', 'refused'],
           rows: tokens.map(({ fingerprint, username, signedAtMs, accepted: letIn, refused: turnedAway }) => [
             ...[fingerprint, username, tokenAge(this.#now() - signedAtMs), String(letIn), String(turnedAway)],
           ]),
-          none: 'no token has come yet',
+          none: 'no token yet',
         },
         {
-          caption: 'Logins, the latest first',
-          columns: ['when', 'user', 'token', 'its age then', 'what became of it'],
+          caption: 'Logins, latest first',
+          columns: ['when', 'user', 'token', 'its age then', 'outcome'],
           rows: this.#logins.map((login) => [
             `${duration(this.#now() - login.atMs)} ago`,
             login.username ?? 'not said',
@@ -91,7 +91,7 @@ export class LoginMonitor {
             login.token ? ageThen(login.token.ageMs) : '',
             outcomeOf(login),
           ]),
-          none: 'nobody has come yet',
+          none: 'no login yet',
         },
       ],
     };
@@ -108,7 +108,7 @@ export class LoginMonitor {
   }
 }
 
-/** The clock of whoever signed it can be ahead. */
+/** The signer's clock can be ahead. */
 const ageThen = (ageMs: number) => (ageMs < 0 ? `signed ${duration(-ageMs)} ahead` : duration(ageMs));
 
 function outcomeOf(login: LoginEvent): string {

@@ -16,7 +16,7 @@ export function eventLine(event: ProxyEvent): string {
   }
 }
 
-/** The same for a program. */
+/** The line as JSON, for programs. */
 export function eventJson({ atMs, ...event }: ProxyEvent): string {
   return JSON.stringify({ at: new Date(atMs).toISOString(), ...event });
 }

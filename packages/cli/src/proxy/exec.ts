@@ -9,7 +9,7 @@ import { tell } from '../terminal.js';
 import { eventLine } from './event-line.js';
 import { type Connection, connectionTo } from './paste.js';
 
-/** Runs a program with a local port in its environment, which logs in for it as long as it runs. @returns its exit code */
+/** Runs a program with the address of a local port that logs in for it while it runs. @returns its exit code */
 export async function execWithProxy(
   settings: Settings,
   request: Omit<ExecRequest, 'urlReader' | 'isLibpq'>,
@@ -26,7 +26,7 @@ export async function execWithProxy(
       ...(dial !== undefined && { dial }),
       ...(ca !== undefined && { ca: readCa(ca) }),
     },
-    // What the command cannot always show: a client library may keep the reason to itself.
+    // The command may not show the reason itself, since client libraries can hide it.
     onEvent: (event) => {
       if (event.type === 'refusal') tell(eventLine(event), 'warning');
     },
@@ -55,15 +55,15 @@ function postgresVariables({ host, port, username, database, password }: Connect
   return {
     ...{ PGHOST: host, PGPORT: String(port), PGUSER: username, PGPASSWORD: password },
     ...(database !== undefined && { PGDATABASE: database }),
-    // TLS is from the proxy on; what the environment has of it is for the database itself.
+    // TLS begins at the proxy; the settings in the environment are for the database itself.
     ...{ PGSSLMODE: 'disable', PGGSSENCMODE: 'disable', PGSSLROOTCERT: undefined },
-    // These lead elsewhere than PGHOST.
+    // These would override PGHOST.
     ...{ PGHOSTADDR: undefined, PGSERVICE: undefined },
   };
 }
 
 function mysqlVariables({ host, port, username, password }: Connection, folder: string): Variables {
-  // MariaDB's clients from 11.4 on insist on TLS, where a file does not say otherwise.
+  // MariaDB's clients from 11.4 on insist on TLS, unless a file says otherwise.
   const quoted = `"${username.replace(/["'\\]/g, '\\$&')}"`;
   const lines = [
     '[client]',

@@ -1,23 +1,23 @@
 import type { Command } from 'commander';
 
-/** What can be set, by the name of its flag: with a value, or without. The help has them in this order. */
+/** The settings by the name of their flag, with a value or without, in the order of the help. */
 export const SETTINGS = {
-  port: ['number', 'the port of the first URL; each further one has the next; 0 takes free ones'],
-  socket: ['folder', 'Unix sockets in a folder that only you may enter, in place of ports'],
-  address: ['ip', 'to listen on, 127.0.0.1 if left out; beyond loopback it takes --tls-cert and a password'],
-  'password-file': ['file', "the clients' password; one that is made up if left out, and none at a socket"],
+  port: ['number', 'the port for the first URL; each further URL gets the next; 0 for free ones'],
+  socket: ['folder', 'Unix sockets in a folder that only you can access, in place of ports'],
+  address: ['ip', 'the address to listen on, 127.0.0.1 if left out; beyond loopback it needs --tls-cert and a password'],
+  'password-file': ['file', "the clients' password; if left out a random one, and none at a socket"],
   'no-password': ['', 'asks for none; at a port only with --trust-local-users'],
-  'trust-local-users': ['', 'lets in everybody who has an account on this machine'],
+  'trust-local-users': ['', 'lets in everybody with an account on this machine'],
   'password-method': ['name', 'scram-sha-256, or password for old clients of PostgreSQL'],
   'tls-cert': ['file', 'a certificate (PEM) for clients that want TLS'],
   'tls-key': ['file', 'its key (PEM)'],
   'any-user': ['', 'lets clients name other users and databases than the URL does'],
   'max-connections': ['number', 'how many clients may be logged in'],
-  'http-port': ['number', 'checks, metrics for Prometheus, and a page that shows live what happens'],
-  'http-address': ['ip', 'of that port, 127.0.0.1 if left out; it shows who logs in where, and no secret'],
-  'max-sigterm-delay': ['seconds', 'how long open connections may go on after SIGTERM; 30 if left out'],
-  dial: ['host:port', 'where to connect instead, as to a tunnel; all else is about the endpoint'],
-  region: ['name', 'if neither the host name nor the environment tells it'],
+  'http-port': ['number', 'health checks, metrics for Prometheus, and a live page'],
+  'http-address': ['ip', 'the address of that port, 127.0.0.1 if left out; it shows who logs in where, and no secrets'],
+  'max-sigterm-delay': ['seconds', 'how long open connections may continue after SIGTERM; 30 if left out'],
+  dial: ['host:port', 'where to connect instead, such as a tunnel; everything else is about the endpoint'],
+  region: ['name', 'if neither the host name nor the environment has it'],
   profile: ['name', 'of the shared AWS configuration'],
   ca: ['file', 'CA certificates (PEM) in place of the RDS roots'],
 } as const satisfies Readonly<Record<string, readonly [value: string, description: string]>>;
@@ -33,5 +33,5 @@ export function addProxyFlags(command: Command): Command {
   }
   return command
     .option('--config <file>', 'a JSON object with any of these by name, and "urls"')
-    .option('--json', 'what it prints, and each login, as a line of JSON');
+    .option('--json', 'prints everything, including each login, as lines of JSON');
 }

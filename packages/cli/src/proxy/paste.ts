@@ -2,12 +2,12 @@ import { dirname } from 'node:path';
 import type { ProxyListener, RdsIamProxy } from '@rds-iam/proxy';
 import { shellWord } from '../shell-word.js';
 
-/** How to connect to one of a proxy's listeners, for programs: what `--json` prints of it. */
+/** How to connect to one of a proxy's listeners, as `--json` prints it. */
 export interface Connection {
   readonly engine: 'postgres' | 'mysql';
   /** An address, or the folder of a Unix socket. */
   readonly host: string;
-  /** Also the number in the name of PostgreSQL's sockets. */
+  /** For PostgreSQL's sockets, the number in their name. */
   readonly port: number | undefined;
   /** The path of a Unix socket. */
   readonly socket: string | undefined;
@@ -19,7 +19,7 @@ export interface Connection {
   readonly endpoint: string;
 }
 
-/** @param password - undefined where there is none, or it is not to be printed */
+/** @param password - undefined if there is none, or it must not be printed */
 export function connectionTo(listener: ProxyListener, password: string | undefined): Connection {
   const { engine, username, database, hostname, port, listening } = listener;
   const at =
@@ -37,7 +37,7 @@ export function connectionTo(listener: ProxyListener, password: string | undefin
   };
 }
 
-/** What to paste into a shell, a program, or a graphical client. @param hasTls - whether the proxy has a certificate for them */
+/** What to paste into a shell, a program or a graphical client. @param hasTls - whether the proxy has a certificate */
 export function describe(proxy: RdsIamProxy, connections: readonly Connection[], hasTls: boolean): string {
   const blocks = connections.map((connection) => {
     const { engine, host, port, socket, username, database, password, url, endpoint } = connection;
@@ -51,8 +51,8 @@ export function describe(proxy: RdsIamProxy, connections: readonly Connection[],
       database,
     };
     const listed = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
-    // There is none at a Unix socket.
-    const ssl = hasTls && socket === undefined ? 'with SSL, by the certificate of --tls-cert' : 'without SSL';
+    // A Unix socket has no TLS.
+    const ssl = hasTls && socket === undefined ? 'with SSL, using the certificate in --tls-cert' : 'without SSL';
     return [
       `# ${username} at ${endpoint}${of}`,
       url,
@@ -66,7 +66,7 @@ export function describe(proxy: RdsIamProxy, connections: readonly Connection[],
 function mariadbCommand(connection: Connection, hasTls: boolean): string {
   const { host, port, socket, username, database, password } = connection;
   const secret = password === undefined ? '' : `MYSQL_PWD=${shellWord(password)} `;
-  // From 11.4 on they insist on TLS, unless they are told not to.
+  // From 11.4 on they insist on TLS unless told otherwise.
   const ssl = hasTls ? '' : ' --skip-ssl';
   const at = socket === undefined ? `--host=${host} --port=${port}${ssl}` : `--socket=${shellWord(socket)}`;
   const named = database === undefined ? '' : ` ${shellWord(database)}`;

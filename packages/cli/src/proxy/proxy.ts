@@ -4,7 +4,7 @@ import { eventJson, eventLine } from './event-line.js';
 import { connectionTo, describe } from './paste.js';
 import type { ProxySettings } from './settings.js';
 
-/** These end it at once; SIGTERM when those that are in have left. */
+/** These end it at once; SIGTERM waits until the clients have left. */
 const END_SIGNALS = ['SIGINT', 'SIGHUP'] as const;
 
 /** Serves until a signal ends it. @returns the exit code of the process */
@@ -26,7 +26,7 @@ export async function serveProxy(settings: ProxySettings, json: boolean): Promis
     });
     const password = hasOwnPassword ? undefined : proxy.password;
     const connections = proxy.listeners.map((listener) => connectionTo(listener, password));
-    // Nobody could connect without them.
+    // Nobody could connect without these settings.
     const http = proxy.http && `http://${proxy.http.address}:${proxy.http.port}/`;
     await printed(
       json ? JSON.stringify({ connections, http }) : describe(proxy, connections, options.tls !== undefined),
@@ -45,8 +45,8 @@ export async function serveProxy(settings: ProxySettings, json: boolean): Promis
 async function drain(proxy: RdsIamProxy, delayMs: number, ended: AbortSignal, json: boolean): Promise<void> {
   const { admitted } = proxy.stats;
   const drained = proxy.drain(AbortSignal.any([ended, AbortSignal.timeout(delayMs)]));
-  // Said once nobody is let in any more.
-  if (!json && admitted > 0) tell(`${admitted} connections go on, for ${delayMs / 1_000} s at most`);
+  // Printed once nobody is let in any more.
+  if (!json && admitted > 0) tell(`${admitted} connections continue, for ${delayMs / 1_000} s at most`);
   await drained;
 }
 

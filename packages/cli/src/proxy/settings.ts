@@ -1,4 +1,4 @@
-// What a proxy is to do: from flags, then RDS_IAM_PROXY_… variables, then a file.
+// A proxy's settings: from flags, then RDS_IAM_PROXY_… variables, then a file.
 import { readFileSync } from 'node:fs';
 import { isLoopback, type ProxyOptions, type ProxyTarget } from '@rds-iam/proxy';
 import { readDial } from '../dial.js';
@@ -8,10 +8,10 @@ import { SETTINGS, type SettingName } from './flags.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** How long a first login that the server refuses is tried again. */
+/** How long a refused first login is retried. */
 const PATIENCE_MS = 3_000;
 
-/** A file as it was read. */
+/** The contents of the file. */
 interface SettingsFile {
   readonly urls: readonly string[] | undefined;
   readonly values: ReadonlyMap<string, unknown>;
@@ -20,13 +20,13 @@ interface SettingsFile {
 export interface ProxySettings {
   readonly options: Omit<ProxyOptions, 'onEvent'>;
   readonly maxSigtermDelayMs: number;
-  /** Whether the password is the user's own, which is not printed. */
+  /** Whether the password was given by the user; it is then not printed. */
   readonly hasOwnPassword: boolean;
 }
 
 const LONGEST_DELAY_SECONDS = 86_400;
 
-/** @param flags - as commander has them: by name in camel case */
+/** @param flags - as commander returns them, by name in camel case */
 export function readProxySettings(
   urls: readonly string[],
   flags: Readonly<Record<string, unknown>>,
@@ -40,7 +40,7 @@ export function readProxySettings(
     const value = given(name);
     if (value === undefined || typeof value === 'string') return value;
     if (typeof value === 'number') return String(value);
-    throw new UsageError(`--${name} must be a text, in the file of --config, too`);
+    throw new UsageError(`--${name} must be a string, also in the file of --config`);
   };
   const isOn = (name: SettingName): boolean => {
     const value = given(name) ?? false;
@@ -75,7 +75,7 @@ export function readProxySettings(
   const options = {
     targets: targetsOf(urls, environment, file),
     iam: {
-      // Whoever connects sits at a prompt, and programs try again by themselves: a user that is set up wrongly hears so soon.
+      // Clients are people at a prompt, or programs that retry by themselves: report a wrong setup soon.
       retry: { patienceMs: PATIENCE_MS },
       ...(region !== undefined && { region: regionOf('--region', region) }),
       ...(dial !== undefined && { dial: readDial(dial) }),
@@ -131,7 +131,7 @@ interface Access {
   readonly trustsLocalUsers: boolean;
 }
 
-/** The proxy refuses the same, by the names of its options. */
+/** The proxy refuses the same, but with the names of its options. */
 function checkAccess({ atPort, address, hasTls, hasNoPassword, trustsLocalUsers }: Access): void {
   if (!atPort) return;
   if (hasNoPassword && !trustsLocalUsers) {
@@ -147,7 +147,7 @@ function checkAccess({ atPort, address, hasTls, hasNoPassword, trustsLocalUsers 
 
 function httpOf(port: number | undefined, address: string | undefined): ProxyOptions['http'] {
   if (port === undefined && address !== undefined)
-    throw new UsageError('--http-address is of --http-port: give it, too');
+    throw new UsageError('--http-address needs --http-port: give that, too');
   return port === undefined ? undefined : { port, ...(address !== undefined && { address }) };
 }
 
@@ -157,11 +157,11 @@ function ownPassword(
   variable: string | undefined,
 ): string | false | undefined {
   const own = file?.replace(/\r?\n$/, '') ?? (variable || undefined);
-  if (none && own !== undefined) throw new UsageError('there is a password, and --no-password: give one of them');
+  if (none && own !== undefined) throw new UsageError('there is a password as well as --no-password: give one of them');
   return none ? false : own;
 }
 
-/** `--no-password` is the opposite of a flag `password` to commander. */
+/** To commander, `--no-password` negates a flag `password`. */
 function flagOf(flags: Readonly<Record<string, unknown>>, name: SettingName): unknown {
   if (name === 'no-password') return flags['password'] === false ? true : undefined;
   return flags[name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())];
@@ -175,7 +175,7 @@ function readFile(path: string): SettingsFile {
     content = JSON.parse(readText('--config', path));
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`--config is no JSON: ${path}`);
+    throw new UsageError(`--config is not JSON: ${path}`);
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw new UsageError(`--config must hold an object, as { "urls": ["postgresql://…"], "port": 6432 }: ${path}`);
