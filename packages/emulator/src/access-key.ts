@@ -2,10 +2,10 @@
 export interface AccessKey {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** With it, only tokens of a session that carry exactly this are good; without it, only tokens that carry none. */
+  /** If given, only tokens with exactly this session token are good; if not, only tokens without any. */
   readonly sessionToken?: string;
   /**
-   * The database users that its `rds-db:connect` policy permits.
+   * The database users that its `rds-db:connect` policy allows.
    * @defaultValue every user
    */
   readonly usernames?: readonly string[];

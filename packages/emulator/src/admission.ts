@@ -1,20 +1,20 @@
-// What happens to a token, whichever engine's protocol brought it: it is checked, counted, and let in or not.
+// What happens to a token in either protocol: it is checked, counted, and let in or not.
 import type { Socket } from 'node:net';
 import { Refusal, type RefusalReason } from './refusal.js';
 import type { Shared } from './serve.js';
 import { delay } from './sockets.js';
 import { checkToken, tokenExpirationMs } from './token.js';
 
-/** How an engine puts a refusal. */
+/** How an engine words a refusal. */
 export interface RefusalWords {
-  /** RDS's one answer to every token that it does not take. */
+  /** RDS's only answer to a token that it does not accept. */
   tokenRefused(reason: RefusalReason): Refusal;
   /** RDS Proxy's answer when it throttles. */
   proxyThrottled(): Refusal;
 }
 
 /**
- * Checks a token, and the limit on logins. The promise resolves when the login may go on, which only a throttle delays.
+ * Checks a token and the limit on logins. The promise resolves when the login may go on; only a throttle delays it.
  * @throws Refusal, at once
  */
 export function admit(

@@ -10,7 +10,7 @@ export interface CertificateAuthority {
   issue(options: CertificateOptions): Promise<IssuedCertificate>;
 }
 
-/** What a certificate is for, and when. */
+/** What a certificate is for, and when it is valid. */
 export interface CertificateOptions {
   /** DNS names and IP addresses that the certificate is for; at least one. */
   readonly hostnames: readonly string[];
@@ -36,7 +36,7 @@ const ECDSA = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
  * @throws TypeError from `issue` if `hostnames` is empty
  */
 export async function createCertificateAuthority(): Promise<CertificateAuthority> {
-  // Its import takes longer than all that it does here.
+  // Loading it takes longer than using it here.
   const { generate } = await import('selfsigned');
   // A name of its own: a client that trusts another such authority must see an unknown issuer, not a forged one.
   const name = `rds-iam emulator CA ${randomBytes(8).toString('hex')}`;

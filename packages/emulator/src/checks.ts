@@ -1,4 +1,4 @@
-// The checks that several kinds of options share. Each throws a TypeError that names the option, what it got and what it takes.
+// The checks that several kinds of options share. Each throws a TypeError that names the option, what it got and what it accepts.
 
 export function names(option: string, list: readonly string[]): readonly string[] {
   if (!Array.isArray(list)) fail(option, 'a list of strings', list);
@@ -26,13 +26,13 @@ export function oneOf(option: string, value: unknown, known: readonly string[]):
   if (value !== undefined && !known.includes(value as string)) fail(option, `one of "${known.join('", "')}"`, value);
 }
 
-/** Refuses names that are no option's: a misspelt fault or limit would silently be none. */
+/** Refuses unknown names: a misspelled fault or limit would silently do nothing. */
 export function unknownNames(option: string, value: object, known: readonly string[]): void {
   const unknown = Object.keys(value).find((name) => !known.includes(name));
   if (unknown !== undefined) fail(option, `an object of ${known.join(', ')}`, unknown);
 }
 
-/** Of what may be a secret the message gives only the kind. */
+/** For a value that may be a secret, the message only says what kind of value it is. */
 export function fail(option: string, wanted: string, got: unknown, secret = false): never {
   const kind = Array.isArray(got) ? `a list of ${got.length}` : got === null ? 'null' : typeof got;
   const shown =

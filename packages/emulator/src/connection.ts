@@ -26,8 +26,8 @@ export class Connection {
   }
 
   /**
-   * Goes on under TLS, with what has not been read yet as the beginning of the handshake.
-   * @throws ConnectionEnded if there is no handshake, or the client does not like what it sees
+   * Continues over TLS; unread bytes are the beginning of the handshake.
+   * @throws ConnectionEnded if there is no handshake, or the client rejects the server
    */
   startTls(secureContext: SecureContext, alpn?: string): Promise<TLSSocket> {
     this.reader.release();
@@ -50,7 +50,7 @@ export class Connection {
     });
   }
 
-  /** Tells the client why. Its connection closes when it has closed its side, too, or when the time for logins is up. */
+  /** Tells the client why. The connection closes when the client has closed its side, too, or the time for logins is over. */
   refuse(answer: Buffer): void {
     this.reader.release();
     this.stream.end(answer);
@@ -58,7 +58,7 @@ export class Connection {
     this.stream.resume();
   }
 
-  /** Never answers again. */
+  /** Stops answering for good. */
   ignore(): void {
     this.reader.release();
     this.stream.resume().once('end', () => this.stream.destroy());

@@ -1,4 +1,4 @@
-// The emulator's own end at the database behind it: a connection, and TLS over it.
+// The emulator's own connection to the database behind it, and TLS over it.
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { ConnectionEnded, isConnectionEnded } from '@rds-iam/wire';
@@ -9,7 +9,7 @@ export type Track = (socket: Socket) => void;
 
 /** Connects to the upstream. @throws Error as the socket gave it */
 export async function dialPlain({ hostname, port }: UpstreamOptions, track: Track): Promise<Socket> {
-  // As libpq has it, a path is the folder of PostgreSQL's Unix socket.
+  // As in libpq, a path is the folder of PostgreSQL's Unix socket.
   const to = hostname.startsWith('/')
     ? { path: `${hostname}/.s.PGSQL.${port}` }
     : { host: hostname, port, noDelay: true };
@@ -19,7 +19,7 @@ export async function dialPlain({ hostname, port }: UpstreamOptions, track: Trac
   return socket;
 }
 
-/** Goes on under TLS, once the upstream has been asked for it. @throws Error as the socket gave it */
+/** Continues over TLS, after the upstream has agreed to it. @throws Error as the socket gave it */
 export async function dialTls(socket: Socket, upstream: UpstreamOptions, track: Track, alpn?: string): Promise<Socket> {
   const secure = connectTls({
     ...(isIP(upstream.hostname) ? {} : { servername: upstream.hostname }),
@@ -33,7 +33,7 @@ export async function dialTls(socket: Socket, upstream: UpstreamOptions, track: 
   return secure;
 }
 
-/** What an error of these two comes to, in words. */
+/** Describes an error of the two functions above. */
 export function whyUnreachable({ hostname, port }: UpstreamOptions, error: unknown): string {
   return `no connection to the upstream ${hostname}:${port}: ${reasonOf(error)}`;
 }
@@ -45,7 +45,7 @@ function opened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<voi
   });
 }
 
-/** An address that has several families fails with an AggregateError, which has no message. */
+/** A name with several addresses fails with an AggregateError, which has no message. */
 function reasonOf(error: unknown): string {
   if (isConnectionEnded(error)) return 'it closed the connection';
   const { message, code } = error as NodeJS.ErrnoException;

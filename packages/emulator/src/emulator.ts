@@ -1,4 +1,4 @@
-// The server: listens, hands connections to the login, keeps the counts, and takes all of it down again.
+// The server: listens, passes connections to the login, keeps the counts, and shuts everything down again.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -15,17 +15,17 @@ import { AcceptedTokens, RateWindow } from './throttle.js';
 
 /** What an emulator has counted since it started. */
 export interface EmulatorStats {
-  /** TCP connections that were taken. */
+  /** TCP connections that were accepted. */
   readonly connections: number;
-  /** Of these, the ones that are open now, logged in or not. */
+  /** How many of these are open now, logged in or not. */
   readonly open: number;
-  /** Logins with a token that the upstream has let in, MySQL's changes of user among them. */
+  /** Logins with a token that the upstream has let in, including MySQL's changes of user. */
   readonly accepted: number;
-  /** Users without `rds_iam` who were left to the upstream's password authentication, whatever came of it. */
+  /** Users without `rds_iam` who were left to the upstream's password authentication, whatever the outcome. */
   readonly relayed: number;
-  /** Connections that were refused, by reason. The client never learns the reason; it is here only. */
+  /** Connections that were refused, by reason. Clients never learn the reason. */
   readonly refused: Readonly<Record<RefusalReason, number>>;
-  /** Different tokens that were accepted. */
+  /** How many different tokens were accepted. */
   readonly distinctTokens: number;
   /** PostgreSQL's CancelRequests that were passed on. */
   readonly cancelRequests: number;
@@ -39,17 +39,17 @@ export interface Emulator extends AsyncDisposable {
   readonly port: number;
   /** The certificate authority (PEM) that clients must trust. */
   readonly ca: string;
-  /** The counts as they are at this moment: a copy that does not change. */
+  /** A snapshot of the counts. */
   readonly stats: EmulatorStats;
   /**
-   * Replaces what goes wrong: `{}` is nothing any more. It is for what happens from now on, in open logins, too; the
-   * count of a throttle starts again from zero.
+   * Replaces the faults; `{}` clears them. They apply to everything from now on, including logins that are under way; the count
+   * of a throttle starts again from zero.
    * @throws TypeError that names the fault, if it is not valid
    */
   setFaults(faults: Faults): void;
   /** Drops the sessions that have logged in, as throttling on RDS may. Returns how many. */
   dropConnections(): number;
-  /** Ends it, with all connections. Afterwards no socket and no timer is left. May be called again. */
+  /** Ends it and all connections, leaving no socket and no timer. May be called again. */
   close(): Promise<void>;
 }
 
@@ -57,10 +57,10 @@ const WRONG_NAME = 'wrong-name.invalid';
 const EXPIRED = { notBefore: new Date('2020-01-01T00:00:00Z'), notAfter: new Date('2020-01-02T00:00:00Z') };
 
 /**
- * Starts a stand-in for RDS's IAM login, in front of a PostgreSQL, MySQL or MariaDB: it ends TLS with a certificate of its own, checks that
- * the password is a token that one of `accessKeys` signed for this server and this user, and only then connects the
- * client to the database.
- * @throws TypeError that names the option, if one is wrong; the error of `listen`, as EADDRINUSE
+ * Starts a stand-in for RDS's IAM login in front of a PostgreSQL, MySQL or MariaDB server. It terminates TLS with a certificate
+ * of its own, checks that the password is a token that one of `accessKeys` signed for this server and this user, and only
+ * then connects the client to the database.
+ * @throws TypeError that names the option, if one is wrong; the error of `listen`, such as EADDRINUSE
  */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const checked = checkOptions(options);

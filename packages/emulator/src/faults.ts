@@ -1,11 +1,11 @@
-// What an emulator can be told to do wrong.
+// The faults that an emulator can be told to have.
 import { fail, integer, names, object, oneOf, unknownNames } from './checks.js';
 
 /** A limit on logins with good tokens; refused tokens do not count. */
 export interface ThrottleFault {
-  /** Logins in any one second of the emulator's clock that pass, 0 to 1_000_000; the action is taken on the rest. */
+  /** How many logins pass in any one second of the emulator's clock, 0 to 1_000_000; the action applies to the rest. */
   readonly connectionsPerSecond: number;
-  /** `deny` refuses as it refuses a bad token, `delay` goes on after `delayMs`, `reset` breaks the connection (RST). */
+  /** `deny` refuses in the same way as a bad token, `delay` goes on after `delayMs`, `reset` resets the connection (RST). */
   readonly action: 'deny' | 'delay' | 'reset';
   /**
    * `new-tokens` counts only tokens that were not accepted before, as RDS is said to; `logins` counts every login.
@@ -13,7 +13,7 @@ export interface ThrottleFault {
    */
   readonly counting?: 'logins' | 'new-tokens';
   /**
-   * Whose words `deny` uses: RDS, which does not tell throttling from a bad token, or RDS Proxy, which does.
+   * Whose words `deny` uses: those of RDS, which do not distinguish throttling from a bad token, or those of RDS Proxy, which do.
    * @defaultValue `'rds'`
    */
   readonly wording?: 'rds' | 'rds-proxy';
@@ -24,22 +24,22 @@ export interface ThrottleFault {
   readonly delayMs?: number;
 }
 
-/** What goes wrong. Every part is optional, and only what is there goes wrong. */
+/** The faults to have. All are optional. */
 export interface Faults {
   readonly throttle?: ThrottleFault;
   /**
-   * What the server's clock is ahead of `now()`, in milliseconds; behind if negative.
+   * How far the server's clock is ahead of `now()`, in milliseconds; behind if negative.
    * @defaultValue 0
    */
   readonly clockOffsetMs?: number;
   /**
-   * `off` answers N to PostgreSQL's SSLRequest, and does not offer TLS to a MySQL client; the others present a
-   * certificate for another name, of another CA, or an expired one. It is for connections that come after.
+   * `off` answers N to PostgreSQL's SSLRequest and does not offer TLS to MySQL clients; the others present a certificate for
+   * another name, from another CA, or an expired one. Applies to new connections.
    */
   readonly tls?: 'off' | 'wrong-name' | 'other-ca' | 'expired';
   /**
-   * Stops answering there, until the client or `authenticationTimeoutMs` closes the connection: at once (MySQL:
-   * before the greeting), after the startup message (MySQL: the client's answer to the greeting), or after the token.
+   * Where to stop answering, until the client or `authenticationTimeoutMs` closes the connection: at once (MySQL: before the
+   * greeting), after the startup message (MySQL: the client's handshake response), or after the token.
    */
   readonly hang?: 'before-tls' | 'before-authentication' | 'after-password';
   /** Ids of access keys whose tokens are refused from now on, as after a rotation. */

@@ -1,4 +1,4 @@
-// What the user tells the emulator, and the checks of it.
+// The emulator's options, and their checks.
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { AccessKey } from './access-key.js';
@@ -6,7 +6,7 @@ import { fail, integer, names, object, oneOf, text, unknownNames } from './check
 import { checkFaults, type Faults } from './faults.js';
 import type { LoginEvent } from './login-event.js';
 
-/** Whose protocol an emulator speaks, to clients and to the upstream. */
+/** The engine whose protocol an emulator speaks with clients and the upstream. */
 export type Engine = 'postgres' | 'mysql';
 
 /** The database behind the emulator. */
@@ -16,19 +16,18 @@ export interface UpstreamOptions {
   /** 1 to 65535. */
   readonly port: number;
   /**
-   * The user that the emulator logs in as, for users whose token was good.
+   * The user that the emulator logs in as on behalf of users whose token was good.
    * @defaultValue the user's own name
    */
   readonly username?: string;
   /**
-   * The password that the emulator gives, for users whose token was good, if the upstream asks for one (PostgreSQL:
-   * clear text, MD5 or SCRAM-SHA-256; MySQL: `mysql_native_password` or `caching_sha2_password`): one for all users, or a
-   * function of the name that it logs in with.
-   * @defaultValue none, for an upstream that trusts the emulator, or whose accounts have empty passwords
+   * The emulator's password for the upstream, if that asks for one (PostgreSQL: clear text, MD5 or SCRAM-SHA-256; MySQL:
+   * `mysql_native_password` or `caching_sha2_password`): one for all users, or a function of the user name.
+   * @defaultValue none, for an upstream that trusts the emulator or whose accounts have empty passwords
    */
   readonly password?: string | ((username: string) => string | undefined);
   /**
-   * Connect to the upstream over TLS with these options of `tls.connect`.
+   * Connects to the upstream over TLS with these options of `tls.connect`.
    * @defaultValue no TLS
    */
   readonly tls?: ConnectionOptions;
@@ -37,17 +36,17 @@ export interface UpstreamOptions {
 /** See {@link startEmulator}. */
 export interface EmulatorOptions {
   /**
-   * `mysql` is MySQL and MariaDB.
+   * `mysql` stands for MySQL and MariaDB.
    * @defaultValue `'postgres'`
    */
   readonly engine?: Engine;
   readonly upstream: UpstreamOptions;
-  /** The region that tokens must be signed for, as `eu-west-1`. */
+  /** The region that tokens must be signed for, such as `eu-west-1`. */
   readonly region: string;
   /** The keys that tokens may be signed with; at least one. There is no way to accept every token. */
   readonly accessKeys: readonly AccessKey[];
   /**
-   * The names that tokens may be signed for, and that the certificate is for: DNS names in lower case, or IP addresses.
+   * The names that tokens may be signed for and the certificate is issued to: DNS names in lower case, or IP addresses.
    * The first one is {@link Emulator.hostname}.
    * @defaultValue `['localhost', '127.0.0.1']`
    */
@@ -58,7 +57,7 @@ export interface EmulatorOptions {
    */
   readonly port?: number;
   /**
-   * The port that tokens must be signed for, 1 to 65535, where a forwarding leads from another port to this one.
+   * The port that tokens must be signed for, 1 to 65535, if another port is forwarded to this one.
    * @defaultValue the port it listens on
    */
   readonly tokenPort?: number;
@@ -68,38 +67,37 @@ export interface EmulatorOptions {
    */
   readonly listenHostname?: string;
   /**
-   * The database users that have been granted `rds_iam`. All others log in with the upstream's own password
-   * authentication, as on RDS; they are never let in unless the upstream asks them for a password, and not with an empty
-   * one.
+   * The database users that have been granted `rds_iam`. All others log in with the upstream's own password authentication, as
+   * on RDS. They are only let in if the upstream asks for a password and theirs is not empty.
    * @defaultValue every user
    */
   readonly iamUsers?: readonly string[];
   /**
    * A connection that has not logged in after this many milliseconds is closed, 1 to 600_000.
-   * @defaultValue 60_000 as PostgreSQL's `authentication_timeout`, 10_000 as MySQL's `connect_timeout`
+   * @defaultValue 60_000 like PostgreSQL's `authentication_timeout`, 10_000 like MySQL's `connect_timeout`
    */
   readonly authenticationTimeoutMs?: number;
   /**
-   * For MySQL only. Whether a login without TLS is refused before anything is asked (error 3159), as where the parameter
-   * `require_secure_transport` is on. If not, such a login gets as far as its token before it is refused (error 1045), as
-   * an account that is made with REQUIRE SSL is.
+   * For MySQL only. Whether a login without TLS is refused right away (error 3159), as with the parameter
+   * `require_secure_transport`. If not, such a login gets as far as its token before it is refused (error 1045), as for an
+   * account with REQUIRE SSL.
    * @defaultValue true
    */
   readonly requireSecureTransport?: boolean;
   /**
-   * The server's clock, in milliseconds since the epoch, against which tokens age and throttling counts.
+   * The server's clock, in milliseconds since the epoch, for the age of tokens and for throttling.
    * @defaultValue `Date.now`, looked up at each use
    */
   readonly now?: () => number;
   /**
-   * What goes wrong from the start; see {@link Emulator.setFaults}.
+   * The faults to start with; see {@link Emulator.setFaults}.
    * @defaultValue nothing
    */
   readonly faults?: Faults;
   /**
-   * Told of every login once it is settled, in that order: the server's log. It is called apart from the login, which it
-   * neither delays nor fails; what it throws is an uncaught exception.
-   * @defaultValue nobody is told
+   * The server's log: called with every login when it is settled, in that order. It is called separately, so it can neither delay
+   * a login nor make it fail; an exception in it is uncaught.
+   * @defaultValue no log
    */
   readonly onLogin?: (login: LoginEvent) => void;
 }

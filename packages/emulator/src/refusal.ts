@@ -1,4 +1,4 @@
-// How a login is refused: the reason that we keep, and the words that the client gets, which each engine has its own of.
+// How a login is refused: the reason for our log, and the words for the client, which differ by engine.
 import { TOKEN_REFUSALS } from './token.js';
 
 /**
@@ -6,10 +6,10 @@ import { TOKEN_REFUSALS } from './token.js';
  * `not-authorized`), then
  * - `throttled`: over {@link ThrottleFault.connectionsPerSecond}, denied or reset
  * - `plaintext`: a login without TLS
- * - `static-password`: a user without `rds_iam` whom the upstream did not ask for a password, or who gave none
+ * - `static-password`: a user without `rds_iam` whom the upstream did not ask for a password, or whose password was empty
  * - `protocol`: a message that breaks the protocol
  * - `timeout`: the login took longer than {@link EmulatorOptions.authenticationTimeoutMs}
- * - `upstream`: the upstream was out of reach, or refused a login that we let through to it
+ * - `upstream`: the upstream was out of reach, or refused a login that we had accepted
  */
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 export const REFUSAL_REASONS = [
@@ -23,8 +23,8 @@ export const REFUSAL_REASONS = [
 ] as const;
 
 /**
- * Ends a login. The client gets the answer, which is encoded already; without one the connection is closed and nothing
- * is said, as servers do where they only log.
+ * Ends a login. The client gets the answer, which is encoded already. Without an answer the connection is closed silently, as
+ * servers do if they only log the error.
  */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
@@ -36,6 +36,6 @@ export class Refusal extends Error {
   }
 }
 
-/** A server's words for an internal error, or for one of a function that the user gave: its message may hold a secret. */
+/** Describes an internal error, or one of a user's function, without its message, which may contain a secret. */
 export const internalErrorMessage = (error: unknown): string =>
   `rds-iam emulator: ${error instanceof Error ? error.name : typeof error} while logging in`;

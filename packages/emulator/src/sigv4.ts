@@ -1,6 +1,6 @@
 // AWS Signature Version 4, written from its specification:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
-// Nothing of an SDK is used, so that this cannot share a mistake with the signer that it checks.
+// No SDK is used, so that this cannot share a mistake with the signer that it checks.
 import { createHash, createHmac } from 'node:crypto';
 
 export const ALGORITHM = 'AWS4-HMAC-SHA256';
@@ -12,7 +12,7 @@ export interface SignableRequest {
   readonly query: ReadonlyArray<readonly [name: string, value: string]>;
   /** The headers that are signed, with names in lower case. */
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
-  /** Hex SHA-256 of the body, or the literal that the service wants in its place. */
+  /** Hex SHA-256 of the body, or the literal that the service expects in its place. */
   readonly payloadHash: string;
 }
 
@@ -27,7 +27,7 @@ export const sha256Hex = (data: string | Buffer): string => createHash('sha256')
 
 const hmac = (key: string | Buffer, data: string): Buffer => createHmac('sha256', key).update(data).digest();
 
-/** Percent-encodes every byte of the UTF-8 form but the unreserved characters of RFC 3986. */
+/** Percent-encodes every byte of the UTF-8 form except the unreserved characters of RFC 3986. */
 export function uriEncode(text: string): string {
   // encodeURIComponent leaves these five alone; SigV4 does not.
   return encodeURIComponent(text).replace(

@@ -1,4 +1,4 @@
-// Waiting for what happens to a socket.
+// Waiting for socket events.
 import type { Socket } from 'node:net';
 
 /** Resolves when the socket has closed, with an error or without. */
@@ -9,7 +9,7 @@ export function closed(socket: Socket): Promise<void> {
   });
 }
 
-/** Resolves after so many milliseconds, or when the socket closes. */
+/** Resolves after this many milliseconds, or when the socket closes. */
 export function delay(ms: number, socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -20,7 +20,7 @@ export class RateWindow {
   }
 }
 
-/** The tokens that were accepted, by hash and only while they are valid, so that it stays small. */
+/** The accepted tokens, by hash. Only valid ones are kept, so that it stays small. */
 export class AcceptedTokens {
   readonly #expirationMs = new Map<string, number>();
   #distinct = 0;
@@ -37,7 +37,7 @@ export class AcceptedTokens {
   add(token: string, expirationMs: number, nowMs: number): void {
     const key = hash(token);
     if (this.#expirationMs.has(key)) return;
-    // In the order in which they came, which is nearly that of their ends: stop at the first that is still valid.
+    // In the order of arrival, which is nearly that of expiry: stop at the first that is still valid.
     for (const [old, end] of this.#expirationMs) {
       if (end >= nowMs) break;
       this.#expirationMs.delete(old);

@@ -1,4 +1,4 @@
-// Whether an IAM authentication token lets a user in, and if not, why not.
+// Checks whether an IAM authentication token lets a user in, and if not, says why.
 import { timingSafeEqual } from 'node:crypto';
 import type { AccessKey } from './access-key.js';
 import type { SeenToken } from './login-event.js';
@@ -20,7 +20,7 @@ export const TOKEN_REFUSALS = [
   'not-authorized',
 ] as const;
 
-/** What a token must have been signed for, and by whom. */
+/** What a token must have been signed for, and with which keys. */
 export interface TokenExpectation {
   readonly username: string;
   readonly hostnames: readonly string[];
@@ -58,7 +58,7 @@ interface ParsedToken {
   readonly sessionToken: string | undefined;
 }
 
-/** Checks a token; `undefined` says that it is good. */
+/** Checks a token; `undefined` means that it is good. */
 export function checkToken(token: string, expected: TokenExpectation): TokenRefusal | undefined {
   const parsed = parseToken(token);
   if (!parsed) return 'malformed';
@@ -112,7 +112,7 @@ export function checkToken(token: string, expected: TokenExpectation): TokenRefu
   return undefined;
 }
 
-/** What may be shown of a token. `undefined` for anything else: it may be a password, which its hash would give away. */
+/** What may be shown of a token. `undefined` for anything else: it may be a password, and its hash could give it away. */
 export function seenToken(token: string, nowMs: number): SeenToken | undefined {
   const signedAtMs = parseAmzDate(parseToken(token)?.get('X-Amz-Date') ?? '');
   if (signedAtMs === undefined) return undefined;
@@ -126,7 +126,7 @@ export function tokenExpirationMs(token: string): number {
   return parsed && signedAtMs !== undefined ? signedAtMs + Number(parsed.get('X-Amz-Expires')) * 1000 : 0;
 }
 
-/** Reads `host:port/?name=value&…`. The slash is optional: the Go SDKs leave it out, and RDS takes both. */
+/** Parses `host:port/?name=value&…`. The slash is optional: the Go SDKs leave it out, and RDS accepts both. */
 function parseToken(token: string): ParsedToken | undefined {
   const [, hostname, port, queryString] = /^([^/?#]+):(\d{1,5})\/?\?([\x21-\x7e]+)$/.exec(token) ?? [];
   if (hostname === undefined || port === undefined || queryString === undefined) return undefined;
@@ -146,7 +146,7 @@ function parseToken(token: string): ParsedToken | undefined {
   return { hostname, port, query: [...values], get: (name) => values.get(name) ?? '', sessionToken };
 }
 
-/** Undoes the one encoding that SigV4 allows; other spellings of the same bytes (`%2f`, `+`) are no token's. */
+/** Decodes the one encoding that SigV4 allows; other spellings of the same bytes (`%2f`, `+`) are not valid in a token. */
 function decode(text: string): string | undefined {
   try {
     const decoded = decodeURIComponent(text);
@@ -161,7 +161,7 @@ function parseAmzDate(text: string): number | undefined {
   if (second === undefined) return undefined;
   const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
   const at = Date.parse(iso);
-  // Date.parse takes 24:00:00; the way back shows it.
+  // Date.parse accepts 24:00:00; formatting the result again reveals it.
   return Number.isFinite(at) && new Date(at).toISOString() === iso ? at : undefined;
 }
 

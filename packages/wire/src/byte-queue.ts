@@ -1,4 +1,4 @@
-/** Bytes in the pieces in which they arrived. Pieces are put together once, when they are taken. */
+/** Bytes in the chunks in which they arrived. Chunks are joined only once, when they are taken. */
 export class ByteQueue {
   #pieces: Buffer[] = [];
   #length = 0;
@@ -8,14 +8,14 @@ export class ByteQueue {
     return this.#length;
   }
 
-  /** Takes a piece in, behind those before it. */
+  /** Appends a chunk. */
   add(piece: Buffer): void {
     if (piece.length === 0) return;
     this.#pieces.push(piece);
     this.#length += piece.length;
   }
 
-  /** The first bytes, which stay in it; `undefined` while there are fewer. */
+  /** The first bytes, without removing them; `undefined` while there are fewer. */
   peek(size: number): Buffer | undefined {
     if (this.#length < size) return undefined;
     const first = this.#pieces[0];
@@ -25,7 +25,7 @@ export class ByteQueue {
     return all.subarray(0, size);
   }
 
-  /** The first bytes, which leave it; `undefined` while there are fewer. */
+  /** Removes and returns the first bytes; `undefined` while there are fewer. */
   take(size: number): Buffer | undefined {
     const taken = this.peek(size);
     const first = this.#pieces[0];

@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream';
 import { ConnectionEnded } from './protocol-error.js';
 
 /**
- * Reads a stream by number of bytes, and never holds more than it was asked for: the rest stays in the stream, whose own
- * limit holds back the sender.
+ * Reads a given number of bytes from a stream, and never takes more than that: the rest stays in the stream, whose own limit
+ * slows down the sender.
  */
 export class ByteReader {
   readonly #stream: Readable;
@@ -14,7 +14,7 @@ export class ByteReader {
     stream.on('readable', this.#serve).on('end', this.#fail).on('close', this.#fail);
   }
 
-  /** How many bytes have arrived that nobody has read. */
+  /** How many bytes have arrived and were not read. */
   get buffered(): number {
     return this.#stream.readableLength;
   }
@@ -29,7 +29,7 @@ export class ByteReader {
     return this.#read(undefined);
   }
 
-  /** Leaves the stream, and what it still holds, to the next reader. */
+  /** Leaves the stream and its unread bytes to the next reader. */
   release(): void {
     this.#stream.off('readable', this.#serve).off('end', this.#fail).off('close', this.#fail);
   }
@@ -48,7 +48,7 @@ export class ByteReader {
     const bytes = this.#stream.read(size) as Buffer | null;
     if (bytes === null) return;
     if (size !== undefined && bytes.length < size) {
-      this.#fail(); // at its end a stream gives what is left, however little
+      this.#fail(); // at its end, a stream returns whatever is left
     } else {
       this.#pending = undefined;
       resolve(bytes);

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 
 /**
- * Destroys one of two joined sockets when the other one is lost before its end, which `pipe` does not pass on.
+ * Destroys one of two joined sockets if the other closes before its end, which `pipe` does not pass on.
  *
- * @returns what undoes it
+ * @returns a function that undoes this
  */
 export function closeTogether(left: Socket, right: Socket): () => void {
   const undo = [[left, right] as const, [right, left] as const].map(([from, to]) => {

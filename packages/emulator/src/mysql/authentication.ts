@@ -20,7 +20,7 @@ export interface Proof {
   readonly scramble: Buffer;
 }
 
-/** What a login begins with; a plugin that is not the account's makes the upstream name that one. */
+/** The first answer of a login; if its plugin is not the account's, the upstream names the right one. */
 export function firstAnswer({ plugin, scramble }: Proof, password: string): { plugin: string; authentication: Buffer } {
   if (plugin === Plugin.cachingSha2Password) return { plugin, authentication: cachingSha2Password(password, scramble) };
   return { plugin: Plugin.nativePassword, authentication: nativePassword(password, scramble) };
@@ -70,7 +70,7 @@ export async function sendEncrypted(upstream: Upstream, scramble: Buffer, passwo
   upstream.write(encrypted);
 }
 
-/** What the upstream wants to go on with. @throws Refusal with the reason `upstream` */
+/** The next method that the upstream asks for. @throws Refusal with the reason `upstream` */
 export function proofOf(payload: Buffer): Proof {
   try {
     const asked = decodeAuthSwitch(payload);

@@ -1,7 +1,7 @@
-// Which capabilities the emulator carries from one side to the other.
+// The capabilities that the emulator passes from one side to the other.
 import { Capability } from '@rds-iam/wire/mysql';
 
-/** Compression would reframe all that comes after the login, and other factors ask for more than a token. */
+/** Compression would change the framing after the login, and more factors would ask for more than a token. */
 export const NOT_CARRIED =
   Capability.compress |
   Capability.zstdCompression |

@@ -1,10 +1,10 @@
-// How the emulator goes away from an upstream that it has not logged in to.
+// How the emulator leaves an upstream that it has not logged in to.
 import { randomBytes } from 'node:crypto';
 import { Capability, type HandshakeResponse } from '@rds-iam/wire/mysql';
 import { authenticate, firstAnswer } from './authentication.js';
 import type { Upstream } from './upstream.js';
 
-/** As long as MySQL itself waits for the next packet of a login. */
+/** How long MySQL itself waits for the next packet of a login. */
 const PATIENCE_MS = 10_000;
 
 const NOBODY: Omit<HandshakeResponse, 'plugin' | 'authentication'> = {
@@ -19,9 +19,9 @@ const NOBODY: Omit<HandshakeResponse, 'plugin' | 'authentication'> = {
 };
 
 /**
- * Goes away. MySQL counts handshakes that are not finished, and after `max_connect_errors` of them in a row it takes no more
- * connections from our host (error 1129); a login that it refuses does not count. So where a client was refused before
- * we had to answer the upstream's greeting, nobody tries to log in with a password that nobody has.
+ * Leaves. MySQL counts unfinished handshakes, and after `max_connect_errors` of them in a row accepts no more connections from
+ * our host (error 1129); a login that it refuses does not count. So if a client was refused before we had to answer the
+ * upstream's greeting, this attempts a login without a user name and with a random password.
  */
 export function leave(upstream: Upstream): void {
   const greeting = upstream.unanswered;
@@ -35,6 +35,6 @@ export function leave(upstream: Upstream): void {
   upstream
     .respond({ ...NOBODY, ...first }, greeting)
     .then(() => authenticate(upstream, { ...greeting, plugin: first.plugin }, password))
-    .catch(() => {}) // as it should be
+    .catch(() => {}) // the upstream should refuse it
     .finally(() => upstream.destroy());
 }

@@ -44,7 +44,7 @@ import { Upstream } from './upstream.js';
 
 const changesUser: Holds = (start) => start[0] === Command.changeUser;
 
-/** A plugin that no account has, so that the upstream names the one that it wants. */
+/** A plugin that no account uses, so that the upstream names the right one. */
 const ANY_PLUGIN = 'rds_iam_emulator';
 
 /** See {@link Login}. */
@@ -68,7 +68,7 @@ export class MysqlLogin implements Login {
   async run(): Promise<void> {
     await this.#hangIfTold('before-tls');
     if (this.#connection.raw.destroyed) throw new ConnectionEnded();
-    // The greeting names the thread that KILL is for, and says what the server can do: so it is the upstream's own.
+    // The greeting is the upstream's own, because it has the thread id for KILL and the server's capabilities.
     const greeting = await this.#upstream.dial();
     const certificate = await this.#shared.certificate();
     const offered = offer(greeting, certificate !== undefined);
@@ -108,7 +108,7 @@ export class MysqlLogin implements Login {
     const first = firstAnswer(greeting, account.password);
     await this.#upstream.respond({ ...response, ...first, username: account.username }, greeting);
     const ok = await authenticate(this.#upstream, { ...greeting, plugin: first.plugin }, account.password);
-    // Only now, as the upstream does not wait long for an answer to its greeting.
+    // Only now, because the upstream does not wait long for an answer to its greeting.
     await delayed;
     if (this.#connection.raw.destroyed) throw new ConnectionEnded();
     this.#shared.countLogin('accepted', username, this.token);
@@ -132,7 +132,7 @@ export class MysqlLogin implements Login {
   }
 
   /**
-   * Asks for the token, unless that has come along already, and checks it. `delayed` is what a throttle makes of it.
+   * Asks for the token, unless it has been sent already, and checks it. `delayed` resolves when a throttle lets it go on.
    * @throws Refusal, ProtocolError, ConnectionEnded
    */
   async #checkToken(
@@ -157,7 +157,7 @@ export class MysqlLogin implements Login {
     return { delayed };
   }
 
-  /** The session: every byte passes, until the client wants to be somebody else. */
+  /** The session: every byte passes, until the client changes its user. */
   #join(answer: Buffer, response: HandshakeResponse, greeting: Greeting): void {
     const { stream, reader } = this.#connection;
     const upstream = this.#upstream.end;
@@ -190,7 +190,7 @@ export class MysqlLogin implements Login {
     this.#upstream.command(payload);
     const { plugin, authentication } = change;
     const answer = await this.#relay(change.username, { plugin, authentication, scramble: greeting.scramble });
-    // After an error it is the upstream's business whether the session goes on.
+    // After an error, the upstream decides whether the session goes on.
     this.#join(answer, response, greeting);
   }
 

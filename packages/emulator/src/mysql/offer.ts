@@ -1,7 +1,7 @@
 import { Capability, type Greeting, MARIADB_CAPABILITIES_OF_SESSIONS } from '@rds-iam/wire/mysql';
 import { NOT_CARRIED } from './carried.js';
 
-/** What we say of ourselves: all that the upstream says, but for the capabilities. */
+/** Our greeting: the upstream's, except for the capabilities. */
 export function offer(greeting: Greeting, tls: boolean): Greeting {
   const carried = greeting.capabilities & ~NOT_CARRIED & ~Capability.ssl;
   return {

@@ -1,4 +1,4 @@
-// The first packets of a MySQL client, with the first of which it may ask for TLS.
+// The first packets of a MySQL client; the very first may ask for TLS.
 import type { SecureContext } from 'node:tls';
 import {
   Capability,
@@ -13,11 +13,11 @@ import {
 import type { Connection } from '../connection.js';
 import { badHandshake, clientTooOld } from './refusals.js';
 
-/** More than a user's name, a token and the 64 kB that MySQL keeps of attributes can come to. */
+/** More than a user name, a token and the 64 kB that MySQL allows for attributes add up to. */
 export const MAX_LOGIN_PACKET_BYTES = 131_072;
 
 /**
- * Greets a client, and reads its answer. `undefined` as a certificate is no TLS.
+ * Greets a client and reads its answer. Without a certificate there is no TLS.
  * @throws Refusal, ProtocolError, ConnectionEnded
  */
 export async function open(
@@ -29,10 +29,10 @@ export async function open(
   channel.write(encodeGreeting(offered));
   const first = await channel.read(MAX_LOGIN_PACKET_BYTES);
   if (!(decodeCapabilities(first) & Capability.ssl)) return responseOf(first, offered);
-  // What else came in clear would be from anybody.
+  // Anything else in clear could come from anybody.
   if (!certificate || first.length !== SSL_REQUEST_BYTES) throw badHandshake();
-  // The handshake may have come along already, as MySQL's clients wait for no answer. All that comes from here on is
-  // taken for TLS, so nothing in clear can slip in.
+  // The TLS handshake may have arrived already, since MySQL's clients do not wait for an answer. Everything from here on is
+  // treated as TLS, so nothing in clear can slip in.
   await connection.startTls(certificate);
   return responseOf(await channel.read(MAX_LOGIN_PACKET_BYTES), offered);
 }
@@ -40,7 +40,7 @@ export async function open(
 /** @throws Refusal, ProtocolError */
 function responseOf(payload: Buffer, offered: Greeting): HandshakeResponse {
   const response = decodeHandshakeResponse(payload, offered);
-  // A client that cannot be asked to authenticate in another way cannot be asked for a token.
+  // A client that cannot switch its authentication method cannot be asked for a token.
   const has = (flag: number) => (response.capabilities & flag) !== 0;
   if (!has(Capability.pluginAuth) || !has(Capability.secureConnection)) throw clientTooOld();
   return response;

@@ -6,7 +6,7 @@ import { internalErrorMessage, Refusal, type RefusalReason } from '../refusal.js
 
 const refusal = (reason: RefusalReason, report: ErrorReport): Refusal => new Refusal(reason, encodeError(report));
 
-/** Who wants in, as MySQL prints it. */
+/** The user and host, as MySQL prints them. */
 export interface Who {
   readonly username: string;
   readonly address: string;
@@ -18,7 +18,7 @@ const accessDenied = ({ username, address }: Who, usingPassword: boolean): Error
   message: `Access denied for user '${username}'@'${address}' (using password: ${usingPassword ? 'YES' : 'NO'})`,
 });
 
-/** RDS's one answer to every token that it does not take. */
+/** RDS's only answer to a token that it does not accept. */
 export const tokenRefused = (reason: RefusalReason, who: Who): Refusal => refusal(reason, accessDenied(who, true));
 
 /** RDS Proxy's answer when it throttles. */
@@ -37,7 +37,7 @@ export const plaintextRefused = (): Refusal =>
     message: 'Connections using insecure transport are prohibited while --require_secure_transport=ON.',
   });
 
-/** An account that requires TLS: refused like any other, and only when the password has come. */
+/** For an account that requires TLS: refused like any other, after the password has arrived. */
 export const plaintextTokenRefused = (who: Who, usingPassword: boolean): Refusal =>
   refusal('plaintext', accessDenied(who, usingPassword));
 
@@ -54,7 +54,7 @@ const packetTooLarge = (): Refusal =>
     message: "Got a packet bigger than 'max_allowed_packet' bytes",
   });
 
-/** A client from before plugins, which cannot be asked for a password in clear; one from before 4.1 gets no SQLSTATE. */
+/** For a client from before plugins, which cannot be asked for a password in clear; one from before 4.1 gets no SQLSTATE. */
 export const clientTooOld = (sqlState: '08004' | '' = '08004'): Refusal =>
   refusal('protocol', {
     code: 1251,
@@ -76,7 +76,7 @@ export function brokenProtocol({ kind }: ProtocolError): Refusal {
   }
 }
 
-/** The database behind the emulator is out of reach: what a server that goes down would say, and why. */
+/** The database behind the emulator is out of reach: the error of a server that is shutting down, and the reason. */
 export const upstreamUnreachable = (detail: string): Refusal =>
   refusal('upstream', {
     code: 1053,
@@ -84,13 +84,13 @@ export const upstreamUnreachable = (detail: string): Refusal =>
     message: `Server shutdown in progress (rds-iam emulator: ${detail})`,
   });
 
-/** The emulator cannot log in to the database behind it: a mistake in its set-up, so in words of its own. */
+/** The emulator cannot log in to the database behind it: its setup is wrong, so the message is its own. */
 export const upstreamLoginFailed = (message: string): Refusal =>
   refusal('upstream', { code: 1251, sqlState: '08004', message: `rds-iam emulator: ${message}` });
 
-/** The upstream refused a login that was good enough for us. */
+/** The upstream refused a login that we had accepted. */
 export const upstreamRefused = (error: Buffer): Refusal => new Refusal('upstream', error);
 
-/** A fault of the emulator's own, or of a function that its user gave it. */
+/** An internal error of the emulator, or of a function that its user passed in. */
 export const internalError = (error: unknown): Buffer =>
   encodeError({ code: 1105, sqlState: 'HY000', message: internalErrorMessage(error) });

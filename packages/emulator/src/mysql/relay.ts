@@ -7,16 +7,16 @@ import type { Upstream } from './upstream.js';
 export interface Settled {
   /** The upstream's OK, or its error. */
   readonly payload: Buffer;
-  /** Whether the client has answered anything that is not an empty password. */
+  /** Whether the client has answered with anything but an empty password. */
   readonly passwordGiven: boolean;
 }
 
-/** What the client has answered already. */
+/** The client's answer so far. */
 export interface FirstAnswer extends Proof {
   readonly authentication: Buffer;
 }
 
-/** Passes the packets of a login on, once the client's first answer has been. @throws Refusal, ProtocolError, ConnectionEnded */
+/** Passes on the packets of a login after the client's first answer. @throws Refusal, ProtocolError, ConnectionEnded */
 export async function relay(
   upstream: Upstream,
   client: Channel,
@@ -34,7 +34,7 @@ export async function relay(
     if (payload[0] === Reply.authSwitch) ({ plugin, scramble } = proofOf(payload));
     const answer = await client.read(MAX_LOGIN_PACKET_BYTES);
     passwordGiven ||= !isEmpty(answer);
-    // Over TLS a client sends the password itself; an upstream without TLS wants it encrypted.
+    // Over TLS a client sends the password itself, but an upstream without TLS needs it encrypted.
     if (says === Sha2.fullAuth && clientEncrypted && !upstream.encrypted) {
       await sendEncrypted(upstream, scramble, answer);
     } else {

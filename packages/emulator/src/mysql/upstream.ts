@@ -1,4 +1,4 @@
-// The emulator's own end at the database behind it: dialing, and logging in with the configured password.
+// The emulator's own connection to the database behind it: dialing, and logging in with the configured password.
 import type { Socket } from 'node:net';
 import { ByteReader, ConnectionEnded, isConnectionEnded, isProtocolError } from '@rds-iam/wire';
 import {
@@ -16,20 +16,20 @@ import type { UpstreamOptions } from '../options.js';
 import type { Refusal } from '../refusal.js';
 import { upstreamRefused, upstreamUnreachable } from './refusals.js';
 
-/** A stream, and who reads it. */
+/** A stream and its reader. */
 export interface End {
   readonly stream: Socket;
   readonly reader: ByteReader;
 }
 
-// No server's packet before the end of a login is longer; one that claims to be is no MySQL's.
+// No packet of a MySQL server is longer before the end of a login.
 const MAX_PACKET_BYTES = 65_536;
 
 /** A connection to the upstream, in its login. */
 export class Upstream {
   readonly #options: UpstreamOptions;
   readonly #track: Track;
-  /** The TCP connection, and TLS over it. */
+  /** The TCP connection and the TLS over it. */
   readonly #sockets: Socket[] = [];
   #end: End | undefined;
   #channel: Channel | undefined;
@@ -59,7 +59,7 @@ export class Upstream {
     return greeting;
   }
 
-  /** Its greeting, as long as it waits for our answer. */
+  /** Its greeting, while it is waiting for our answer. */
   get unanswered(): Greeting | undefined {
     return this.#greeting;
   }
@@ -68,7 +68,7 @@ export class Upstream {
     return this.#options.tls !== undefined;
   }
 
-  /** Answers the greeting, after a change to TLS if that is configured. @throws Refusal with the reason `upstream` */
+  /** Answers the greeting, over TLS if that is configured. @throws Refusal with the reason `upstream` */
   async respond(response: HandshakeResponse, greeting: Greeting): Promise<void> {
     this.#greeting = undefined;
     if (!this.encrypted) {
@@ -87,7 +87,7 @@ export class Upstream {
     this.write(encodeHandshakeResponse(overTls));
   }
 
-  /** Begins a command: its packets count from 0 again. */
+  /** Begins a command: its sequence numbers start at 0 again. */
   command(payload: Buffer): void {
     this.#channel = new Channel(this.end);
     this.write(payload);
@@ -109,18 +109,18 @@ export class Upstream {
     throw notMysql();
   }
 
-  /** Its stream, and who reads it. @throws ConnectionEnded if it has none */
+  /** Its stream and reader. @throws ConnectionEnded if there is none */
   get end(): End {
     if (!this.#end) throw new ConnectionEnded();
     return this.#end;
   }
 
-  /** Takes the stream back from whoever read it meanwhile. */
+  /** Takes the stream back from its other reader. */
   resume(): void {
     this.#end = { stream: this.end.stream, reader: new ByteReader(this.end.stream) };
   }
 
-  /** Closes it, in whatever state. */
+  /** Closes it in any state. */
   destroy(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -145,5 +145,5 @@ function greetingOf(payload: Buffer): Greeting {
   throw notMysql();
 }
 
-/** It says what no MySQL would. */
+/** For packets that no MySQL server would send. */
 export const notMysql = () => upstreamUnreachable('the upstream does not speak the protocol of MySQL 5.5.7 or later');

@@ -1,4 +1,4 @@
-// One PostgreSQL client's login, from its first byte to the moment that it is joined to the database behind.
+// One PostgreSQL client's login, from its first byte until it is joined to the database behind the emulator.
 import type { Socket } from 'node:net';
 import { ByteReader, ConnectionEnded, isProtocolError, type ProtocolError } from '@rds-iam/wire';
 import {
@@ -46,7 +46,7 @@ export class PostgresLogin implements Login {
   token: SeenToken | undefined;
   readonly #connection: Connection;
   readonly #shared: Shared;
-  /** The sockets to the upstream, as long as they are not joined to the client. */
+  /** The sockets to the upstream, until they are joined to the client. */
   #dialed: Socket[] = [];
 
   constructor(connection: Connection, shared: Shared) {
@@ -105,7 +105,7 @@ export class PostgresLogin implements Login {
     this.#join(upstream, reader, ok.bytes);
   }
 
-  /** A user without `rds_iam` gets the upstream's own password authentication, or none at all. @throws Refusal */
+  /** A user without `rds_iam` gets the upstream's own password authentication, or is refused. @throws Refusal */
   async #logInWithPassword(startup: Startup, username: string): Promise<void> {
     const { upstream, reader } = await this.#dial(startup);
     for (;;) {
@@ -114,7 +114,7 @@ export class PostgresLogin implements Login {
         case Authentication.cleartextPassword:
         case Authentication.md5Password:
         case Authentication.sasl:
-          // From here on the two settle it between them.
+          // From here on, the client and the upstream settle it between them.
           this.#shared.countLogin('relayed', username);
           return this.#join(upstream, reader, message.bytes);
       }
@@ -124,7 +124,7 @@ export class PostgresLogin implements Login {
       }
       const sqlState = message.type === MessageType.error && decodeErrorFields(message.body).get(ErrorField.sqlState);
       if (typeof sqlState === 'string' && !sqlState.startsWith('28')) throw upstreamRefused(message.bytes);
-      // It would let the user in, or keep the user out, without asking for a password; RDS does neither.
+      // The upstream would admit or refuse the user without asking for a password; RDS does neither.
       this.hangUp();
       return this.#mockPasswordLogin(username);
     }
@@ -183,7 +183,7 @@ export class PostgresLogin implements Login {
   }
 }
 
-/** With the checks that PostgreSQL makes of a password, but for the empty one. @throws Refusal */
+/** Reads a password with PostgreSQL's checks, except for the one that it is not empty. @throws Refusal */
 function passwordOf({ type, body }: Message): string {
   if (type !== MessageType.password)
     throw badPassword(`expected password response, got message type ${type.charCodeAt(0)}`);
@@ -209,7 +209,7 @@ function orRefuse<T>(decode: () => T, refusal: () => Refusal): T {
   }
 }
 
-/** The same login for another user: the database, if none is named, is still that of the user whose token was good. */
+/** The same login for another user. If no database is named, it is still that of the user whose token was good. */
 function withUser({ version, parameters }: Startup, username: string, upstreamUsername: string): Startup {
   if (username === upstreamUsername) return { version, parameters };
   const database = parameters.get('database') || username;

@@ -7,12 +7,12 @@ import { earlyBytes, noUser, unsupportedVersion } from './refusals.js';
 
 const ALPN = 'postgresql';
 
-/** What a client wants once it is done with asking for encryption. */
+/** A client's actual first message, after any requests for encryption. */
 export type Opening =
   | { readonly kind: 'startup'; readonly startup: Startup }
   | { readonly kind: 'cancel'; readonly packet: Buffer };
 
-/** Answers requests for encryption until the client says what it wants. `undefined` as a certificate is no TLS. */
+/** Answers requests for encryption until the actual first message. Without a certificate there is no TLS. */
 export async function open(
   connection: Connection,
   certificate: () => Promise<SecureContext | undefined>,
@@ -26,7 +26,7 @@ export async function open(
     raw.unshift(firstByte);
     firstByte = undefined;
     const secure = await connection.startTls(context, ALPN);
-    // PostgreSQL insists, so that no other protocol's client can be led here.
+    // PostgreSQL insists on it, so that clients of other protocols cannot be misdirected here.
     if (secure.alpnProtocol !== ALPN) throw new ConnectionEnded();
   }
   let [mayAskForTls, mayAskForGss] = [!connection.encrypted, !connection.encrypted];

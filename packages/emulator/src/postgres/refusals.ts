@@ -39,7 +39,7 @@ const authentication = (code: string, message: string, line: number, routine = '
   routine,
 });
 
-/** RDS's one answer to every token that it does not take. */
+/** RDS's only answer to a token that it does not accept. */
 export const tokenRefused = (reason: RefusalReason, username: string): Refusal =>
   refusal(reason, authentication('28000', `PAM authentication failed for user "${username}"`, 333));
 
@@ -68,7 +68,7 @@ export function plaintextRefused(address: string, parameters: ReadonlyMap<string
   );
 }
 
-/** The startup packet was read and is wrong: PostgreSQL says so. */
+/** The startup packet is wrong, and PostgreSQL says how. */
 const badStartup = (code: string, message: string, detail?: string): Refusal =>
   refusal('protocol', {
     code,
@@ -79,7 +79,7 @@ const badStartup = (code: string, message: string, detail?: string): Refusal =>
     routine: 'ProcessStartupPacket',
   });
 
-/** The first packets break the protocol. A length that is wrong PostgreSQL logs, and hangs up. */
+/** The first packets break the protocol. For a wrong length, PostgreSQL only logs it and hangs up. */
 export function badFirstPacket({ kind }: ProtocolError): Refusal {
   switch (kind) {
     case 'layout':
@@ -95,7 +95,7 @@ export const noUser = (): Refusal => badStartup('28000', 'no PostgreSQL user nam
 
 const NEWEST_MINOR = 2;
 
-/** What PostgreSQL says to a version that it does not speak, and to a request for encryption where none may follow. */
+/** PostgreSQL's error for an unsupported version, and for a request for encryption that is out of place. */
 export const unsupportedVersion = (version: number): Refusal =>
   badStartup(
     '0A000',
@@ -110,11 +110,11 @@ export const earlyBytes = (request: 'SSL' | 'GSSAPI encryption'): Refusal =>
     'This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.',
   );
 
-/** The answer to a login was read and is wrong. */
+/** The client's answer is wrong. */
 export const badPassword = (message: string): Refusal =>
   refusal('protocol', authentication('08P01', message, 711, 'recv_password_packet'));
 
-/** The database behind the emulator is out of reach: what a server that restarts would say, and why in the detail. */
+/** The database behind the emulator is out of reach: the error of a server that restarts, with the reason in the detail. */
 export const upstreamUnreachable = (detail: string): Refusal =>
   refusal('upstream', {
     code: '57P03',
@@ -125,7 +125,7 @@ export const upstreamUnreachable = (detail: string): Refusal =>
     routine: 'BackendInitialize',
   });
 
-/** The emulator cannot log in to the database behind it: a mistake in its set-up, so in words of its own. */
+/** The emulator cannot log in to the database behind it: its setup is wrong, so the message is its own. */
 export const upstreamLoginFailed = (message: string): Refusal =>
   refusal('upstream', {
     code: '08004',
@@ -138,6 +138,6 @@ export const upstreamLoginFailed = (message: string): Refusal =>
 /** The upstream refused a login whose token was good. */
 export const upstreamRefused = (message: Buffer): Refusal => new Refusal('upstream', message);
 
-/** A fault of the emulator's own, or of a function that its user gave it. */
+/** An internal error of the emulator, or of a function that its user passed in. */
 export const internalError = (error: unknown): Buffer =>
   encodeError({ code: 'XX000', message: internalErrorMessage(error), file: 'login.ts', line: 1, routine: 'serve' });

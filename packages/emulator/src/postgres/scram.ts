@@ -1,4 +1,4 @@
-// SCRAM-SHA-256 (RFC 5802, RFC 7677) as PostgreSQL speaks it: the client's side, and a server's side that nobody passes.
+// SCRAM-SHA-256 (RFC 5802, RFC 7677) as PostgreSQL uses it: the client's side, and a server's side that always refuses.
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 
@@ -7,13 +7,13 @@ export const MECHANISM = 'SCRAM-SHA-256';
 /** The client's side of one exchange. */
 export interface ScramClient {
   readonly first: string;
-  /** Answers the server's first message. @throws Error if that is no answer to ours */
+  /** Answers the server's first message. @throws Error if that does not belong to ours */
   final(serverFirst: string): Promise<string>;
-  /** Whether the server's last message proves that it knows the password, too. */
+  /** Whether the server's last message proves that it also knows the password. */
   verify(serverFinal: string): boolean;
 }
 
-// PostgreSQL takes the user name of the startup packet and ignores the one in here.
+// PostgreSQL uses the user name in the startup packet and ignores this one.
 export function createScramClient(password: string, nonce = randomBytes(18).toString('base64')): ScramClient {
   const firstBare = `n=,r=${nonce}`;
   let serverSignature: Buffer | undefined;
@@ -47,8 +47,8 @@ export function createScramClient(password: string, nonce = randomBytes(18).toSt
 }
 
 /**
- * A server's first message for a user who cannot log in. As in PostgreSQL the salt hangs on the name, so that asking
- * twice does not tell such a user from one with a password. `undefined` if the client's message is none.
+ * A server's first message for a user who cannot log in. As in PostgreSQL, the salt depends on the name, so asking twice does
+ * not reveal that the user has no password. `undefined` if the client's message is invalid.
  */
 export function mockServerFirst(clientFirst: string, username: string, secret: Buffer): string | undefined {
   const [, nonce] = /^[ny],[^,]*,n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+)$/.exec(clientFirst) ?? [];

@@ -1,4 +1,4 @@
-// The emulator's own end at the database behind it: dialing, and logging in with the configured password.
+// The emulator's own connection to the database behind it: dialing, and logging in with the configured password.
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { ByteReader, isConnectionEnded, isProtocolError } from '@rds-iam/wire';
@@ -18,7 +18,7 @@ import type { UpstreamOptions } from '../options.js';
 import { upstreamLoginFailed, upstreamRefused, upstreamUnreachable } from './refusals.js';
 import { createScramClient, MECHANISM } from './scram.js';
 
-// No server's message before a login is longer; one that claims to be is no PostgreSQL's.
+// No message of a PostgreSQL server is longer before the end of a login.
 const MAX_MESSAGE_BYTES = 65_536;
 
 /**
@@ -41,12 +41,12 @@ export async function dial(upstream: UpstreamOptions, track: Track): Promise<Soc
   }
 }
 
-/** A message of the upstream's, and what it asks for if it asks for anything. */
+/** A message from the upstream, and the authentication request in it, if any. */
 export interface UpstreamMessage extends Message {
   readonly authentication: ReturnType<typeof decodeAuthentication>;
 }
 
-/** Reads one message of the upstream's. @throws Refusal with the reason `upstream` */
+/** Reads one message from the upstream. @throws Refusal with the reason `upstream` */
 export async function readUpstream(reader: ByteReader): Promise<UpstreamMessage> {
   try {
     const message = await readMessage(reader, MAX_MESSAGE_BYTES);
@@ -59,8 +59,8 @@ export async function readUpstream(reader: ByteReader): Promise<UpstreamMessage>
 }
 
 /**
- * Answers the upstream's authentication requests until it lets the user in or does not. What else it says on the way
- * goes to `forward`. Resolves to its AuthenticationOk.
+ * Answers the upstream's authentication requests until it lets the user in or refuses. Its other messages in between go to
+ * `forward`. Resolves to its AuthenticationOk.
  * @throws Refusal with the reason `upstream`
  */
 export async function logIn(

@@ -1,6 +1,6 @@
 /** Capability flags: https://dev.mysql.com/doc/dev/mysql-server/latest/group__group__cs__capabilities__flags.html */
 export const Capability = {
-  /** CLIENT_LONG_PASSWORD in MySQL. MariaDB calls it CLIENT_MYSQL, and leaves it out where flags of its own follow. */
+  /** CLIENT_LONG_PASSWORD in MySQL. MariaDB calls it CLIENT_MYSQL, and leaves it out if its own flags follow. */
   mysql: 1 << 0,
   connectWithDb: 1 << 3,
   compress: 1 << 5,
@@ -26,7 +26,7 @@ export const MariadbCapability = {
   bulkUnitResults: 1 << 5,
 } as const;
 
-/** Those that only change what goes over a session. A COM_MULTI could hide a command that is not to pass. */
+/** The flags that only affect a session. COM_MULTI is not among them: it could hide a command that must not pass. */
 export const MARIADB_CAPABILITIES_OF_SESSIONS: number =
   MariadbCapability.progress |
   MariadbCapability.bulkOperations |

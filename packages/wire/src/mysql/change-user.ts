@@ -3,7 +3,7 @@ import { Command } from './command.js';
 import { Cursor, nulTerminated, uint16 } from './cursor.js';
 import { decodeUsername } from './handshake-response.js';
 
-/** A COM_CHANGE_USER. Its last fields may be missing, and are then as they were at the login. */
+/** A COM_CHANGE_USER. Its last fields may be missing; the values of the login then stay in force. */
 export interface ChangeUser {
   readonly username: string;
   /** The answer to the scramble of the greeting. */
@@ -12,7 +12,7 @@ export interface ChangeUser {
   /** The number of a collation. */
   readonly characterSet: number | undefined;
   readonly plugin: string;
-  /** The attributes of the connection, with their length, as they came. */
+  /** The connection attributes with their length, as received. */
   readonly rest: Buffer;
 }
 
@@ -28,7 +28,7 @@ export function decodeChangeUser(payload: Buffer): ChangeUser {
   return { username, authentication, database, characterSet, plugin, rest: cursor.rest() };
 }
 
-/** Encodes a COM_CHANGE_USER; without a character set, nothing that follows it is in it either. */
+/** Encodes a COM_CHANGE_USER; without a character set, all fields after that are left out, too. */
 export function encodeChangeUser(change: ChangeUser): Buffer {
   return Buffer.concat([
     Buffer.from([Command.changeUser]),

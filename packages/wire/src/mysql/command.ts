@@ -4,17 +4,17 @@ import { HEADER_BYTES, MAX_PAYLOAD_BYTES } from './packet.js';
 /** Commands, by their first byte. */
 export const Command = { quit: 0x01, initDb: 0x02, query: 0x03, processKill: 0x0c, changeUser: 0x11 } as const;
 
-/** What of some bytes may pass. */
+/** How much of some bytes may pass. */
 export interface Scan {
-  /** This many bytes; the rest has to be shown again, with what follows it. */
+  /** This many bytes; the rest must be passed in again, along with what follows. */
   readonly forward: number;
-  /** Whether the rest begins with a command that is to be held. */
+  /** Whether the rest begins with a command to hold back. */
   readonly holds: boolean;
 }
 
 /**
- * Whether a command is to be held, by its first bytes, of which there is one at least, and the length of its first packet.
- * `undefined` if that takes more bytes.
+ * Decides whether to hold back a command, by its first bytes (at least one) and the length of its first packet. `undefined` if
+ * that takes more bytes.
  */
 export type Holds = (start: Buffer, length: number) => boolean | undefined;
 
@@ -25,15 +25,15 @@ export interface Tracker {
 }
 
 /**
- * Follows the packets of a client, after its login, for commands that are not to pass.
+ * Follows the packets of a client after its login, to hold back certain commands.
  *
- * The file of a LOAD DATA LOCAL comes in packets, too. The first of them does not have the sequence number 0, as a command
- * has, and an empty one is the last.
+ * The file of a LOAD DATA LOCAL also comes in packets. Unlike a command, the first does not have the sequence number 0; the last
+ * is empty.
  */
 export class CommandTracker implements Tracker {
-  /** Bytes of the current packet that are still to come. */
+  /** How many bytes of the current packet are still to come. */
   #toCome = 0;
-  /** Whether the next packet is the rest of a payload that is longer than one packet. */
+  /** Whether the next packet continues a payload that is longer than one packet. */
   #goesOn = false;
   #inFile = false;
   readonly #holds: Holds;
@@ -45,7 +45,7 @@ export class CommandTracker implements Tracker {
     this.#numbered = numbered;
   }
 
-  /** Follows some bytes, which begin with those that did not pass before. */
+  /** Examines some bytes, starting with those that did not pass before. */
   scan(bytes: Buffer): Scan {
     let at = 0;
     for (;;) {

@@ -1,7 +1,7 @@
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_data_types.html
 import { ProtocolError } from '../protocol-error.js';
 
-/** Takes the fields of a packet one after another, and refuses a packet that is shorter than it says. */
+/** Reads the fields of a packet one after another, and refuses a packet that ends too early. */
 export class Cursor {
   readonly #bytes: Buffer;
   #at = 0;
@@ -34,7 +34,7 @@ export class Cursor {
     return this.bytes(4).readUInt32LE();
   }
 
-  /** A string that ends with a zero, without the zero. */
+  /** A null-terminated string, without the terminator. */
   untilZero(): Buffer {
     const end = this.#bytes.indexOf(0, this.#at);
     if (end === -1) throw new ProtocolError('layout', 'a string without the zero at its end');
@@ -43,7 +43,7 @@ export class Cursor {
     return text;
   }
 
-  /** A length-encoded integer below 2^24, which is above the length of any field here. */
+  /** A length-encoded integer below 2^24, more than the length of any field here. */
   lengthEncoded(): number {
     const first = this.uint8();
     if (first < 0xfb) return first;
@@ -52,7 +52,7 @@ export class Cursor {
     throw new ProtocolError('layout', 'a field that is longer than its packet can be');
   }
 
-  /** All that is left. */
+  /** All remaining bytes. */
   rest(): Buffer {
     return this.bytes(this.left);
   }
@@ -65,7 +65,7 @@ export function lengthEncoded(length: number): Buffer {
   return Buffer.from([0xfd, length & 0xff, (length >> 8) & 0xff, length >> 16]);
 }
 
-/** A string that ends with a zero. */
+/** A null-terminated string. */
 export const nulTerminated = (text: string | Buffer): Buffer => Buffer.concat([Buffer.from(text), Buffer.alloc(1)]);
 
 export function uint16(value: number): Buffer {

@@ -5,29 +5,29 @@ import { Capability } from './capability.js';
 import { Cursor, nulTerminated, uint16, uint32 } from './cursor.js';
 
 const PROTOCOL_VERSION = 10;
-/** The length of what a server gives a client to scramble a password with. */
+/** The length of the server's challenge for scrambling a password. */
 export const SCRAMBLE_BYTES = 20;
 const FIRST_PART_BYTES = 8;
 const FILLER_BYTES = 6;
 
-/** What a server says of itself: HandshakeV10. */
+/** A server's greeting: HandshakeV10. */
 export interface Greeting {
   readonly serverVersion: string;
-  /** The id of the connection, by which it can be killed. */
+  /** The connection id, for KILL. */
   readonly connectionId: number;
   readonly scramble: Buffer;
   /** See {@link Capability}. */
   readonly capabilities: number;
   /** See {@link MariadbCapability}; 0 for MySQL. */
   readonly mariadbCapabilities: number;
-  /** The low byte of the number of a collation. */
+  /** The low byte of a collation number. */
   readonly characterSet: number;
   readonly status: number;
   /** The plugin that the scramble is for; empty for a server without plugins. */
   readonly plugin: string;
 }
 
-/** Decodes a greeting. @throws ProtocolError, of kind `version` if the packet is no greeting of version 10 */
+/** Decodes a greeting. @throws ProtocolError, of kind `version` if the packet is not a greeting of version 10 */
 export function decodeGreeting(payload: Buffer): Greeting {
   const cursor = new Cursor(payload);
   const version = cursor.uint8();
@@ -43,7 +43,7 @@ export function decodeGreeting(payload: Buffer): Greeting {
   const scrambleBytes = cursor.uint8();
   cursor.bytes(FILLER_BYTES);
   const mariadbFlags = cursor.uint32();
-  // With its zero at the end the second part has 13 bytes, and never fewer.
+  // With its terminator, the second part always has at least 13 bytes.
   const secondPart = cursor.bytes(Math.max(SCRAMBLE_BYTES + 1, scrambleBytes) - FIRST_PART_BYTES);
   const plugin = capabilities & Capability.pluginAuth ? cursor.untilZero().toString('latin1') : '';
   return {

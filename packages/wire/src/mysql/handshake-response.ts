@@ -11,26 +11,26 @@ const FILLER_BYTES = 19;
 
 /** A HandshakeResponse41. */
 export interface HandshakeResponse {
-  /** What both sides can do; see {@link Capability}. */
+  /** The capabilities of both sides; see {@link Capability}. */
   readonly capabilities: number;
   /** See {@link MariadbCapability}. */
   readonly mariadbCapabilities: number;
   readonly maxPacketBytes: number;
-  /** The low byte of the number of a collation. */
+  /** The low byte of a collation number. */
   readonly characterSet: number;
   readonly username: string;
   /** The answer to the greeting's scramble. */
   readonly authentication: Buffer;
   readonly database: Buffer | undefined;
-  /** The plugin that the answer is of; empty if the client names none. */
+  /** The plugin that the answer is for; empty if the client names none. */
   readonly plugin: string;
-  /** Names and values of the connection's attributes, as they came; `undefined` for none. */
+  /** The connection attributes as received; `undefined` for none. */
   readonly attributes: Buffer | undefined;
-  /** How hard to compress, for zstd. */
+  /** The compression level for zstd. */
   readonly zstdLevel: number | undefined;
 }
 
-/** What a server has offered to a client, which limits what the client may choose. */
+/** What a server has offered, which limits what the client may choose. */
 export interface Offered {
   readonly capabilities: number;
   readonly mariadbCapabilities: number;
@@ -43,7 +43,7 @@ export function decodeCapabilities(payload: Buffer): number {
   return capabilities;
 }
 
-/** Decodes a HandshakeResponse41, and takes of its capabilities only what was offered. @throws ProtocolError */
+/** Decodes a HandshakeResponse41, ignoring capabilities that were not offered. @throws ProtocolError */
 export function decodeHandshakeResponse(payload: Buffer, offered: Offered): HandshakeResponse {
   const capabilities = (decodeCapabilities(payload) & offered.capabilities) >>> 0;
   const has = (flag: number) => (capabilities & flag) !== 0;
@@ -73,7 +73,7 @@ export function decodeHandshakeResponse(payload: Buffer, offered: Offered): Hand
   };
 }
 
-/** Encodes an SSLRequest: the beginning of the response, which follows over TLS. */
+/** Encodes an SSLRequest: the beginning of the handshake response, which follows in full over TLS. */
 export function encodeSslRequest(response: HandshakeResponse): Buffer {
   const head = Buffer.alloc(SSL_REQUEST_BYTES);
   head.writeUInt32LE(response.capabilities);
@@ -83,7 +83,7 @@ export function encodeSslRequest(response: HandshakeResponse): Buffer {
   return head;
 }
 
-/** Encodes a HandshakeResponse41. Only those fields are in it that its capabilities announce. */
+/** Encodes a HandshakeResponse41, with only the fields that its capabilities announce. */
 export function encodeHandshakeResponse(response: HandshakeResponse): Buffer {
   const { capabilities, authentication, zstdLevel } = response;
   const has = (flag: number) => (capabilities & flag) !== 0;
@@ -99,9 +99,9 @@ export function encodeHandshakeResponse(response: HandshakeResponse): Buffer {
   ]);
 }
 
-/** Decodes the name of a user. @throws ProtocolError of kind `encoding` */
+/** Decodes a user name. @throws ProtocolError of kind `encoding` */
 export function decodeUsername(bytes: Buffer): string {
-  // Two names that decode to the same replacement characters must not pass for one another.
+  // Different names that decode to the same replacement characters must not be mistaken for each other.
   if (!isUtf8(bytes)) throw new ProtocolError('encoding', 'the name of a user that is not UTF-8');
   // As in MySQL, for the sake of old clients.
   return bytes.toString('utf8').replace(/^'(.+)'$/s, '$1');

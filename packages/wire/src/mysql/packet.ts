@@ -11,7 +11,7 @@ export interface Packet {
 
 /** The length of a packet's header. */
 export const HEADER_BYTES = 4;
-/** A payload of this length goes on in the next packet. */
+/** A payload of this length continues in the next packet. */
 export const MAX_PAYLOAD_BYTES = 0xffffff;
 
 /** Encodes a packet. */
@@ -22,7 +22,7 @@ export function encodePacket(sequence: number, payload: Buffer): Buffer {
   return Buffer.concat([header, payload]);
 }
 
-/** Puts packets together from the pieces in which they arrive. */
+/** Assembles packets from the chunks in which they arrive. */
 export class PacketAssembler {
   readonly #queue = new ByteQueue();
   readonly #maxBytes: number;
@@ -32,12 +32,12 @@ export class PacketAssembler {
     this.#maxBytes = maxBytes;
   }
 
-  /** How many bytes have arrived that are not taken. */
+  /** How many bytes have arrived and were not taken. */
   get buffered(): number {
     return this.#queue.length;
   }
 
-  /** Takes in a piece that has arrived. */
+  /** Adds a chunk that has arrived. */
   add(piece: Buffer): void {
     this.#queue.add(piece);
   }
@@ -50,7 +50,7 @@ export class PacketAssembler {
     return bytes && { sequence: bytes.readUInt8(3), payload: bytes.subarray(HEADER_BYTES) };
   }
 
-  /** All that has arrived and was not taken. */
+  /** Everything that has arrived and was not taken. */
   takeRest(): Buffer {
     return this.#queue.take(this.#queue.length) ?? Buffer.alloc(0);
   }

@@ -1,4 +1,4 @@
-// What a server says during a login:
+// A server's packets during a login:
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets.html
 import { ProtocolError } from '../protocol-error.js';
 import { Cursor, nulTerminated, uint16 } from './cursor.js';
@@ -6,22 +6,22 @@ import { Cursor, nulTerminated, uint16 } from './cursor.js';
 /** The first byte of a server's packet during a login. */
 export const Reply = { ok: 0x00, moreData: 0x01, authSwitch: 0xfe, error: 0xff } as const;
 
-/** The names of plugins that authenticate. */
+/** The names of authentication plugins. */
 export const Plugin = {
   clearPassword: 'mysql_clear_password',
   nativePassword: 'mysql_native_password',
   cachingSha2Password: 'caching_sha2_password',
-  /** The scheme of MySQL 4.0, which has no name on the wire. */
+  /** The method of MySQL 4.0, which has no name on the wire. */
   oldPassword: 'mysql_old_password',
 } as const;
 
-/** What the caching_sha2_password plugin says in a `Reply.moreData`, and a client to it. */
+/** The messages of the caching_sha2_password plugin: the server's in a `Reply.moreData`, and the client's. */
 export const Sha2 = { requestPublicKey: 2, fastAuthOk: 3, fullAuth: 4 } as const;
 
-/** A request to authenticate by another plugin. */
+/** A request to authenticate with another plugin. */
 export interface AuthSwitch {
   readonly plugin: string;
-  /** What the plugin needs: a scramble, most often with a zero behind it. */
+  /** The plugin's data: usually a scramble, followed by a zero byte. */
   readonly data: Buffer;
 }
 

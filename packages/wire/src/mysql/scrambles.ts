@@ -4,7 +4,7 @@ import { constants, createHash, createPublicKey, publicEncrypt, randomBytes } fr
 const hash = (algorithm: string, ...parts: Buffer[]): Buffer =>
   parts.reduce((digest, part) => digest.update(part), createHash(algorithm)).digest();
 
-/** As long as `a`; `b` is repeated. */
+/** The XOR of both, as long as `a`; `b` is repeated. */
 const xor = (a: Buffer, b: Buffer): Buffer => Buffer.from(a.map((byte, index) => byte ^ (b[index % b.length] ?? 0)));
 
 /** https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_authentication_methods_native_password_authentication.html */
@@ -21,13 +21,13 @@ export function cachingSha2Password(password: string, scramble: Buffer): Buffer 
   return xor(once, hash('sha256', hash('sha256', once), scramble));
 }
 
-// What OAEP with SHA-1 takes of a key.
+// The bytes of a key that OAEP with SHA-1 uses up.
 const PADDING_BYTES = 42;
 const WRONG_BYTES = 20;
 
 /**
- * The password itself, which ends with a zero, for the one with the private key. In place of one that is too long for the
- * key (and so for any account) it is one that is as wrong. @throws Error if that is no public key
+ * The null-terminated password itself, encrypted for the owner of the private key. A password that is too long for the key (and
+ * so for any account) is replaced by another wrong one. @throws Error if that is not a public key
  */
 export function encryptPassword(password: Buffer, scramble: Buffer, publicKey: Buffer): Buffer {
   const key = createPublicKey(publicKey);

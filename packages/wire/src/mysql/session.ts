@@ -1,4 +1,4 @@
-// A client and its server joined, after the login.
+// A client and its server, joined after the login.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
@@ -10,8 +10,8 @@ import { encodePacket } from './packet.js';
 import { Reply } from './reply.js';
 
 /**
- * Makes one connection of two, each as fast as the slower side takes it, until the client sends a command that is to be held.
- * That is left in the client's stream, and from then on nothing passes.
+ * Joins two connections into one, as fast as the slower side can take it, until the client sends a command to hold back. That
+ * command is left in the client's stream, and from then on nothing passes.
  *
  * Both need 'error' handlers of their own, and to allow half-open connections.
  */
@@ -42,13 +42,13 @@ export function joinUntilHeld(client: Socket, server: Socket, tracker: Tracker, 
   server.pipe(client);
 }
 
-// The longest answer to the question below: a user's name, a host's and ours, in any language.
+// The longest answer to the question below: it contains a user name, a host name and our database name, in any language.
 const MAX_ANSWER_BYTES = 2048;
 
 /**
- * Passes on all that the server still has to say to commands that the client has sent before. Where that ends only the
- * server knows, so it is asked for something that nobody else asks it: to use a database with a name made up for it. The
- * change of user that follows resets all that an error could have touched.
+ * Passes on the rest of the server's replies to the client's earlier commands. Only the server knows where they end, so it gets
+ * a request that nobody else makes: to use a database with a random name. The change of user that follows resets everything
+ * that the resulting error could have affected.
  * @throws ConnectionEnded
  */
 export async function settle(
@@ -68,7 +68,7 @@ export async function settle(
   }
 }
 
-/** Where the last packet begins, if that is an error about the name. Nothing can follow it. */
+/** The start of the last packet, if that is the error about the name. Nothing can follow it. */
 export function findAnswer(bytes: Buffer, name: string): number | undefined {
   const nameAt = bytes.lastIndexOf(name);
   if (nameAt === -1) return undefined;

@@ -1,9 +1,9 @@
-// What a server asks a client for, and the answers:
+// A server's authentication requests, and the answers:
 // https://www.postgresql.org/docs/current/protocol-message-formats.html (Authentication…, PasswordMessage, SASLInitialResponse)
 import { ProtocolError } from '../protocol-error.js';
 import { encodeMessage, type Message, MessageType } from './message.js';
 
-/** PG_MAX_AUTH_TOKEN_LENGTH of PostgreSQL: the longest answer to a request for a password. */
+/** PostgreSQL's PG_MAX_AUTH_TOKEN_LENGTH: the longest answer to a password request. */
 export const MAX_PASSWORD_BYTES = 65_535;
 
 /** The requests of a server, by the number in an Authentication message. */
@@ -34,7 +34,7 @@ export function decodeAuthentication({ type, body }: Message): { request: number
 export const encodePassword = (password: string): Buffer =>
   encodeMessage(MessageType.password, Buffer.from(`${password}\0`));
 
-/** Decodes the body of a PasswordMessage. @throws ProtocolError if its one zero is not at its end */
+/** Decodes the body of a PasswordMessage. @throws ProtocolError unless its only zero byte is at the end */
 export function decodePassword(body: Buffer): string {
   if (body.length === 0 || body.indexOf(0) !== body.length - 1)
     throw new ProtocolError('layout', 'a password that does not end with its zero');

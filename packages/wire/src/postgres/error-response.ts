@@ -1,12 +1,12 @@
 // https://www.postgresql.org/docs/current/protocol-error-fields.html
 import { encodeMessage, MessageType } from './message.js';
 
-/** The fields of an ErrorResponse or a NoticeResponse, by their one letter, in the order of the message. */
+/** The fields of an ErrorResponse or a NoticeResponse by their letter, in the order of the message. */
 export type ErrorFields = ReadonlyMap<string, string>;
 
 /** The letters of the fields. */
 export const ErrorField = {
-  /** The severity in the language of the server. */
+  /** The severity in the server's language. */
   localizedSeverity: 'S',
   severity: 'V',
   sqlState: 'C',
@@ -25,7 +25,7 @@ export function encodeErrorResponse(fields: ErrorFields): Buffer {
   return encodeMessage(MessageType.error, Buffer.from(`${text}\0`));
 }
 
-/** Decodes the body of an ErrorResponse or a NoticeResponse. One that breaks off has the fields before the break. */
+/** Decodes the body of an ErrorResponse or a NoticeResponse. If it is truncated, returns the fields before that. */
 export function decodeErrorFields(body: Buffer): ErrorFields {
   const fields = new Map<string, string>();
   for (let at = 0; at < body.length && body[at] !== 0; ) {

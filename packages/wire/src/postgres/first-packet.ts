@@ -1,16 +1,16 @@
-// The packets that may open a connection, which have a length but no type:
+// The packets that can open a connection, which have a length but no type:
 // https://www.postgresql.org/docs/current/protocol-message-formats.html (StartupMessage, SSLRequest, GSSENCRequest, CancelRequest)
 import { isUtf8 } from 'node:buffer';
 import type { ByteReader } from '../byte-reader.js';
 import { ProtocolError } from '../protocol-error.js';
 import { withLength } from './message.js';
 
-/** MAX_STARTUP_PACKET_LENGTH of PostgreSQL; the four bytes of the length are not counted. */
+/** PostgreSQL's MAX_STARTUP_PACKET_LENGTH, which does not count the four bytes of the length. */
 export const MAX_STARTUP_BYTES = 10_000;
-/** The first byte of a TLS handshake, with which no length of a first packet can begin. */
+/** The first byte of a TLS handshake; the length of a first packet cannot begin with it. */
 export const TLS_HANDSHAKE = 0x16;
 
-/** The codes that stand where a StartupMessage has the version of the protocol. */
+/** The codes in the place of a StartupMessage's protocol version. */
 export const RequestCode = {
   cancel: (1234 << 16) | 5678,
   ssl: (1234 << 16) | 5679,
@@ -26,7 +26,7 @@ export type FirstPacket =
   | { readonly kind: 'ssl' | 'gssenc' }
   | { readonly kind: 'cancel'; readonly processId: number; readonly key: Buffer }
   | { readonly kind: 'startup'; readonly startup: Startup }
-  /** A StartupMessage of another major version, whose layout is not known. */
+  /** A StartupMessage of another major version, with an unknown layout. */
   | { readonly kind: 'unsupported'; readonly version: number };
 
 /** A StartupMessage. */
@@ -44,7 +44,7 @@ export async function readFirstPacket(reader: ByteReader, firstByte?: Buffer): P
   return decodeFirstPacket(await reader.read(bytes));
 }
 
-/** Decodes all that follows the length of a first packet. @throws ProtocolError */
+/** Decodes everything after the length of a first packet. @throws ProtocolError */
 export function decodeFirstPacket(body: Buffer): FirstPacket {
   if (body.length < MIN_BODY_BYTES) throw badLength();
   const code = body.readUInt32BE(0);
@@ -91,12 +91,12 @@ function decodeStartup(version: number, body: Buffer): Startup {
     const end = body.indexOf(0, at);
     if (end === -1) throw badLayout();
     const bytes = body.subarray(at, end);
-    // Two names that decode to the same replacement characters must not pass for one another.
+    // Different names that decode to the same replacement characters must not be mistaken for each other.
     if (!isUtf8(bytes)) throw new ProtocolError('encoding', 'a startup packet that is not UTF-8');
     at = end + 1;
     return bytes.toString('utf8');
   };
-  // As in PostgreSQL, the last of two parameters with one name counts.
+  // As in PostgreSQL, the last of several parameters with the same name counts.
   for (let name = next(); name !== ''; name = next()) parameters.set(name, next());
   if (at !== body.length) throw badLayout();
   return { version, parameters };

@@ -3,11 +3,11 @@ import { ByteQueue } from '../byte-queue.js';
 import type { ByteReader } from '../byte-reader.js';
 import { ProtocolError } from '../protocol-error.js';
 
-/** A message: one byte of type, four of length, which counts itself, and the body. */
+/** A message: one byte of type, four of length (including themselves), and the body. */
 export interface Message {
   readonly type: string;
   readonly body: Buffer;
-  /** The whole message as it came. */
+  /** The whole message as received. */
   readonly bytes: Buffer;
 }
 
@@ -31,14 +31,14 @@ export function encodeMessage(type: string, body: Buffer): Buffer {
   return Buffer.concat([Buffer.from(type, 'latin1'), withLength(body)]);
 }
 
-/** Puts the length before a body, and no type, as the first packets of a connection have it. */
+/** Puts the length, but no type, before a body, as in the first packets of a connection. */
 export function withLength(body: Buffer): Buffer {
   const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt32BE(body.length + LENGTH_BYTES);
   return Buffer.concat([length, body]);
 }
 
-/** Reads one message. A body above `maxBodyBytes` is refused before any of it is stored. @throws ProtocolError, ConnectionEnded */
+/** Reads one message. A body over `maxBodyBytes` is refused before any of it is stored. @throws ProtocolError, ConnectionEnded */
 export async function readMessage(reader: ByteReader, maxBodyBytes: number): Promise<Message> {
   const header = await reader.read(HEADER_BYTES);
   const bodyBytes = bodyBytesOf(header, maxBodyBytes);
@@ -46,7 +46,7 @@ export async function readMessage(reader: ByteReader, maxBodyBytes: number): Pro
   return messageOf(Buffer.concat([header, body]));
 }
 
-/** Puts messages together from the pieces in which they arrive. */
+/** Assembles messages from the chunks in which they arrive. */
 export class MessageAssembler {
   readonly #queue = new ByteQueue();
   readonly #maxBodyBytes: number;
@@ -56,12 +56,12 @@ export class MessageAssembler {
     this.#maxBodyBytes = maxBodyBytes;
   }
 
-  /** How many bytes have arrived that are not taken. */
+  /** How many bytes have arrived and were not taken. */
   get buffered(): number {
     return this.#queue.length;
   }
 
-  /** Takes in a piece that has arrived. */
+  /** Adds a chunk that has arrived. */
   add(piece: Buffer): void {
     this.#queue.add(piece);
   }
@@ -74,14 +74,14 @@ export class MessageAssembler {
     return bytes && messageOf(bytes);
   }
 
-  /** A packet without a type, as a client begins with, with its length; once it is complete. @throws ProtocolError */
+  /** A client's first packet, which has a length but no type, once it is complete. @throws ProtocolError */
   takeFirstPacket(): Buffer | undefined {
     const length = this.#queue.peek(LENGTH_BYTES);
     if (!length) return undefined;
     return this.#queue.take(LENGTH_BYTES + checkedBodyBytes(length.readUInt32BE(0), this.#maxBodyBytes));
   }
 
-  /** All that has arrived and was not taken. */
+  /** Everything that has arrived and was not taken. */
   takeRest(): Buffer {
     return this.#queue.take(this.#queue.length) ?? Buffer.alloc(0);
   }
