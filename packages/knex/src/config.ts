@@ -10,15 +10,15 @@ export type KnexConfig = Omit<Knex.Config, 'client' | 'dialect' | 'connection' |
     | ClientAndConnection<DialectClass, Knex.MySql2ConnectionConfig, 'password' | 'passwordSha1'>
   );
 
-/** By the shape, as those of other packages can be on another copy of Knex, or have no types of Knex's. */
+/** Described by its shape, since dialects of other packages may extend another copy of Knex, or lack Knex's types. */
 type DialectClass = abstract new (...args: never[]) => { queryCompiler(builder: never): unknown };
 
-/** The passwords, whose names are `Secret`, are only possible where `iam.enabled` may be `false`. */
+/** The passwords, whose names are `Secret`, are only allowed if `iam.enabled` may be `false`. */
 type ClientAndConnection<Client, Settings, Secret extends string> =
   | {
-      /** The name of Knex's client, or a dialect class of your own on top of it. */
+      /** The name of Knex's client, or a dialect class that extends it. */
       readonly client: Client;
-      /** As Knex takes it: settings, a connection URL, or a function that gives settings. */
+      /** As in Knex: settings, a connection URL, or a function that returns settings. */
       readonly connection?: Connection<Omit<Settings, Secret> & { readonly [Name in Secret]?: undefined }>;
       readonly connectionPool?: undefined;
       /** IAM options, or an `RdsIam` to share with other pools. @defaultValue the default credential chain */
@@ -28,7 +28,7 @@ type ClientAndConnection<Client, Settings, Secret extends string> =
       readonly client: Client;
       readonly connection?: Connection<Settings>;
       readonly connectionPool?: undefined;
-      /** IAM options of which `enabled` says whether the password is used. */
+      /** IAM options whose `enabled` says whether the password is used. */
       readonly iam: SwitchableIam;
     };
 

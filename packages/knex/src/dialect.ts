@@ -3,16 +3,16 @@ import { boundBy, type Wait } from '@rds-iam/core/adapter';
 import type { Knex } from 'knex';
 import type { Driver } from './drivers.js';
 
-/** How long Knex's pool waits for a new connection where the configuration does not say; Knex itself waits for longer. */
+/** How long Knex's pool waits for a new connection by default; Knex itself waits longer. */
 const POOL_WAITS_MS = 30_000;
 
 /**
- * Knex's dialect with an IAM login: the one hook of this package is `_driver`, by which a dialect gets the module of its
- * driver. The rest makes a login end when Knex has no more use for it.
+ * Knex's dialect with an IAM login: the one hook of this package is `_driver`, which returns the driver's module. The rest
+ * makes a login end when Knex no longer needs it.
  */
 export function iamDialect(Dialect: typeof Knex.Client, driver: Driver, iam: RdsIam): typeof Knex.Client {
   class IamDialect extends Dialect {
-    /** Aborted when the pool is destroyed; a second `initialize()` keeps the pool, and so this. */
+    /** Aborted when the pool is destroyed. A second `initialize()` keeps the pool and therefore this signal. */
     declare poolDestroyed: AbortController | undefined;
 
     _driver(): unknown {
@@ -31,11 +31,11 @@ export function iamDialect(Dialect: typeof Knex.Client, driver: Driver, iam: Rds
       return super.destroy(callback);
     }
   }
-  // Other packages tell the dialect by it.
+  // Other packages recognize the dialect by this name.
   return Object.defineProperty(IamDialect, 'name', { value: Dialect.name });
 }
 
-/** What is over first: Knex's own error would only say that the pool is probably full. */
+/** Whichever time-out is shorter: Knex's own error would only say that the pool is probably full. */
 function waitOf({ acquireConnectionTimeout, pool }: Knex.Config): Wait {
   const waits = [
     { option: 'acquireConnectionTimeout', ms: acquireConnectionTimeout },

@@ -4,9 +4,9 @@ import { mysql2Driver } from '@rds-iam/mysql2';
 import { pgDriver } from '@rds-iam/pg';
 import type { Knex } from 'knex';
 
-/** What differs between the drivers that Knex can log in with. */
+/** What differs between the drivers that can log in with IAM. */
 export interface Driver {
-  /** The driver's module with IAM logins; it is loaded here, so that nobody needs the driver of the other engine. */
+  /** Loads the driver's module with IAM logins, so that nobody needs the driver of the other engine. */
   load(iam: RdsIam): unknown;
   /** The driver's option for a connection URL. */
   readonly url: 'connectionString' | 'uri';
@@ -25,7 +25,7 @@ const DRIVERS: Readonly<Record<string, Driver>> = {
 
 const INSTEAD: Readonly<Record<string, string>> = { mysql: '"mysql2"', mariadb: '"mysql2"', pgnative: '"pg"' };
 
-/** The driver below a dialect class. Knex's own names and aliases of clients are Knex's to read. */
+/** The driver of a dialect class. Knex itself resolves its names and aliases of clients. */
 export function driverOf(Dialect: typeof Knex.Client): Driver {
   const { driverName }: { readonly driverName?: string } = Dialect.prototype;
   if (driverName === undefined) throw noClient();

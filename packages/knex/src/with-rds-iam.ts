@@ -6,13 +6,12 @@ import { iamDialect } from './dialect.js';
 import { type Driver, driverOf, noClient } from './drivers.js';
 
 /**
- * Knex's own configuration, or a connection URL alone, for logins with IAM: to be given to `knex()`, or exported by a
- * knexfile. A login is tried again where that can help, within `iam.retry.timeoutMs` and well before Knex stops waiting
- * for a connection.
+ * Knex's own configuration, or just a connection URL, for logins with IAM: pass it to `knex()`, or export it from a knexfile. A
+ * failed login is retried if that can help, within `iam.retry.timeoutMs` and well before Knex stops waiting for a connection.
  *
- * @param given - as Knex takes it, less the password, plus `iam`
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when `client`, `connectionPool` or `iam` is wrong; the first query rejects with
- * it when `connection` is, and with every other code
+ * @param given - as in Knex, without the password, plus `iam`
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when `client`, `connectionPool` or `iam` is wrong; a wrong `connection`, and any
+ * other code, rejects the first query
  */
 export function withRdsIam(given: string | KnexConfig): Knex.Config {
   const { iam: iamOption, ...config } = (typeof given === 'string' ? fromUrl(given) : given) as Knex.Config & {
@@ -36,14 +35,14 @@ export function withRdsIam(given: string | KnexConfig): Knex.Config {
   };
 }
 
-/** Knex's own class for the name of a client: an instance without a connection opens nothing. */
+/** Knex's own class for a client's name; an instance without `connection` opens nothing. */
 function dialectOf(client: Knex.Config['client']): typeof Knex.Client {
   if (typeof client === 'function') return client;
   if (client === undefined) throw noClient();
   return knex({ client }).client.constructor;
 }
 
-/** A URL that is all of the configuration, as Knex reads it: the scheme is the name of the client. */
+/** A URL as the whole configuration, as Knex reads it: the scheme is the name of the client. */
 function fromUrl(url: string): Knex.Config {
   if (!URL.canParse(url))
     throw configError(undefined, 'the connection URL cannot be parsed: write it as postgres://app@HOST:5432/db');
@@ -51,13 +50,13 @@ function fromUrl(url: string): Knex.Config {
 }
 
 /**
- * A URL is given to the driver whole, as Knex loses what in it contradicts IAM. Beside it stands what Knex makes of it: by
- * that it finds the database and the collation, and applications find the host.
+ * The driver gets the whole URL, because Knex would lose the parts that contradict IAM. Knex's own parse of it is kept alongside:
+ * Knex finds the database and the collation in it, and applications find the host.
  */
 function withUrl(url: string, option: Driver['url']): Knex.StaticConnectionConfig {
-  // The driver says what is wrong with one that cannot be read.
+  // The driver reports what is wrong with a URL that cannot be parsed.
   if (!URL.canParse(url)) return { [option]: url };
-  // The base of all dialects reads a URL, and has no driver to open a pool with.
+  // The base class of all dialects parses a URL, and has no driver to open a pool with.
   const { ssl: _, password: __, ...fields } = knex({ client: knex.Client, connection: url }).client.config.connection;
   return { ...fields, [option]: url };
 }

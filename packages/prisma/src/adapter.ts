@@ -8,13 +8,12 @@ import {
 } from './postgresql.js';
 
 /**
- * The driver adapter to give to `new PrismaClient({ adapter })`, whose connections log in with IAM: `@prisma/adapter-pg` for
- * the provider `postgresql`, `@prisma/adapter-mariadb` for `mysql`. Only the packages of the one that is asked for are
- * loaded.
+ * A driver adapter for `new PrismaClient({ adapter })` whose connections log in with IAM: `@prisma/adapter-pg` for the provider
+ * `postgresql`, `@prisma/adapter-mariadb` for `mysql`. Only the packages of the chosen one are loaded.
  *
- * @param options - the driver's own pool options less `password`, plus `provider` and `iam`
- * @param adapterOptions - those of the adapter, as its own second argument
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; every code from queries and
+ * @param options - the driver's own pool options without `password`, plus `provider` and `iam`
+ * @param adapterOptions - the adapter's options, as in its own second argument
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` at once when an option is wrong or contradicts IAM; any code from queries and
  * transactions that need a connection
  */
 export function createRdsIamAdapter(

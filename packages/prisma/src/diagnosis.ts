@@ -1,9 +1,9 @@
 import { isRdsIamError } from '@rds-iam/core';
 
-// Parameters as in a base that methods of every shape extend.
+// `never` parameters, so that methods of every signature match.
 type Method = (...args: never[]) => Promise<unknown>;
 
-/** What of an adapter opens connections. */
+/** The methods of an adapter that open connections. */
 interface Adapter {
   queryRaw: Method;
   executeRaw: Method;
@@ -11,9 +11,9 @@ interface Adapter {
 }
 
 /**
- * Puts our error where Prisma's users find the driver's. Around an error that has a `code` Prisma makes a
- * `PrismaClientKnownRequestError`, with its message and its code, and of the rest keeps `meta` alone: so there our error
- * is, under the name that Prisma has for errors of drivers. From `$transaction(async …)` it comes as it is.
+ * Puts our error where Prisma's users find the driver's. Prisma turns an error with a `code` into a
+ * `PrismaClientKnownRequestError` with its message and code, and keeps only `meta` of the rest: so our error goes there, under
+ * Prisma's name for driver errors. From `$transaction(async …)` it comes unchanged.
  */
 export function withDiagnosis<A extends Adapter>(adapter: A): A {
   for (const name of ['queryRaw', 'executeRaw', 'startTransaction'] as const) {
@@ -26,9 +26,9 @@ export function withDiagnosis<A extends Adapter>(adapter: A): A {
   return adapter;
 }
 
-/** Our error with Prisma's `meta`, or another as it is. */
+/** Our error with Prisma's `meta`, or any other error unchanged. */
 export function diagnosisOf(error: unknown): unknown {
-  // pg's pool puts an error of its own on top when `connectionTimeoutMillis` ran out.
+  // pg-pool wraps our error in one of its own when `connectionTimeoutMillis` has run out.
   const diagnosis = [error, (error as Error | undefined)?.cause].find(isRdsIamError);
   if (!diagnosis) return error;
   return Object.defineProperty(diagnosis, 'meta', { value: { driverAdapterError: diagnosis } });

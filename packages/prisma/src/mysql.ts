@@ -1,4 +1,4 @@
-// biome-ignore lint/suspicious/noTsIgnore: it is for users without this adapter, in whose declarations it stays
+// biome-ignore lint/suspicious/noTsIgnore: it stays in the declarations, for users without this adapter
 /** @ts-ignore */
 import { PrismaMariaDb } from '@prisma/adapter-mariadb';
 import { configError, rdsIamOf, type WithIam } from '@rds-iam/core/adapter';
@@ -9,20 +9,20 @@ type Arguments = ConstructorParameters<typeof PrismaMariaDb>;
 
 /**
  * The mariadb connector's own `PoolConfig`, with `iam` in place of `password`, for the provider `mysql`. Or a
- * `connectionString`, which then has all of the connector's options in it, as the adapter's own.
+ * `connectionString`, which must then contain all of the connector's options, as with the adapter itself.
  */
 export type MysqlOptions = { readonly provider: 'mysql' } & (
   | (WithIam<Exclude<Arguments[0], string | { getConnection: unknown }>> & { readonly connectionString?: never })
   | (WithIam<object> & { readonly connectionString: string })
 );
 
-/** The options of `PrismaMariaDb` itself, as `useTextProtocol`. */
+/** The options of `PrismaMariaDb` itself, such as `useTextProtocol`. */
 export type MysqlAdapterOptions = Omit<NonNullable<Arguments[1]>, 'disposeExternalPool'>;
 
 /** What `PrismaMariaDb` is to `PrismaClient`. */
 export type MysqlAdapter = Pick<PrismaMariaDb, keyof PrismaMariaDb>;
 
-/** `PrismaMariaDb` over a pool of `@rds-iam/mysql2/mariadb`, which is the hook: a new one for each `connect()`. */
+/** `PrismaMariaDb` over a pool of `@rds-iam/mysql2/mariadb`, which is the hook: a new pool for each `connect()`. */
 export function mysqlAdapter(
   { provider: _, iam: given, connectionString, ...config }: MysqlOptions,
   adapterOptions?: MysqlAdapterOptions,
@@ -44,7 +44,7 @@ export function mysqlAdapter(
   async function connect() {
     const pool = createPool(options);
     try {
-      // The adapter would ask for the version, take no answer for an old server, and let the first query try again.
+      // The adapter would ask for the version, take the lack of an answer for an old server, and let the first query retry.
       await (await pool.getConnection()).release();
     } catch (error) {
       await pool.end();
@@ -56,13 +56,13 @@ export function mysqlAdapter(
   return Object.assign(new PrismaMariaDb({}, adapterOptions), { connect });
 }
 
-/** The adapter's own default for its own pools: it makes a new statement of every list of values. */
+/** The adapter's default for its own pools, because it prepares a new statement for every list of values. */
 function withoutStatementCache(options: object & { readonly uri?: string }): object {
   const isSet = /[?&]prepareCacheLength=/.test(options.uri ?? '');
   return isSet ? options : { prepareCacheLength: 0, ...options };
 }
 
-/** An adapter before 7.10 takes a pool for options, finds no host in it, and would dial this machine without IAM. */
+/** An adapter before 7.10 takes a pool for options, finds no host in it, and would dial localhost without IAM. */
 function checkTakesPools(Adapter: typeof PrismaMariaDb): void {
   let asked = false;
   const probe = Object.defineProperty({}, 'getConnection', {

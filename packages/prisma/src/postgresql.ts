@@ -1,4 +1,4 @@
-// biome-ignore lint/suspicious/noTsIgnore: it is for users without this adapter, in whose declarations it stays
+// biome-ignore lint/suspicious/noTsIgnore: it stays in the declarations, for users without this adapter
 /** @ts-ignore */
 import { PrismaPg } from '@prisma/adapter-pg';
 import { rdsIamOf, type WithIam } from '@rds-iam/core/adapter';
@@ -12,15 +12,15 @@ export type PostgresqlOptions = { readonly provider: 'postgresql' } & WithIam<
   Exclude<Arguments[0], string | { query: unknown }>
 >;
 
-/** The options of `PrismaPg` itself, as `schema`. */
+/** The options of `PrismaPg` itself, such as `schema`. */
 export type PostgresqlAdapterOptions = Omit<NonNullable<Arguments[1]>, 'disposeExternalPool'>;
 
 /** What `PrismaPg` is to `PrismaClient`. */
 export type PostgresqlAdapter = Pick<PrismaPg, keyof PrismaPg>;
 
 /**
- * `PrismaPg`, which makes a pool of its own copy of pg for each `connect()`: the hook is that pool's `Client` option. So no
- * pool has to be of the copy that the adapter takes for one.
+ * `PrismaPg`, which makes a pool from its own copy of pg for each `connect()`. The hook is that pool's `Client` option, so it
+ * does not matter which copy of pg the adapter recognizes pools of.
  */
 export function postgresqlAdapter(
   { provider: _, iam: given, ...config }: PostgresqlOptions,

@@ -2,12 +2,12 @@ import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { ByteQueue, ConnectionEnded } from '@rds-iam/wire';
 
-/** What a client may send before anybody wants it: one that sends more is held back until it is read. */
+/** How much a client may send before it is read; after that, back-pressure stops it. */
 const HIGH_WATER_BYTES = 65_536;
 
 /**
- * A client's connection until it is joined to a server's: in clear at first, under TLS once it asks for that. Its bytes are
- * read in exact numbers; that it ends is heard at once, also while nobody reads.
+ * A client's connection until it is joined to a server's: in clear at first, over TLS once it asks for that. Exact numbers of
+ * bytes are read from it, and its end is noticed at once, even while nobody is reading.
  */
 export class Client {
   /** The connection itself. */
@@ -18,7 +18,7 @@ export class Client {
   #serve = (): void => {};
   #hasLeft = false;
 
-  /** @param onLeft - is called when the client ends its side, or the connection closes, before it is joined */
+  /** @param onLeft - called if the client ends its side, or the connection closes, before it is joined */
   constructor(raw: Socket, onLeft: () => void = () => {}) {
     this.raw = raw;
     this.#stream = raw;
@@ -35,32 +35,32 @@ export class Client {
     return this.#stream !== this.raw;
   }
 
-  /** Whether it has ended its side: what it has sent may still be to be read. */
+  /** Whether it has ended its side; there may still be bytes to read. */
   get hasLeft(): boolean {
     return this.#hasLeft;
   }
 
-  /** Bytes that have come and that nobody has read. */
+  /** How many bytes have arrived and were not read. */
   get buffered(): number {
     return this.#queue.length;
   }
 
-  /** @throws ConnectionEnded if it ends before it has sent so many bytes */
+  /** @throws ConnectionEnded if it ends before it has sent that many bytes */
   read(size: number): Promise<Buffer> {
     return this.#want(size, () => this.#queue.take(size));
   }
 
-  /** The first byte that is to be read, which stays so. @throws ConnectionEnded if none comes */
+  /** The next byte, without removing it. @throws ConnectionEnded if none comes */
   async peek(): Promise<number> {
     if (this.#queue.length === 0) await this.#want(1, () => Buffer.alloc(0));
     return this.#queue.peek(1)?.[0] as number;
   }
 
   /**
-   * Goes on under TLS, with what has not been read yet as the beginning of the handshake.
+   * Continues over TLS; unread bytes are the beginning of the handshake.
    *
    * @param alpn - the protocol that a client may name
-   * @throws ConnectionEnded if there is no handshake, or the client does not like what it sees
+   * @throws ConnectionEnded if there is no handshake, or the client rejects the server
    */
   startTls(secureContext: SecureContext, alpn?: string): Promise<TLSSocket> {
     this.release();
@@ -70,11 +70,11 @@ export class Client {
         secureContext,
         ...(alpn !== undefined && { ALPNProtocols: [alpn] }),
       });
-      // A handshake that fails shows as a close.
+      // A failed handshake shows as a close.
       secure.on('error', () => {});
       const gone = () => reject(new ConnectionEnded());
       secure.once('close', gone);
-      // Who does not trust the certificate leaves before the handshake is over.
+      // A client that does not trust the certificate leaves before the handshake is over.
       secure.once('end', gone);
       secure.once('secure', () => {
         secure.off('end', gone).off('close', gone);
@@ -85,7 +85,7 @@ export class Client {
     });
   }
 
-  /** Leaves the stream, paused, and what was not read yet to the next reader. */
+  /** Leaves the stream, paused, and its unread bytes to the next reader. */
   release(): void {
     const stream = this.#stream;
     stream.pause();
@@ -94,11 +94,11 @@ export class Client {
     if (rest && rest.length > 0 && !stream.readableEnded) stream.unshift(rest);
   }
 
-  /** Tells it why, and closes the connection once it has closed its side, too. */
+  /** Tells the client why, and closes the connection once the client has closed its side, too. */
   end(answer: Buffer): void {
     this.release();
     this.#stream.end(answer);
-    // Closing with bytes unread would have the kernel send a reset, which can overtake the answer.
+    // Closing with unread bytes would make the kernel send a reset, which can overtake the answer.
     this.#stream.resume();
   }
 

@@ -1,10 +1,10 @@
-/** Time, passed in so that tests own it. In milliseconds. */
+/** Time in milliseconds, passed in so that tests control it. */
 export interface Clock {
   /** Since the epoch. */
   now(): number;
-  /** For how long something takes: a clock that is set does not touch it. */
+  /** For durations: setting the wall clock does not affect it. */
   monotonicNow(): number;
-  /** Calls back after a time, unless what it returns is called before. Keeps no process alive. */
+  /** Calls back after a delay; returns a function that cancels it. Does not keep the process alive. */
   after(delayMs: number, callback: () => void): () => void;
 }
 
@@ -18,7 +18,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** A length of time that passes only while it is started. */
+/** A time limit that only runs while it is started. */
 export class Countdown {
   readonly #clock: Clock;
   readonly #onEnd: () => void;

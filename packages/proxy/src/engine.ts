@@ -6,7 +6,7 @@ import type { Client } from './client.js';
 import type { ProxyTarget } from './options.js';
 import type { Refusal } from './refusal.js';
 
-/** What an engine is to the proxy. There is one for each target: what clients have to share is kept in it. */
+/** An engine, as the proxy sees it. There is one for each target, with the state that its clients share. */
 export interface Engine {
   startLogin(client: Client, door: Door): ClientLogin;
 }
@@ -14,49 +14,49 @@ export interface Engine {
 /** One client's login, in the protocol of an engine. */
 export interface ClientLogin {
   /**
-   * Speaks to the client, and logs in to the server for it; resolves once every byte passes between the two. `undefined` is
-   * a client whose wish was done without, as to cancel a query.
+   * Talks to the client and logs in to the server for it; resolves once every byte passes between the two. `undefined` if the
+   * client needed no session, as for canceling a query.
    *
-   * @throws Refusal, ProtocolError, ConnectionEnded, and what {@link Door.connect} throws
+   * @throws Refusal, ProtocolError, ConnectionEnded, and whatever {@link Door.connect} throws
    */
   run(): Promise<Session | undefined>;
-  /** Tells the client why, in the words of its protocol, and ends. */
+  /** Tells the client why, in its protocol, and ends. */
   refuse(refusal: Refusal): void;
 }
 
-/** A client and a server that are joined. It ends when the client's connection has closed. */
+/** A client joined to a server. The session ends when the client's connection has closed. */
 export interface Session {
   readonly server: Socket;
   readonly username: string;
   readonly database: string | undefined;
 }
 
-/** What the proxy does for all engines alike: who may come in, and the way to the server. */
+/** What the proxy does for every engine: it decides who may come in, and connects to the server. */
 export interface Door {
   readonly target: ProxyTarget;
-  /** What clients have to prove that they know. `undefined`: nothing. */
+  /** The password that clients have to know; `undefined` for none. */
   readonly password: string | undefined;
-  /** The proxy's own certificate, for a client that wants TLS. */
+  /** The proxy's own certificate, for clients that want TLS. */
   readonly tls: SecureContext | undefined;
-  /** Whether a client has to want TLS. */
+  /** Whether clients must use TLS. */
   readonly requiresTls: boolean;
-  /** Takes down whom the client says it is, for the log. */
+  /** Notes for the log who the client says it is. */
   says(username: string, database: string | undefined): void;
   /**
-   * To be asked once the client has proved that it knows the password: others learn nothing.
+   * Call this once the client has proved that it knows the password: others must learn nothing.
    *
-   * @throws Refusal if this is not what the port is for
+   * @throws Refusal if the port is not for this user or database
    */
   checkAsked(username: string, database: string | undefined): void;
   /**
-   * Opens a connection to the server with core's `connect`. While it does, the time that a client has to log in stands
-   * still. All is closed when the client goes.
+   * Opens a connection to the server with core's `connect`. Meanwhile, the client's time limit for logging in stands still.
+   * Everything is closed if the client leaves.
    *
-   * @param once - whether to try once only
+   * @param once - whether to try only once
    */
   connect<T>(username: string, open: (login: Login) => Promise<T>, once?: boolean): Promise<T>;
-  /** A TCP connection to the server, for `open`. */
+  /** Makes a TCP connection to the server, for `open`. */
   dial(login: Login, address?: string): Duplex | Promise<Duplex>;
-  /** A token for a user, as for a change of user within a session. */
+  /** A token for a user, for a change of user within a session. */
   getToken(username: string): Promise<string>;
 }

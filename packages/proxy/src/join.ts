@@ -6,8 +6,8 @@ const MAX_WAITING_BYTES = 262_144;
 const LARGE_CHUNK_BYTES = 4_096;
 
 /**
- * Makes one connection of two: every byte passes, as fast as the slower side takes it, and the end of one direction while
- * the other goes on. Both need 'error' handlers of their own, and to allow half-open connections.
+ * Joins two connections into one: every byte passes, as fast as the slower side can take it, and so does the end of one
+ * direction while the other continues. Both need 'error' handlers of their own, and must allow half-open connections.
  */
 export function join(client: Socket, server: Socket): void {
   passOn(client, server);
@@ -32,7 +32,7 @@ function passOn(from: Socket, to: Socket): void {
   to.on('drain', () => from.resume());
   from.once('end', () => to.end());
   from.once('close', () => {
-    // Broken off before its end: the other side is to see that it was.
+    // Closed before its end, which the other side should be able to see.
     if (!from.readableEnded || !from.writableFinished) to.destroy();
   });
   if (from.destroyed) to.destroy();

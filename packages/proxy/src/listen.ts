@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { configError } from '@rds-iam/core/adapter';
 import type { ListenAt, ProxyTarget } from './options.js';
 
-/** Where one target is listened for. */
+/** The listener of one target. */
 export type Listening =
   | { readonly address: string; readonly port: number }
   | { readonly folder: string; readonly path: string };
 
-/** Listens for the target that is the `index`th of its engine's, and of all. @throws the error of `listen`, as EADDRINUSE */
+/** @param index - of the target, among those of its engine and among all. @throws the error of `listen`, such as EADDRINUSE */
 export async function listen(
   server: Server,
   at: ListenAt,
@@ -31,7 +31,7 @@ export async function listen(
     await listening(server, { path });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || (await isServed(path))) throw error;
-    // Left by one that was killed.
+    // The socket of a proxy that was killed.
     unlinkSync(path);
     await listening(server, { path });
   }
@@ -43,7 +43,7 @@ async function listening(server: Server, at: object): Promise<void> {
   await once(server, 'listening');
 }
 
-/** Makes a folder that only its owner may enter, or sees that one is. */
+/** Makes a folder that only its owner can access, or checks that an existing one is like that. */
 function makePrivate(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { uid, mode } = lstatSync(folder);

@@ -4,69 +4,69 @@ import type { RdsIam, RdsIamOptions } from '@rds-iam/core';
 import { checkEndpoint, configError } from '@rds-iam/core/adapter';
 import type { ProxyEvent } from './event.js';
 
-/** A database, and who logs in to it. */
+/** A database, and the user that logs in to it. */
 export interface ProxyTarget {
-  /** `mysql` is MySQL and MariaDB. */
+  /** `mysql` stands for MySQL and MariaDB. */
   readonly engine: 'postgres' | 'mysql';
   /** The RDS endpoint, or a CNAME of it. */
   readonly hostname: string;
   readonly port: number;
   /** The database user. */
   readonly username: string;
-  /** The one that clients may ask for, and get if they ask for none. @defaultValue any */
+  /** The only database that clients may ask for, and the default if they name none. @defaultValue any */
   readonly database?: string;
 }
 
 /** See {@link startProxy}. */
 export interface ProxyOptions {
-  /** The databases; each gets a port, or a socket, of its own. */
+  /** The databases; each gets its own port or socket. */
   readonly targets: readonly ProxyTarget[];
-  /** IAM options, or an object of `createRdsIam`. @defaultValue the default credential chain */
+  /** IAM options, or the result of `createRdsIam`. @defaultValue the default credential chain */
   readonly iam?: RdsIamOptions | RdsIam;
   /**
-   * The address to listen on. Any but loopback needs `tls` and a password.
+   * The address to listen on. Any address except loopback requires `tls` and a password.
    * @defaultValue `'127.0.0.1'`
    */
   readonly address?: string;
   /**
-   * The port of the first target, 0 to 65535; that of each further target is one higher. 0 takes free ones.
+   * The port of the first target, 0 to 65535; each further target gets the next. 0 stands for free ports.
    * @defaultValue 0
    */
   readonly port?: number;
   /**
-   * A folder for Unix sockets, in place of ports. Only its owner may enter it; it is made if it is not there.
-   * PostgreSQL's sockets are called as libpq looks for them, by `port`, or 5432 and up.
+   * A folder for Unix sockets, in place of ports. Only its owner may have access to it; it is created if it does not exist.
+   * PostgreSQL's sockets have the names that libpq looks for, with `port`, or 5432 and up.
    */
   readonly socketFolder?: string;
   /**
-   * What clients have to give as their password; `false` asks for none.
-   * @defaultValue one that is made up at each start; none at Unix sockets
+   * The password for clients; `false` for none.
+   * @defaultValue a random one at each start; none at Unix sockets
    */
   readonly password?: string | false;
   /**
-   * How PostgreSQL's clients prove that they know the password: `password` is in clear text, for old ones.
+   * How PostgreSQL's clients prove that they know the password; `password` is clear text, for old clients.
    * @defaultValue `'scram-sha-256'`
    */
   readonly passwordMethod?: 'scram-sha-256' | 'password';
-  /** Takes `password: false` at a port, which lets in everybody who has an account on this machine. @defaultValue false */
+  /** Allows `password: false` at a port, which lets in everybody with an account on this machine. @defaultValue false */
   readonly trustLocalUsers?: boolean;
   /** A certificate and its key (PEM), for clients that want TLS. */
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer };
   /** Lets clients name other users and databases than the targets do. @defaultValue false */
   readonly anyUser?: boolean;
-  /** How many clients may be logged in, or about to be (1 to 1_000_000). @defaultValue no limit but the database's */
+  /** How many clients may be logged in or about to be (1 to 1_000_000). @defaultValue no limit except the database's */
   readonly maxConnections?: number;
-  /** How many clients that have not logged in may be connected: beyond, the oldest goes (1 to 100_000). @defaultValue 2_000 */
+  /** How many clients may be connected but not logged in (1 to 100_000); beyond, the oldest is dropped. @defaultValue 2_000 */
   readonly maxUnauthenticated?: number;
   /** How long a client may take for its part of a login, in milliseconds (1 to 600_000). @defaultValue 10_000 */
   readonly authenticationTimeoutMs?: number;
   /**
-   * A port for HTTP: `/startup`, `/liveness` and `/readiness` for an orchestrator, `/metrics` for Prometheus, and `/`, a page
-   * that shows live what happens. It tells who logs in where, and no secret. Its address is loopback unless another is given.
+   * A port for HTTP: `/startup`, `/liveness` and `/readiness` for an orchestrator, `/metrics` for Prometheus, and `/`, a live
+   * page. It shows who logs in where, and no secrets. Its address is loopback unless another one is given.
    * @defaultValue none
    */
   readonly http?: { readonly port: number; readonly address?: string };
-  /** Is told what becomes of each client: the proxy's log. What it throws is an uncaught exception. */
+  /** The proxy's log: called with every event of a client. An exception in it is uncaught. */
   readonly onEvent?: (event: ProxyEvent) => void;
 }
 
@@ -77,10 +77,10 @@ export type ListenAt =
 
 export interface CheckedOptions extends ProxyOptions {
   readonly listenAt: ListenAt;
-  /** Whether a password has to be made up. */
+  /** Whether to generate a password. */
   readonly makesPassword: boolean;
   readonly requiresTls: boolean;
-  /** Of new connections per second, where the options of IAM say it, or the engine has one. */
+  /** The limit of new connections per second, if the IAM options or the engine have one. */
   readonly knownLimit: number | undefined;
   readonly maxConnections: number;
   readonly maxUnauthenticated: number;
@@ -101,7 +101,7 @@ const NAMES: Readonly<Record<keyof ProxyOptions, true>> = {
   ...{ http: true, onEvent: true },
 };
 
-/** Checks every option in words that its author can act on, and fills in the defaults. */
+/** Checks every option, with errors that the user can act on, and fills in the defaults. */
 export function checkOptions(options: ProxyOptions): CheckedOptions {
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(NAMES, name));
   if (unknown !== undefined) {
@@ -118,7 +118,7 @@ export function checkOptions(options: ProxyOptions): CheckedOptions {
   }
   whole('port', port ?? 0, 0, 65_535 - targets.length + 1);
   if (password !== undefined && password !== false && !(typeof password === 'string' && /^[!-~]+$/.test(password))) {
-    // Others are changed on their way to SCRAM, by each client as it sees fit.
+    // Clients differ in how they normalize other characters for SCRAM.
     throw configError('password', 'must be printable characters of ASCII without a space, or false');
   }
   if (passwordMethod !== undefined && !['scram-sha-256', 'password'].includes(passwordMethod)) {
@@ -157,7 +157,7 @@ function knownLimit({ iam, targets }: ProxyOptions): number | undefined {
   return given ?? (targets.every(({ engine }) => engine === 'mysql') ? MYSQL_CONNECTIONS_PER_SECOND : undefined);
 }
 
-/** What core keeps to for MySQL and MariaDB, where it is told of nothing else. */
+/** Core's default for MySQL and MariaDB. */
 const MYSQL_CONNECTIONS_PER_SECOND = 200;
 
 function checkTarget(target: ProxyTarget): void {
@@ -172,7 +172,7 @@ function whole(name: string, value: unknown, min: number, max: number): number {
   throw configError(name, `must be a whole number from ${min} to ${max}`);
 }
 
-/** Whether nobody but this machine reaches an address. A name could lead anywhere. */
+/** Whether only this machine can reach an address. A name could lead anywhere. */
 export function isLoopback(address: string): boolean {
   return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
 }

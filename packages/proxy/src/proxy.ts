@@ -15,14 +15,14 @@ import { createPostgres } from './postgres/postgres.js';
 import { REFUSAL_REASONS, type RefusalReason } from './refusal.js';
 import { type Shared, Visit } from './visit.js';
 
-/** Where to connect to, in place of the database. */
+/** Where clients connect in place of the database. */
 export type ProxyListener = ProxyTarget & { readonly listening: Listening };
 
 /** What a proxy has counted since it started. */
 export interface ProxyStats {
   /** Clients that are connected now, logged in or not. */
   readonly connected: number;
-  /** Of these, those that know the password: logged in, or about to be. */
+  /** How many of these have proved that they know the password: logged in, or about to be. */
   readonly admitted: number;
   /** Clients that were logged in. */
   readonly logins: number;
@@ -36,27 +36,27 @@ export interface RdsIamProxy extends AsyncDisposable {
   readonly listeners: readonly ProxyListener[];
   /** Where its HTTP port is, if it has one. */
   readonly http: HttpAddress | undefined;
-  /** What clients have to give as their password; `undefined` for none. */
+  /** The password for clients; `undefined` for none. */
   readonly password: string | undefined;
-  /** The counts as they are at this moment: a copy that does not change. */
+  /** A snapshot of the counts. */
   readonly stats: ProxyStats;
-  /** Lets nobody in any more; resolves once those that are in have left, or the signal is aborted. */
+  /** Stops letting clients in; resolves once those that are in have left, or the signal is aborted. */
   drain(signal?: AbortSignal): Promise<void>;
-  /** Ends it, with all connections. Afterwards no socket and no timer is left. May be called again. */
+  /** Ends it and all connections, leaving no socket and no timer. May be called again. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a proxy: clients of any kind connect to it with its own password, or none, and it logs in to the database with a
- * fresh token for each of them, over TLS to a verified server.
+ * Starts a proxy: clients of any kind connect to it with its own password, or none, and it logs in to the database for each of
+ * them with a fresh token, over TLS to a verified server.
  *
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` that names the option, if one is wrong; the error of `listen`, as EADDRINUSE
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` that names the option, if one is wrong; the error of `listen`, such as EADDRINUSE
  */
 export function startProxy(options: ProxyOptions): Promise<RdsIamProxy> {
   return startProxyWith(systemClock, options);
 }
 
-/** {@link startProxy} with time given: for this package's own tests. */
+/** {@link startProxy} with the clock passed in, for this package's own tests. */
 export async function startProxyWith(clock: Clock, options: ProxyOptions): Promise<RdsIamProxy> {
   const checked = checkOptions(options);
   const draining = new AbortController();
@@ -101,14 +101,14 @@ export async function startProxyWith(clock: Clock, options: ProxyOptions): Promi
       const engine = createEngine(target, shared);
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
         sockets.add(socket);
-        // What an error means here, the close that follows says, too.
+        // The close that follows an error says all that matters here.
         socket.on('error', () => {}).once('close', () => sockets.delete(socket));
         void new Visit(socket, engine, target, shared).run();
       });
       servers.push(server);
       const ofEngine = listeners.filter((each) => each.engine === target.engine).length;
       listeners.push({ ...target, listening: await listen(server, checked.listenAt, target, { ofAll, ofEngine }) });
-      // Too many open files, say, is one connection's trouble and not the process's.
+      // An error such as too many open files should fail one connection, not the process.
       server.on('error', () => {});
     }
     isStarted = true;

@@ -6,31 +6,31 @@ import type { ProxyTarget } from './options.js';
 export const REFUSAL_REASONS = [
   /** It does not speak the protocol of the database behind the port. */
   'protocol',
-  /** It came without TLS, where that is demanded. */
+  /** It came without TLS, which is required. */
   'plaintext',
   /** It does not know the password of the port. */
   'password',
-  /** It asks for a user, or a database, that the port is not for. */
+  /** It asks for a user or a database that the port is not for. */
   'user',
   'database',
-  /** As many as there may be are open. */
+  /** The limit on connections is reached. */
   'too-many-connections',
-  /** The proxy is ending. */
+  /** The proxy is shutting down. */
   'draining',
-  /** It did not log in within the time for it. */
+  /** It did not log in in time. */
   'timeout',
-  /** So many came that did not log in that the oldest of them had to go. */
+  /** There were too many clients that had not logged in, and this was the oldest. */
   'crowded-out',
   /** The login to the database failed. */
   'server',
-  /** A fault of the proxy's own. */
+  /** An internal error of the proxy. */
   'internal',
 ] as const;
 
 /** Why a client was not let in. */
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
-/** A client is not let in. The message and the hint are for the person in front of it. */
+/** A client is not let in. The message and the hint are for the person who uses it. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly reason: RefusalReason;
@@ -53,12 +53,12 @@ export class Refusal extends Error {
   }
 }
 
-/** What any error means for the client. */
+/** Turns any error into a refusal. */
 export function refusalFor(error: unknown, target: ProxyTarget): Refusal {
   if (error instanceof Refusal) return error;
   if (isProtocolError(error)) return new Refusal('protocol', `rds-iam proxy: ${error.message}`, { cause: error });
   if (isRdsIamError(error)) {
-    // The first line says what happened, the others what may be the reason.
+    // The first line says what happened, the others list possible reasons.
     const [what = '', ...causes] = error.message.split('\n');
     const hint = [...causes, `More: rds-iam doctor ${urlOf(target)}`].join('\n');
     return new Refusal('server', what, { cause: error, hint });

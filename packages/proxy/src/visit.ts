@@ -12,21 +12,21 @@ import { Refusal, type RefusalReason, refusalFor } from './refusal.js';
 
 const ENGINES = { postgres, mysql };
 
-/** What all clients of a proxy share. */
+/** The state that all clients of a proxy share. */
 export interface Shared {
   readonly options: CheckedOptions;
   readonly clock: Clock;
   readonly iam: RdsIam;
   readonly password: string | undefined;
   readonly tls: SecureContext | undefined;
-  /** Those that have not proved who they are, oldest first. */
+  /** The clients that have not proved who they are, oldest first. */
   readonly strangers: Set<Visit>;
-  /** Those that have, logged in or about to be. */
+  /** The clients that have, logged in or about to be. */
   readonly guests: Set<Visit>;
   /** Aborted when nobody is let in any more. */
   readonly draining: AbortSignal;
   tell(event: ProxyEvent): void;
-  /** A login to the server begins. */
+  /** Called when a login to the server begins. */
   tokenUsed(endpoint: string, username: string, token: string): void;
 }
 
@@ -34,7 +34,7 @@ type Details<Type> = Type extends unknown
   ? Omit<Type, 'atMs' | 'hostname' | 'port' | 'client' | 'username' | 'database'>
   : never;
 
-/** One client, whichever protocol it speaks, from its connection to its end. */
+/** One client in either protocol, from its connection to its end. */
 export class Visit {
   readonly #client: Client;
   readonly #login: ClientLogin;
@@ -45,14 +45,14 @@ export class Visit {
   readonly #gone = new AbortController();
   readonly #countdown: Countdown;
   #said: { readonly username: string; readonly database: string | undefined } | undefined;
-  /** Whether it waits for a login to the server. */
+  /** Whether it is waiting for a login to the server. */
   #isWaiting = false;
-  /** Whether its login is settled, one way or the other. */
+  /** Whether its login has succeeded or failed. */
   #isSettled = false;
 
   constructor(raw: Socket, engine: Engine, target: ProxyTarget, shared: Shared) {
     this.#client = new Client(raw, () => {
-      // A client that waits for the server and leaves does not want it any more.
+      // If a client leaves while it waits for the server, the connection is no longer needed.
       if (this.#isWaiting) this.#gone.abort();
     });
     this.#target = target;
@@ -71,7 +71,7 @@ export class Visit {
     });
   }
 
-  /** Never rejects: whatever a client does costs that client's connection only. */
+  /** Never rejects: whatever a client does affects only its own connection. */
   async run(): Promise<void> {
     const { strangers, options } = this.#shared;
     if (strangers.size === options.maxUnauthenticated) {
@@ -90,12 +90,12 @@ export class Visit {
     }
   }
 
-  /** Refuses one that is not logged in, and leaves one that is alone. */
+  /** Refuses the client unless it is logged in. */
   drain(): void {
     this.#refuse(new Refusal('draining', 'rds-iam proxy: it is ending', { hint: 'Connect again.' }));
   }
 
-  /** Ends the connection without a word. */
+  /** Ends the connection silently. */
   turnAway(reason: RefusalReason, message: string): void {
     if (!this.#isSettled) this.#tellRefusal(new Refusal(reason, message));
     this.#isSettled = true;
@@ -116,7 +116,7 @@ export class Visit {
       },
       checkAsked: (username, database) => this.#checkAsked(username, database),
       connect: async (username, open, once = false) => {
-        // A request to cancel stands, also if nobody waits for its end.
+        // A cancel request is carried out even if its client does not wait for the end.
         if (this.#client.hasLeft && !once) throw new ConnectionEnded();
         this.#isWaiting = !once;
         this.#countdown.stop();
@@ -167,9 +167,9 @@ export class Visit {
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.#tellRefusal(refusal);
-    // What goes on at the server for this client ends.
+    // Ends the login that is under way for this client.
     this.#gone.abort();
-    // Who does not hang up in time is hung up on.
+    // A client that does not close its side in time is disconnected.
     this.#countdown.start();
     this.#login.refuse(refusal);
   }
@@ -192,7 +192,7 @@ export class Visit {
       return;
     }
     raw.once('close', end);
-    // A session that its server has ended is over, also for a client that does not hang up.
+    // Once the server has ended a session it is over, even if the client does not close its side.
     server.once('end', () => this.#countdown.start());
   }
 

@@ -4,29 +4,29 @@ interface Events {
   once(event: 'ready' | 'connect', listener: () => void): unknown;
 }
 
-/** What is used of a client of ioredis, or of its `Cluster`. */
+/** The members used of an ioredis client or its `Cluster`. */
 export interface IoredisClient extends Events {
   readonly status: string;
   eval(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
 }
 
-/** What is used of a client of node-redis (`redis`), or of its cluster, which before version 6 is open and not ready. */
+/** The members used of a node-redis (`redis`) client or cluster; before version 6, a cluster has `isOpen` but not `isReady`. */
 export interface NodeRedisClient extends Events {
   readonly isReady?: boolean;
   readonly isOpen?: boolean;
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
 }
 
-/** The application's own client of Redis or Valkey: of ioredis or node-redis, as it has it. */
+/** The application's own client for Redis or Valkey, from ioredis or node-redis. */
 export type RedisClient = IoredisClient | NodeRedisClient;
 
-/** The one thing that is asked of a client. */
+/** The only thing that a client is needed for. */
 export interface ScriptClient {
   isReady(): boolean;
   run(script: string, key: string, ...args: string[]): Promise<unknown>;
 }
 
-/** @throws RdsIamError `ERR_RDS_IAM_CONFIG` when it is no client of either */
+/** @throws RdsIamError `ERR_RDS_IAM_CONFIG` if it is a client of neither */
 export function scriptClient(client: RedisClient): ScriptClient {
   const given = (client ?? {}) as Partial<IoredisClient & NodeRedisClient>;
   if (typeof given.eval === 'function' && typeof given.once === 'function') {
@@ -51,7 +51,7 @@ export function scriptClient(client: RedisClient): ScriptClient {
   );
 }
 
-/** Resolves once a client has connected: a cluster of node-redis says so by another event than the rest. */
+/** Resolves once a client has connected; a node-redis cluster emits a different event for that. */
 export function connected(client: RedisClient, { isReady }: ScriptClient): Promise<void> {
   return new Promise((resolve) => {
     for (const event of ['ready', 'connect'] as const) {

@@ -7,33 +7,33 @@ import { RESERVE_SCRIPT } from './reserve-script.js';
 /** Options of {@link redisLimiter}. */
 export interface RedisLimiterOptions {
   /**
-   * The application's own client, of ioredis or node-redis. It is used as it is: it stays the application's to connect, to
-   * listen to for errors, and to close.
+   * The application's own client, from ioredis or node-redis. It is only used: connecting it, listening for its errors and
+   * closing it is up to the application.
    */
   readonly client: RedisClient;
   /**
-   * How many processes share the limit (1 to 1_000_000). While Redis does not answer, each keeps to its share of it.
-   * @defaultValue 1: each keeps to the whole limit by itself
+   * How many processes share the limit (1 to 1_000_000). While Redis does not answer, each keeps to its share.
+   * @defaultValue 1: each process uses the whole limit on its own
    */
   readonly fleetSize?: number;
-  /** How long Redis is waited for, in milliseconds (1 to 60_000). @defaultValue 100 */
+  /** How long to wait for Redis, in milliseconds (1 to 60_000). @defaultValue 100 */
   readonly timeoutMs?: number;
-  /** What the keys begin with; host name and port follow. @defaultValue `'rds-iam:'` */
+  /** The beginning of the keys, followed by host name and port. @defaultValue `'rds-iam:'` */
   readonly keyPrefix?: string;
 }
 
 /**
- * Shares `maxConnectionsPerSecond` of each database instance among all processes whose limiter leads to the same Redis or
- * Valkey, and has the same `keyPrefix`.
+ * Shares `maxConnectionsPerSecond` for each database instance among all processes whose limiters use the same Redis or Valkey
+ * and the same `keyPrefix`.
  *
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` that names the option, when one is wrong or unknown
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` that names the option, if one is wrong or unknown
  */
 export function redisLimiter(options: RedisLimiterOptions): ConnectionLimiter {
   const { client, fleetSize, timeoutMs, keyPrefix } = checkOptions(options);
   const script = scriptClient(client);
-  // A client that was made just now is given the time to connect; later, one that is not connected fails at once.
+  // A new client gets time to connect; after that, a client that is not connected fails at once.
   const hasConnected = connected(client, script);
-  /** Since when reservations have waited for Redis, the oldest first. */
+  /** When the reservations that are waiting for Redis began, oldest first. */
   const waiting = new Set<{ readonly sinceMs: number }>();
   const isLate = ({ sinceMs }: { readonly sinceMs: number }) => performance.now() - sinceMs > timeoutMs;
 
@@ -42,7 +42,7 @@ export function redisLimiter(options: RedisLimiterOptions): ConnectionLimiter {
     shareWhenUnavailable: 1 / fleetSize,
     async reserve({ hostname, port, connectionsPerSecond, count }) {
       const [oldest] = waiting;
-      // Each that a hung Redis finds when it goes on reserves for nobody: there must not be more than one.
+      // When a hung Redis continues, each waiting request reserves for nobody, so there must be no more than one.
       if (oldest && isLate(oldest)) throw notAnswered(script);
       const reservation = { sinceMs: performance.now() };
       waiting.add(reservation);
@@ -55,7 +55,7 @@ export function redisLimiter(options: RedisLimiterOptions): ConnectionLimiter {
           String(count),
           String(connectionsPerSecond),
         );
-        // A client may be set to give numbers as strings.
+        // A client may be configured to return numbers as strings.
         const waitMs = Number(answer);
         if (!Number.isFinite(waitMs)) throw new Error('Redis answered with something that is not a number');
         return waitMs;

@@ -1,11 +1,11 @@
 /**
- * Reserves ARGV[1] connections at ARGV[2] per second behind those reserved so far: the generic cell rate algorithm, of which
- * KEYS[1] holds all there is, the time at which the next connection is due.
+ * Reserves ARGV[1] connections at ARGV[2] per second after those reserved so far, by the generic cell rate algorithm. Its only
+ * state is in KEYS[1]: the time at which the next connection is due.
  *
- * Times are Redis's own, in microseconds since the epoch: the clocks of processes differ. They have more digits than Lua
- * writes of a number by itself. The key vanishes when what it says is past.
+ * Times are Redis's own, because the clocks of processes differ, in microseconds since the epoch, which is more digits than Lua
+ * prints by default. The key expires when its time has passed.
  *
- * @returns the milliseconds until the first of them
+ * @returns the milliseconds until the first connection may be opened
  */
 export const RESERVE_SCRIPT = `
 local time = redis.call('TIME')

@@ -4,34 +4,34 @@ import { checkConnectionUrl as checkMysql2Url, mysql2Driver } from '@rds-iam/mys
 import { checkConnectionUrl as checkMariadbUrl, mariadbDriver } from '@rds-iam/mysql2/mariadb';
 import { checkConnectionUrl as checkPgUrl, pgDriver } from '@rds-iam/pg';
 
-/** The dialects of Sequelize that RDS and Aurora have IAM authentication for. */
+/** The dialects of Sequelize for which RDS and Aurora support IAM authentication. */
 export type RdsDialect = 'postgres' | 'mysql' | 'mariadb';
 
-/** What replaces a dialect's driver. */
+/** The replacement for a dialect's driver. */
 export interface Driver {
-  /** The driver's module, whose connections log in with IAM. */
+  /** The driver's module with connections that log in with IAM. */
   readonly module: object;
   /** Refuses what contradicts IAM in a connection URL. */
   checkConnectionUrl(url: string): void;
 }
 
-/** The driver that each dialect is given: the one hook of this package. Nothing of the other dialects is loaded. */
+/** The driver for each dialect: the one hook of this package. No module of another dialect is loaded. */
 export const DRIVERS: Readonly<Record<RdsDialect, (iam: RdsIam) => Driver>> = {
   postgres: (iam) => ({ module: pgDriver(iam), checkConnectionUrl: checkPgUrl }),
   mysql: (iam) => ({ module: mysql2Driver(iam), checkConnectionUrl: checkMysql2Url }),
   mariadb: (iam) => ({ module: mariadbDriver(iam), checkConnectionUrl: checkMariadbUrl }),
 };
 
-/** How long Sequelize's pool waits where the options do not say. */
+/** How long Sequelize's pool waits by default. */
 const ACQUIRE_MS = 60_000;
 
-/** The time that Sequelize waits for a connection of its pool, in both of its versions. */
+/** How long Sequelize waits for a pooled connection, in both major versions. */
 export function acquireWait(pool: unknown): Wait {
   const { acquire = ACQUIRE_MS } = (pool ?? {}) as { readonly acquire?: number };
   return { ms: acquire, option: 'pool.acquire' };
 }
 
-/** Refuses, by name, an option of Sequelize that names a driver of the user's own. */
+/** Refuses, by name, a Sequelize option that selects the user's own driver. */
 export function refuseOwnDriver(options: object, names: readonly string[]): void {
   const own = names.find((name) => (options as Readonly<Record<string, unknown>>)[name]);
   if (own === undefined) return;

@@ -10,7 +10,7 @@ import {
 import type { ConnectionOptions, Options } from 'sequelize';
 import { acquireWait, DRIVERS, type Driver, type RdsDialect, refuseOwnDriver } from './drivers.js';
 
-/** Options that name another driver than the one that logs in with IAM. */
+/** Options that select another driver than the one that logs in with IAM. */
 type OwnDriver = 'dialectModule' | 'dialectModulePath' | 'native';
 
 type WithoutPassword<Config> = Omit<Config, 'password'> & { readonly password?: undefined };
@@ -20,18 +20,18 @@ type Replication = {
   readonly write: WithoutPassword<ConnectionOptions>;
 };
 
-/** Sequelize's own `Options`, with `iam` in place of the passwords, those of replicas too. */
+/** Sequelize's own `Options`, with `iam` in place of the passwords, including those of replicas. */
 export type SequelizeOptions =
   | (WithoutPassword<Omit<Options, OwnDriver | 'dialect' | 'replication'>> & {
       readonly [Name in OwnDriver]?: undefined;
     } & {
       readonly dialect: RdsDialect;
       readonly replication?: Replication | false;
-      /** IAM options, or a {@link RdsIam} to share. @defaultValue the default credential chain */
+      /** IAM options, or an {@link RdsIam} to share. @defaultValue the default credential chain */
       readonly iam?: AlwaysIam;
     })
   | (Options & {
-      /** IAM options of which `enabled` says whether the passwords are used. */
+      /** IAM options whose `enabled` says whether the passwords are used. */
       readonly iam: SwitchableIam;
     });
 
@@ -45,16 +45,16 @@ export type SequelizeOptionsBesideUrl = SequelizeOptions extends infer Each
 type Given = Options & { readonly iam?: RdsIamOptions | RdsIam };
 
 /**
- * Options for Sequelize 6 whose connections log in with IAM: the same options less the passwords, plus `iam`. A login that
- * fails is tried again where that can help, within `iam.retry.timeoutMs` and before `pool.acquire` is over, also for
+ * Options for Sequelize 6 whose connections log in with IAM: the same options without the passwords, plus `iam`. A failed login
+ * is retried if that can help, within `iam.retry.timeoutMs` and before `pool.acquire` runs out, also for
  * `sequelize.transaction()`.
  *
  * ```js
  * new Sequelize(withRdsIam({ dialect: 'postgres', host, username, database }))
  * ```
  *
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when an option contradicts IAM: at once, or at the first query, there perhaps as
- * the `parent` of Sequelize's error
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when an option contradicts IAM: at once or at the first query, where it may be the
+ * `parent` of Sequelize's error
  */
 export function withRdsIam(options: SequelizeOptions): Options;
 /**
@@ -76,7 +76,7 @@ function withDriver({ iam: given, ...options }: Given, url?: string): Options {
   const iam = rdsIamOf(given);
   if (!iam.enabled) return options;
   refuseOwnDriver(options, ['dialectModule', 'dialectModulePath', 'native']);
-  // Sequelize 6 reads "dialectOptions.ssl" alone; a user who turned TLS off here should hear that it is on.
+  // Sequelize 6 only reads "dialectOptions.ssl"; a user who turned TLS off here should be told that it is on.
   checkDriverTls(options.ssl);
   const bounded = boundBy(acquireWait(options.pool), iam);
   const driver = driverOf(url === undefined ? options.dialect : url.split(':', 1)[0], bounded);
@@ -85,7 +85,7 @@ function withDriver({ iam: given, ...options }: Given, url?: string): Options {
 }
 
 function driverOf(dialect: string | undefined, iam: RdsIam): Driver {
-  // Sequelize takes both for the same.
+  // Sequelize treats both as the same.
   const name = dialect === 'postgresql' ? 'postgres' : dialect;
   if (name === undefined || !Object.hasOwn(DRIVERS, name)) {
     throw configError(

@@ -25,7 +25,7 @@ type WithoutPassword<Config> = Omit<Config, Secret> & { readonly [Name in Secret
 
 type Node<Dialect extends AbstractDialect> = string | WithoutPassword<Exclude<RawConnectionOptions<Dialect>, string>>;
 
-/** Nothing of a dialect that has none of the options above fits this. */
+/** Makes a dialect without any of the options above a type error. */
 type WithDriver<Dialect extends AbstractDialect> = DriverOption & keyof Options<Dialect> extends never
   ? { readonly dialect: RdsDialect }
   : unknown;
@@ -35,16 +35,16 @@ type OptionsWithIam<Dialect extends AbstractDialect> = WithoutPassword<
 > & { readonly [Name in OwnDriver & keyof Options<Dialect>]?: undefined } & {
   readonly dialect: RdsDialect | (new (...given: never[]) => Dialect);
   readonly replication?: { readonly read: readonly Node<Dialect>[]; readonly write?: Node<Dialect> } | false;
-  /** IAM options, or a {@link RdsIam} to share. @defaultValue the default credential chain */
+  /** IAM options, or an {@link RdsIam} to share. @defaultValue the default credential chain */
   readonly iam?: AlwaysIam;
 } & WithDriver<Dialect>;
 
 type OptionsWithSwitch<Dialect extends AbstractDialect> = Options<Dialect> & {
-  /** IAM options of which `enabled` says whether the passwords are used. */
+  /** IAM options whose `enabled` says whether the passwords are used. */
   readonly iam: SwitchableIam;
 };
 
-/** Sequelize's own `Options`, with `iam` in place of the passwords, those of replicas too. */
+/** Sequelize's own `Options`, with `iam` in place of the passwords, including those of replicas. */
 export type SequelizeOptions<Dialect extends AbstractDialect> = OptionsWithIam<Dialect> | OptionsWithSwitch<Dialect>;
 
 type Given = Readonly<Record<string, unknown>> & {
@@ -53,19 +53,19 @@ type Given = Readonly<Record<string, unknown>> & {
 };
 
 /**
- * Options for Sequelize 7 whose connections log in with IAM: the same options less the passwords, plus `iam`. A login that
- * fails is tried again where that can help, within `iam.retry.timeoutMs` and before `pool.acquire` is over, also for
+ * Options for Sequelize 7 whose connections log in with IAM: the same options without the passwords, plus `iam`. A failed login
+ * is retried if that can help, within `iam.retry.timeoutMs` and before `pool.acquire` runs out, also for
  * `sequelize.transaction()`.
  *
  * ```js
  * new Sequelize(withRdsIam({ dialect: PostgresDialect, host, user, database }))
  * ```
  *
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when an option contradicts IAM: at once, or at the first query, there perhaps as
- * the `cause` of Sequelize's error
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when an option contradicts IAM: at once or at the first query, where it may be the
+ * `cause` of Sequelize's error
  */
 export function withRdsIam<Dialect extends AbstractDialect>(options: OptionsWithIam<Dialect>): Options<Dialect>;
-// Each by itself, as TypeScript finds no types for the parameters of hooks in both at once.
+// Separate overloads, because TypeScript cannot infer the parameter types of hooks from a union.
 export function withRdsIam<Dialect extends AbstractDialect>(options: OptionsWithSwitch<Dialect>): Options<Dialect>;
 export function withRdsIam<Dialect extends AbstractDialect>(options: SequelizeOptions<Dialect>): Options<Dialect>;
 export function withRdsIam<Dialect extends AbstractDialect>(given: SequelizeOptions<Dialect>): Options<Dialect> {
@@ -80,7 +80,7 @@ export function withRdsIam<Dialect extends AbstractDialect>(given: SequelizeOpti
   } as object as Options<Dialect>;
 }
 
-/** The dialect by its name, or by the class's own word for the option that we give it. */
+/** Recognizes the dialect by its name or, for a class, by the option that it supports. */
 function dialectOf(dialect: Given['dialect']): RdsDialect {
   const supported = typeof dialect === 'string' ? [] : (dialect?.getSupportedOptions?.() ?? []);
   for (const [name, option] of Object.entries(DRIVER_OPTIONS)) {

@@ -1,16 +1,16 @@
 import type { SwitchableIam, WithIam } from '@rds-iam/core/adapter';
 import type { DataSourceOptions } from 'typeorm';
 
-// By their `type`: TypeORM 0.3 and 1 have different names for them.
+// Selected by their `type`, because TypeORM 0.3 and 1 name these types differently.
 type PostgresOptions = Extract<DataSourceOptions, { readonly type: 'postgres' }>;
 type MysqlOptions = Extract<DataSourceOptions, { readonly type: 'mysql' | 'mariadb' }>;
 
-/** TypeORM's own options, for the engines that RDS and Aurora log in with IAM to. */
+/** TypeORM's own options for the engines that support IAM logins. */
 export type RdsOptions = PostgresOptions | MysqlOptions;
 
 /**
- * TypeORM's own options for `postgres`, `mysql` and `mariadb`, with `iam` in place of `password`, also of the nodes of
- * `replication`. A password is only possible where `iam.enabled` may be `false`. (The `driver` option is how IAM is hooked in.)
+ * TypeORM's own options for `postgres`, `mysql` and `mariadb`, with `iam` in place of `password`, also in the nodes of
+ * `replication`. A password is only allowed if `iam.enabled` may be `false`. (The `driver` option is how IAM is hooked in.)
  */
 export type RdsIamDataSourceOptions = InPlaceOfPassword<PostgresOptions> | InPlaceOfPassword<MysqlOptions>;
 

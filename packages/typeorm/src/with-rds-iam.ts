@@ -4,7 +4,7 @@ import { checkConnectionUrl as checkMysql2Url, mysql2Driver } from '@rds-iam/mys
 import { checkConnectionUrl as checkPgUrl, pgDriver } from '@rds-iam/pg';
 import type { RdsIamDataSourceOptions, RdsOptions } from './options.js';
 
-/** What of TypeORM's options is looked at here, as a program in JavaScript may give it. */
+/** The TypeORM options that are examined here, with any type, as in a JavaScript program. */
 interface Given extends Node {
   readonly type?: unknown;
   readonly driver?: unknown;
@@ -12,7 +12,7 @@ interface Given extends Node {
   readonly replication?: { readonly master: Node; readonly slaves: readonly Node[] };
 }
 
-/** Where TypeORM takes the credentials of a pool from: the options, or a node of `replication`. */
+/** What TypeORM takes a pool's credentials from: the options, or a node of `replication`. */
 interface Node {
   readonly url?: string;
   readonly password?: unknown;
@@ -20,11 +20,11 @@ interface Node {
 }
 
 /**
- * TypeORM's options for a `DataSource` whose physical connections log in with IAM: the same options less `password`, plus
- * `iam`. Its one hook is TypeORM's `driver` option, the module that it makes its pools with.
+ * TypeORM's options for a `DataSource` whose physical connections log in with IAM: the same options without `password`, plus
+ * `iam`. Its one hook is TypeORM's `driver` option: the module whose pools TypeORM uses.
  *
- * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when an option is wrong or contradicts IAM, here or from `initialize()`; every
- * code from `initialize()` and from queries
+ * @throws RdsIamError `ERR_RDS_IAM_CONFIG` when an option is wrong or contradicts IAM, here or from `initialize()`; any code
+ * from `initialize()` and queries
  */
 export function withRdsIam(options: RdsIamDataSourceOptions): RdsOptions {
   const { iam: iamOption, ...own } = options;
@@ -32,7 +32,7 @@ export function withRdsIam(options: RdsIamDataSourceOptions): RdsOptions {
   return (iam.enabled ? { ...own, driver: driverFor(own, iam) } : own) as RdsOptions;
 }
 
-/** The module of the driver, with IAM logins; nothing of the other engine is loaded. */
+/** The driver's module with IAM logins; the other engine's is not loaded. */
 function driverFor(given: Given, iam: RdsIam): object {
   for (const name of ['driver', 'nativeDriver'] as const) {
     if (given[name]) {
@@ -62,8 +62,8 @@ function driverFor(given: Given, iam: RdsIam): object {
 }
 
 /**
- * Refuses what TypeORM would not show the driver, or only after it has dialed another node: it parses URLs for MySQL
- * itself, and silently drops what they say about TLS.
+ * Refuses what TypeORM would not pass to the driver, or only after it has dialed another node: it parses MySQL URLs itself, and
+ * silently drops their TLS parameters.
  */
 function checkNodes(given: Given, checkConnectionUrl: (url: string) => void): void {
   const { replication, url } = given;
@@ -81,9 +81,9 @@ function checkNodes(given: Given, checkConnectionUrl: (url: string) => void): vo
   }
 }
 
-/** With replication, TypeORM hands on the `password` of nodes only, and the `ssl` of nodes or of the options, by engine. */
+/** With replication, TypeORM passes on only the nodes' `password`, and the `ssl` of the nodes or the options, by engine. */
 function refuseWhatTypeormKeeps({ password, ssl }: Node, path: string): void {
   refusePassword(`${path}password`, password);
-  // A text is the name of a profile of mysql2's, which turns nothing off.
+  // A string is the name of one of mysql2's profiles, which turn nothing off.
   if (typeof ssl !== 'string') checkDriverTls(ssl, `${path}ssl`);
 }

@@ -6,7 +6,7 @@ import { type Answer, type HttpAddress, type LivePage, serveLivePage } from '../
 import { createMetrics } from './metrics.js';
 import { Monitor, signedAtMs } from './monitor.js';
 
-/** What the HTTP port has to know of the proxy at the moment that it is asked. */
+/** What the HTTP port needs to know about the proxy at the time of a request. */
 export interface Now {
   readonly connected: number;
   readonly admitted: number;
@@ -15,7 +15,7 @@ export interface Now {
   readonly isFull: boolean;
 }
 
-/** The HTTP port of a proxy: checks, metrics, and a page that shows what happens. */
+/** The HTTP port of a proxy: health checks, metrics, and a live page. */
 export interface Http {
   readonly address: HttpAddress;
   take(event: ProxyEvent): void;
@@ -25,7 +25,7 @@ export interface Http {
 
 const SLOWED = 'rds-iam:admission:slowed' satisfies keyof RdsIamEvents;
 
-/** @param limit - of new connections per second, where one is known before the server has shown it */
+/** @param limit - of new connections per second, if one is known in advance */
 export async function startHttp(
   clock: Clock,
   at: HttpAddress,

@@ -2,15 +2,15 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ProxyEvent } from '../event.js';
 import type { Answer } from '../live-page/server.js';
 
-/** What Prometheus is told. */
+/** The metrics for Prometheus. */
 export interface Metrics {
   take(event: ProxyEvent): void;
   scrape(): Promise<Answer>;
 }
 
-/** @param now - the numbers of this moment */
+/** @param now - returns the current numbers */
 export function createMetrics(now: () => { readonly connected: number; readonly admitted: number }): Metrics {
-  // Not prom-client's own, which all of a process share.
+  // Not prom-client's default registry, which is global to the process.
   const registers = [new Registry()] as const;
   const [registry] = registers;
   const gauge = (name: string, help: string, value: () => number) =>
@@ -28,7 +28,7 @@ export function createMetrics(now: () => { readonly connected: number; readonly 
   });
   const refusals = new Counter({
     ...{ name: 'rds_iam_proxy_refusals_total', help: 'Clients that were not let in, by reason.' },
-    // Not by user: whoever is refused can have made up the name.
+    // Not by user: a refused client may have made up the name.
     ...{ labelNames: ['endpoint', 'reason', 'code'] as const, registers: [...registers] },
   });
   const seconds = new Histogram({

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import type { ProxyEvent } from '../event.js';
 import { duration, LastMinute, type LiveState, tokenAge } from '../live-page/state.js';
 
-/** Of users and refusals, what is kept: with `anyUser`, clients make up names. */
+/** How many users and refusals are kept: with `anyUser`, clients can make up names. */
 const MAX_USERS = 500;
 const MAX_REFUSALS = 20;
 
@@ -16,7 +16,7 @@ interface User {
 
 type Refused = Extract<ProxyEvent, { type: 'refusal' }>;
 
-/** What happens now, for people who look on. */
+/** The current state, for people who watch. */
 export class Monitor {
   readonly #clock: Clock;
   readonly #startedAt: number;
@@ -35,7 +35,7 @@ export class Monitor {
     this.#limit = limit;
   }
 
-  /** The server has shown what it admits. */
+  /** The server has shown how much it admits. */
   limitFound(connectionsPerSecond: number): void {
     this.#limit = connectionsPerSecond;
   }
@@ -117,7 +117,7 @@ export class Monitor {
   }
 }
 
-/** When a token was signed, as it says itself. */
+/** When a token says that it was signed. */
 export function signedAtMs(token: string): number | undefined {
   const [, year, month, day, hour, minute, second] =
     /X-Amz-Date=(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(token) ?? [];

@@ -1,4 +1,4 @@
-/** The page: it draws what `state` says, every second, and takes nothing from elsewhere. */
+/** The page: it draws `state` every second and loads nothing from elsewhere. */
 export const page = (nonce: string) => `<!doctype html>
 <html lang="en">
 <head>
@@ -62,7 +62,7 @@ td.none::before{content:none}td.none{display:block}
 }
 `;
 
-// Whatever a client sent is put into texts only, and never into markup.
+// Whatever clients have sent is only set as text, never as markup.
 const SCRIPT = `
 'use strict';
 const byId = (id) => document.getElementById(id);
@@ -79,7 +79,7 @@ const draw = (name, attributes) => {
 };
 function chart({ seconds, limit }) {
   const most = Math.max(1, ...seconds.map(({ good, bad }) => good + bad));
-  // A limit that is far away would press the bars flat.
+  // A limit far above the bars would flatten them.
   const top = limit !== undefined && limit <= most * 4 ? Math.max(most, limit) : most;
   const height = (count) => (count / top) * 116;
   const shapes = [draw('line', { x1: 0, x2: 600, y1: 119.5, y2: 119.5, class: 'axis' })];

@@ -5,14 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { page } from './page.js';
 import type { LiveState } from './state.js';
 
-/** Answers to one path. `isGood` is for checks: 200 or 503. */
+/** The response for a path. `isGood` is for health checks: 200 or 503. */
 export interface Answer {
   readonly isGood?: boolean;
   readonly type: string;
   readonly body: string;
 }
 
-/** Where the HTTP port is. */
+/** The address of the HTTP port. */
 export interface HttpAddress {
   readonly address: string;
   readonly port: number;
@@ -20,15 +20,15 @@ export interface HttpAddress {
 
 /** A running HTTP port. `await using` closes it. */
 export interface LivePage extends HttpAddress, AsyncDisposable {
-  /** Ends the server and what is connected to it. */
+  /** Ends the server and its connections. */
   close(): Promise<void>;
 }
 
 /**
- * Serves a page that shows a state live, and whatever else there is by path. It only tells: no request changes anything.
+ * Serves a page that shows a state live, and other routes. It is read-only: no request changes anything.
  *
- * @param routes - other paths, as `/metrics`
- * @throws the error of `listen`, as EADDRINUSE
+ * @param routes - other paths, such as `/metrics`
+ * @throws the error of `listen`, such as EADDRINUSE
  */
 export async function serveLivePage(
   at: HttpAddress,

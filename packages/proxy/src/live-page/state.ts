@@ -1,14 +1,14 @@
-/** What a live page shows at one moment: numbers, a chart by the second, and tables. Nothing in it is secret. */
+/** What a live page shows: numbers, a chart by the second, and tables. Nothing in it is secret. */
 export interface LiveState {
   readonly title: string;
-  /** In a word: `ready`, `draining`. */
+  /** A single word, such as `ready` or `draining`. */
   readonly status: string;
   readonly tiles: readonly { readonly name: string; readonly value: string }[];
   readonly chart: {
     readonly caption: string;
     /** The last minute, oldest first. */
     readonly seconds: readonly { readonly good: number; readonly bad: number }[];
-    /** Per second, where there is one. */
+    /** The limit per second, if there is one. */
     readonly limit: number | undefined;
   };
   readonly tables: readonly LiveTable[];
@@ -19,17 +19,17 @@ export interface LiveTable {
   readonly caption: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly LiveCell[])[];
-  /** What stands in place of rows that are not there. */
+  /** The text to show if there are no rows. */
   readonly none: string;
 }
 
-/** A text, or a share of a whole (0 to 1) with its text, which is drawn as a bar. */
+/** A text, or a fraction (0 to 1) with a text, which is drawn as a bar. */
 type LiveCell = string | { readonly share: number; readonly text: string };
 
 const SECONDS = 60;
 const TOKEN_LIFETIME_MS = 15 * 60_000;
 
-/** Counts what succeeds and what does not, by the second, for the last minute. */
+/** Counts successes and failures by the second for the last minute. */
 export class LastMinute {
   readonly #now: () => number;
   readonly #good = new Array<number>(SECONDS).fill(0);
@@ -41,7 +41,7 @@ export class LastMinute {
     this.#second = Math.floor(now() / 1_000);
   }
 
-  /** Adds one to the second that it is. */
+  /** Adds one to the current second. */
   count(outcome: 'good' | 'bad'): void {
     this.#forward();
     const counts = outcome === 'good' ? this.#good : this.#bad;
@@ -68,7 +68,7 @@ export class LastMinute {
   }
 }
 
-/** A length of time, as a person reads it. */
+/** A duration for people. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   if (seconds < 60) return `${seconds} s`;
@@ -78,7 +78,7 @@ export function duration(ms: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** How much of its life a token has behind it. */
+/** How much of a token's life has passed. */
 export function tokenAge(ageMs: number): LiveCell {
   return ageMs > TOKEN_LIFETIME_MS
     ? `expired, ${duration(ageMs)} old`

@@ -13,16 +13,16 @@ import {
 import { Refusal } from '../refusal.js';
 import { makeScramble } from './greeting.js';
 
-/** More than any answer to a scramble has. */
+/** More than any answer to a scramble needs. */
 const MAX_ANSWER_BYTES = 65_536;
 
-/** By the name of the plugin, which the client gives: an object would know `toString`, too. */
+/** By plugin name. A map, because the client chooses the name and an object also has `toString`. */
 const PROOFS: ReadonlyMap<string, (password: string, scramble: Buffer) => Buffer> = new Map([
   [Plugin.cachingSha2Password, cachingSha2Password],
   [Plugin.nativePassword, nativePassword],
 ]);
 
-/** What a client has answered to a scramble. */
+/** A client's answer to a scramble. */
 export interface Answer {
   readonly username: string;
   readonly capabilities: number;
@@ -30,15 +30,15 @@ export interface Answer {
   readonly authentication: Buffer;
 }
 
-/** What it was asked. */
+/** The scramble that it answered. */
 export interface Question {
   readonly plugin: string;
   readonly scramble: Buffer;
 }
 
 /**
- * Has a client prove that it knows the password of the port, by the plugin that it names if it is one of the two that every
- * client has one of. With `undefined` whatever it answers is right. @throws Refusal, ProtocolError, ConnectionEnded
+ * Makes a client prove that it knows the port's password, with the plugin that it names if that is one of these two; every client
+ * has at least one of them. If the password is `undefined`, any answer is right. @throws Refusal, ProtocolError, ConnectionEnded
  */
 export async function authenticate(
   channel: Channel,
@@ -46,13 +46,13 @@ export async function authenticate(
   answer: Answer,
   password: string | undefined,
 ): Promise<void> {
-  // One from before plugins knows the native scheme alone.
+  // A client from before plugins only knows the native method.
   const hasPlugins = (answer.capabilities & Capability.pluginAuth) !== 0;
   let plugin = hasPlugins ? answer.plugin : Plugin.nativePassword;
   let { authentication } = answer;
   let { scramble } = asked;
   if (password !== undefined && hasPlugins && plugin !== asked.plugin) {
-    // What it has answered is for another scramble, or for none.
+    // Its answer was for another scramble, or for none.
     plugin = PROOFS.has(plugin) ? plugin : asked.plugin;
     scramble = makeScramble();
     channel.write(encodeAuthSwitch({ plugin, data: nulTerminated(scramble) }));
@@ -62,13 +62,13 @@ export async function authenticate(
     const expected = PROOFS.get(plugin)?.(password, scramble);
     if (!expected || !isSame(authentication, expected)) throw wrongPassword(answer.username, authentication);
   }
-  // One with an empty password awaits nothing more.
+  // A client with an empty password expects nothing more.
   if (plugin === Plugin.cachingSha2Password && authentication.some((byte) => byte !== 0)) {
     channel.write(encodeMoreData(Buffer.from([Sha2.fastAuthOk])));
   }
 }
 
-/** Takes the same time whatever was given, its length too. */
+/** Compares in constant time, whatever was given and however long it is. */
 function isSame(given: Buffer, expected: Buffer): boolean {
   const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
   return timingSafeEqual(digest(given), digest(expected));

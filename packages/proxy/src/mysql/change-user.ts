@@ -18,12 +18,12 @@ import { Refusal } from '../refusal.js';
 import { authenticate, type Question } from './authentication.js';
 import { ServerError } from './errors.js';
 
-/** A COM_CHANGE_USER, and the session that it came in. */
+/** A COM_CHANGE_USER and its session. */
 export interface Change {
   readonly command: Buffer;
   readonly offered: Question;
   readonly response: HandshakeResponse;
-  /** The client's, in the middle of the command. */
+  /** The client's channel, in the middle of the command. */
   readonly channel: Channel;
   readonly client: Socket;
   readonly socket: TLSSocket;
@@ -31,13 +31,13 @@ export interface Change {
   readonly resumed: Buffer | undefined;
 }
 
-/** No server's packet in a login is longer. */
+/** No packet of a server is longer during a login. */
 const MAX_BYTES = 65_536;
-/** A plugin that no account has, so that the server names the one that it wants. */
+/** A plugin that no account uses, so that the server names the right one. */
 const ANY_PLUGIN = 'rds_iam_proxy';
 
 /**
- * Has the server change the user of a session, with a token for the new one.
+ * Makes the server change the user of a session, with a token for the new one.
  *
  * @returns the payload of the server's OK
  * @throws Refusal, ProtocolError, ConnectionEnded

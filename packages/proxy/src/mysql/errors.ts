@@ -22,7 +22,7 @@ const CODES: Readonly<Record<Exclude<RefusalReason, 'server'>, Code>> = {
   internal: { code: 1105, sqlState: 'HY000' },
 };
 
-/** Where the server has given none. */
+/** For errors without a server's code. */
 const SERVER_CODES: Readonly<Partial<Record<RdsIamErrorCode, Code>>> = {
   ERR_RDS_IAM_CONFIG: ACCESS_DENIED,
   ERR_RDS_IAM_REGION: ACCESS_DENIED,
@@ -38,19 +38,19 @@ export function errorPacket({ serverError, reason, message, hint }: Refusal): Bu
   const text = hint === undefined ? message : `${message}. ${hint}`;
   if (!serverError) return encodeError({ ...(reason === 'server' ? UNREACHABLE : CODES[reason]), message: text });
   const said = serverSaid(serverError);
-  // What has nothing to do with IAM is the server's to say, as that a database does not exist.
+  // If it has nothing to do with IAM, pass on the server's error, such as that a database does not exist.
   if (serverError.code === 'ERR_RDS_IAM_LOGIN' && said) return encodeError(said);
   const { code, sqlState } = said ?? SERVER_CODES[serverError.code] ?? UNREACHABLE;
   return encodeError({ code, sqlState, message: `rds-iam proxy: ${text}` });
 }
 
-/** An ERR packet of the server's, as an error. */
+/** The server's ERR packet as an error. */
 export class ServerError extends Error {
   override readonly name = 'MysqlServerError';
   readonly errno: number;
   readonly sqlState: string;
 
-  /** @param payload - of the packet */
+  /** @param payload - the packet's payload */
   constructor(payload: Buffer) {
     const { code, sqlState, message } = decodeError(payload);
     super(message);

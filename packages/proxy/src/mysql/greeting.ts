@@ -15,7 +15,7 @@ import {
 const NOT_CARRIED =
   Capability.multiFactorAuthentication | Capability.capabilityExtension | Capability.zstdCompression | Capability.ssl;
 
-/** What any server is, for a client that comes while none can be reached: it hears of that once it has proved who it is. */
+/** A greeting that fits any server, while none can be reached: the client is told so after it has proved who it is. */
 const ANY_SERVER: Greeting = {
   serverVersion: '8.0.11-rds-iam-proxy',
   connectionId: 0,
@@ -29,8 +29,8 @@ const ANY_SERVER: Greeting = {
 };
 
 /**
- * What the server says of itself, which is what clients are told. It is learned before any client can be greeted, and again
- * from each login. It must not take a connection to the server to talk to a client that nobody knows yet.
+ * The server's greeting, which clients are shown. It is learned before any client can be greeted, and again from each login.
+ * Greeting a client that has not proved who it is must not take a connection to the server.
  */
 export class ServerGreeting {
   #known: Greeting | undefined;
@@ -44,7 +44,7 @@ export class ServerGreeting {
       try {
         await this.#learning;
       } catch (error) {
-        // Another client that left before the server answered says nothing of the server.
+        // If another client left before the server answered, that says nothing about the server.
         if (isMine || !wasGivenUp(error)) return ANY_SERVER;
       }
     }
@@ -67,7 +67,7 @@ export class ServerGreeting {
 const wasGivenUp = (error: unknown): boolean =>
   isConnectionEnded(error) || (error instanceof Error && error.name === 'AbortError');
 
-/** What a client is told: what the server says of itself, with a scramble and an id of the proxy's own. */
+/** The greeting for a client: the server's, with the proxy's own scramble and connection id. */
 export function offer(server: Greeting, connectionId: number, tls: boolean): Greeting {
   const carried = server.capabilities & ~NOT_CARRIED;
   return {
@@ -80,9 +80,9 @@ export function offer(server: Greeting, connectionId: number, tls: boolean): Gre
   };
 }
 
-/** A scramble of bytes that can stand in a string that ends with a zero. */
+/** A scramble of bytes that are allowed in a null-terminated string. */
 export const makeScramble = (): Buffer => Buffer.from(randomBytes(SCRAMBLE_BYTES).map((byte) => byte & 0x7f || 0x21));
 
-/** MariaDB leaves the flag out to say that it has flags of its own. */
+/** MariaDB leaves out the flag to announce its own flags. */
 const isMariadb = ({ capabilities, serverVersion }: Greeting): boolean =>
   !(capabilities & Capability.mysql) || /mariadb/i.test(serverVersion);

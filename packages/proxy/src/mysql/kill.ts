@@ -2,14 +2,14 @@
 import { Capability, Command } from '@rds-iam/wire/mysql';
 import type { ThreadIds } from './thread-ids.js';
 
-/** No longer KILL statement names an id. */
+/** A KILL statement with an id is never longer. */
 const MAX_KILL_BYTES = 64;
 const KILL = /^(\s*kill\s+(?:(?:hard|soft)\s+)?(?:(?:query|connection)\s+)?)(\d{1,10})(\s*;?\s*)$/i;
-/** What stands before the text of a query that has no attributes, where a client may send some. */
+/** The bytes before the text of a query without attributes, if the client could send some. */
 const NO_ATTRIBUTES = Buffer.from([0, 1]);
 const QUERY_ATTRIBUTES = 1 << 27;
 
-/** Whether a command kills a connection; `undefined` if more of it has to be seen. */
+/** Whether a command kills a connection; `undefined` if more bytes are needed to tell. */
 export function isKill(start: Buffer, length: number, capabilities: number): boolean | undefined {
   if (start[0] === Command.processKill) return true;
   if (start[0] !== Command.query || length > MAX_KILL_BYTES) return false;
@@ -17,7 +17,7 @@ export function isKill(start: Buffer, length: number, capabilities: number): boo
   return KILL.test(textOf(start, capabilities)?.toString('latin1') ?? '');
 }
 
-/** The same command for the server's id. */
+/** The same command with the server's id. */
 export function withServerId(command: Buffer, capabilities: number, ids: ThreadIds): Buffer {
   if (command[0] === Command.processKill) {
     if (command.length < 5) return command;

@@ -30,9 +30,9 @@ import { offer, ServerGreeting } from './greeting.js';
 import { isKill, withServerId } from './kill.js';
 import { ThreadIds } from './thread-ids.js';
 
-/** More than a user's name, a proof and the 64 kB that MySQL keeps of attributes can come to. */
+/** More than a user name, a proof and the 64 kB that MySQL allows for attributes add up to. */
 const MAX_LOGIN_BYTES = 131_072;
-/** Capabilities that the login alone is about: client and server need not have the same. */
+/** Capabilities that only concern the login: client and server need not agree on them. */
 const OF_LOGIN =
   Capability.ssl |
   Capability.connectWithDb |
@@ -41,7 +41,7 @@ const OF_LOGIN =
   Capability.pluginAuthLenenc |
   Capability.connectAttrs;
 
-/** What the clients of a target share. */
+/** The state that the clients of a target share. */
 interface Shared {
   readonly greeting: ServerGreeting;
   readonly threadIds: ThreadIds;
@@ -62,7 +62,7 @@ class MysqlLogin implements ClientLogin {
     this.#client = client;
     this.#door = door;
     this.#shared = shared;
-    // The stream changes to TLS under it.
+    // The underlying stream changes to TLS.
     this.#channel = new Channel({
       get stream() {
         return client.stream;
@@ -102,7 +102,7 @@ class MysqlLogin implements ClientLogin {
     this.#client.end(this.#channel.frame(errorPacket(refusal)));
   }
 
-  /** What the server says of itself, by a login as the user that the port is for. */
+  /** Learns the server's greeting by a login as the port's user. */
   async #askForGreeting(): Promise<Greeting> {
     const { socket, greeting } = await this.#logIn(this.#door.target.username, (server) =>
       responseFor(NOBODY, server, undefined),
@@ -131,14 +131,14 @@ class MysqlLogin implements ClientLogin {
     });
   }
 
-  /** Greets the client, and reads its answer. @throws Refusal, ProtocolError, ConnectionEnded */
+  /** Greets the client and reads its answer. @throws Refusal, ProtocolError, ConnectionEnded */
   async #greet(offered: Greeting): Promise<HandshakeResponse> {
     const { tls, requiresTls } = this.#door;
     this.#channel.write(encodeGreeting(offered));
     let payload = await this.#channel.read(MAX_LOGIN_BYTES);
     if (decodeCapabilities(payload) & Capability.ssl) {
       if (!tls || payload.length !== SSL_REQUEST_BYTES) throw new ProtocolError('layout', 'a request for TLS');
-      // What has come already is taken for TLS: nothing in clear can slip in.
+      // Bytes that have arrived already are treated as TLS, so nothing in clear can slip in.
       await this.#client.startTls(tls);
       payload = await this.#channel.read(MAX_LOGIN_BYTES);
     } else if (requiresTls) {
@@ -149,7 +149,7 @@ class MysqlLogin implements ClientLogin {
     return decodeHandshakeResponse(payload, offered);
   }
 
-  /** The session: every byte passes, but for commands that are about who is who. */
+  /** The session: every byte passes, except for commands about users and connections. */
   #join(server: Server, offered: Greeting, response: HandshakeResponse): void {
     const client = this.#client.stream;
     const { capabilities } = response;
@@ -195,7 +195,7 @@ class MysqlLogin implements ClientLogin {
       reader.release();
       server.socket.destroy();
       if (stream.destroyed) return;
-      // As in MySQL, a change of user that is refused ends the connection.
+      // As in MySQL, a refused change of user ends the connection.
       stream.end(this.#channel.frame(errorPacket(refusalFor(error, this.#door.target))));
       stream.resume();
     }
@@ -214,7 +214,7 @@ interface Server {
   readonly resumed: Buffer | undefined;
 }
 
-/** Who asks for nothing but the greeting. */
+/** The handshake response of a login that only needs the greeting. */
 const NOBODY: HandshakeResponse = {
   capabilities: (Capability.mysql | Capability.protocol41) >>> 0,
   mariadbCapabilities: 0,
@@ -228,14 +228,14 @@ const NOBODY: HandshakeResponse = {
   zstdLevel: undefined,
 };
 
-/** What the server is answered for a client. @throws LoginFailure if it lacks a capability that the client was told of */
+/** The handshake response for a client. @throws LoginFailure if the server lacks a capability that the client was promised */
 function responseFor(
   response: HandshakeResponse,
   server: Greeting,
   database: string | undefined,
 ): Omit<HandshakeResponse, 'username'> {
   const ofSession = response.capabilities & ~OF_LOGIN;
-  // That flag tells MySQL's clients from MariaDB's: servers of both take both.
+  // That flag distinguishes MySQL's clients from MariaDB's, and servers of both kinds accept both.
   const lacking =
     (ofSession & ~Capability.mysql & ~server.capabilities) |
     (response.mariadbCapabilities & ~server.mariadbCapabilities);
@@ -253,7 +253,7 @@ function responseFor(
     capabilities: (ofSession | ofLogin) >>> 0,
     authentication: Buffer.alloc(0),
     database: database === undefined ? undefined : Buffer.from(database),
-    // With an answer by its own plugin, which is empty, the server would not ask for the token.
+    // After an empty answer with its own plugin, the server would not ask for the token.
     plugin: Plugin.nativePassword,
   };
 }

@@ -1,10 +1,10 @@
-/** Above what a server counts its connections to, and within what every client reads as a number. */
+/** Higher than any connection id of a server, but within the integers that every client can read. */
 const FIRST_ID = 1_000_000_000;
 const MAX_ID = 0x7fff_ffff;
 
 /**
- * The ids by which clients know their connections. A client is told one before there is a connection to the server that
- * could have one; a `KILL` of it, by whichever client, is for the server's own.
+ * The connection ids that clients see. A client gets one before there is a connection to the server; a `KILL` of it, by any
+ * client, is translated to the server's id.
  */
 export class ThreadIds {
   readonly #serverIds = new Map<number, number>();
@@ -24,7 +24,7 @@ export class ThreadIds {
     this.#serverIds.delete(id);
   }
 
-  /** The server's id for one of a client's; any other stays as it is. */
+  /** The server's id for a client's id; any other id is returned unchanged. */
   serverIdOf(id: number): number {
     return this.#serverIds.get(id) ?? id;
   }

@@ -12,10 +12,10 @@ import { isSamePassword } from '../password.js';
 import { Refusal } from '../refusal.js';
 import { beginExchange, MECHANISM, makeVerifier } from './scram.js';
 
-/** A password of ours, or a message of SCRAM's, is shorter by far. */
+/** Far more than one of our passwords or a SCRAM message needs. */
 const MAX_ANSWER_BYTES = 10_000;
 
-/** Has a client prove that it knows the password. @throws Refusal, ProtocolError, ConnectionEnded */
+/** Makes a client prove that it knows the password. @throws Refusal, ProtocolError, ConnectionEnded */
 export type Authenticate = (client: Client, username: string) => Promise<void>;
 
 export function authenticationBy(method: ProxyOptions['passwordMethod'], password: string): Authenticate {

@@ -17,7 +17,7 @@ const SQLSTATES: Readonly<Record<Exclude<RefusalReason, 'server'>, string>> = {
   internal: 'XX000',
 };
 
-/** Where the server has given none. */
+/** For errors without a server's SQLSTATE. */
 const SERVER_SQLSTATES: Readonly<Partial<Record<RdsIamErrorCode, string>>> = {
   ERR_RDS_IAM_CONFIG: '28000',
   ERR_RDS_IAM_REGION: '28000',
@@ -32,7 +32,7 @@ const CANNOT_CONNECT = '08001';
 export function errorResponse({ serverError, reason, message, hint }: Refusal): Buffer {
   if (!serverError) return fatal({ code: reason === 'server' ? CANNOT_CONNECT : SQLSTATES[reason], message, hint });
   const said = serverSaid(serverError);
-  // What has nothing to do with IAM is the server's to say, as that a database does not exist.
+  // If it has nothing to do with IAM, pass on the server's error, such as that a database does not exist.
   if (serverError.code === 'ERR_RDS_IAM_LOGIN' && said) return fatal(said);
   const code = said?.code ?? SERVER_SQLSTATES[serverError.code] ?? CANNOT_CONNECT;
   return fatal({ code, message: `rds-iam proxy: ${message}`, hint });
@@ -47,7 +47,7 @@ function fatal({ code, message, detail, hint }: ServerSaid): Buffer {
     [ErrorField.detail, detail],
     [ErrorField.hint, hint],
   ];
-  // A zero would end the field.
+  // A null byte would end the field.
   const given = fields.flatMap(([letter, text]) => (text ? [[letter, text.replaceAll('\0', ' ')] as const] : []));
   return encodeErrorResponse(new Map(given));
 }
@@ -59,7 +59,7 @@ interface ServerSaid {
   readonly hint?: string | undefined;
 }
 
-/** An ErrorResponse of the server's behind an error. */
+/** The server's ErrorResponse in the causes of an error. */
 function serverSaid({ cause }: RdsIamError): ServerSaid | undefined {
   if (!(cause instanceof Error) || cause.name !== 'PostgresError') return undefined;
   const { code, message, detail, hint } = cause as Error & Partial<ServerSaid>;

@@ -4,12 +4,12 @@ import type { Client } from '../client.js';
 import type { Door } from '../engine.js';
 import { Refusal } from '../refusal.js';
 
-/** Of the length of a first packet, and of the least that follows it. */
+/** The sizes of a first packet's length, and of the least that follows it. */
 const LENGTH_BYTES = 4;
 const LEAST_BYTES = 4;
 const ALPN = 'postgresql';
 
-/** Answers requests for encryption until the client says what it wants. @throws Refusal, ProtocolError, ConnectionEnded */
+/** Answers requests for encryption until the client's actual first message. @throws Refusal, ProtocolError, ConnectionEnded */
 export async function open(
   client: Client,
   { tls, requiresTls }: Door,
@@ -17,10 +17,10 @@ export async function open(
   if ((await client.peek()) === TLS_HANDSHAKE) {
     if (!tls) throw new ProtocolError('layout', 'this port has no certificate for TLS');
     const secure = await client.startTls(tls, ALPN);
-    // As PostgreSQL does, so that no other protocol's client can be led here.
+    // As in PostgreSQL, so that clients of other protocols cannot be misdirected here.
     if (secure.alpnProtocol !== ALPN) throw new ProtocolError('layout', 'direct TLS without the protocol "postgresql"');
   }
-  // Each may be asked for once, and neither within TLS.
+  // Each may be requested once, and neither over TLS.
   const mayAsk = { ssl: !client.isEncrypted, gssenc: !client.isEncrypted };
   for (;;) {
     const packet = await readFirstPacket(client);
@@ -41,7 +41,7 @@ export async function open(
     }
     if (!mayAsk[packet.kind]) throw new ProtocolError('layout', 'a second request for encryption');
     mayAsk[packet.kind] = false;
-    // Bytes that came in clear before TLS began may be an attacker's (CVE-2021-23214).
+    // Bytes in clear that arrived before TLS may be an attacker's (CVE-2021-23214).
     if (client.buffered > 0)
       throw new ProtocolError('layout', 'received unencrypted data after a request for encryption');
     if (packet.kind === 'gssenc' || !tls) {

@@ -11,10 +11,10 @@ import { type Authenticate, authenticationBy } from './authentication.js';
 import { errorResponse } from './errors.js';
 import { open } from './opening.js';
 
-/** Where a session is, for who wants to have its query canceled. */
+/** Where a session's server is, for cancel requests. */
 interface Whereabouts {
   readonly username: string;
-  /** The server's address: a name may lead to several servers, or to another one by now. */
+  /** The server's address: the name may stand for several servers, or for another one by now. */
   readonly address: string | undefined;
 }
 
@@ -28,7 +28,7 @@ class PostgresLogin implements ClientLogin {
   readonly #client: Client;
   readonly #door: Door;
   readonly #authenticate: Authenticate;
-  /** By the key that the server gave, for which a client asks. */
+  /** By the cancel key that the server gave, which clients send. */
   readonly #sessions: Map<string, Whereabouts>;
 
   constructor(client: Client, door: Door, authenticate: Authenticate, sessions: Map<string, Whereabouts>) {
@@ -61,7 +61,7 @@ class PostgresLogin implements ClientLogin {
     const door = this.#door;
     const { parameters } = startup;
     const asked = parameters.get('database') || undefined;
-    // Physical replication is of no database, whatever the client calls one.
+    // Physical replication has no database, even if the client names one.
     const isPhysical = /^(?:true|on|yes|1)$/i.test(parameters.get('replication') ?? '');
     door.checkAsked(username, isPhysical ? undefined : asked);
     const database = asked ?? door.target.database;
@@ -82,7 +82,7 @@ class PostgresLogin implements ClientLogin {
     return { server: socket, username, database };
   }
 
-  /** As with PostgreSQL, the client sees that it is done when its connection closes; a key that is none is no error. */
+  /** As in PostgreSQL, the client sees that it is done when its connection closes; an unknown key is not an error. */
   async #cancel(opening: Buffer, key: string): Promise<void> {
     const session = this.#sessions.get(key);
     if (session) {
@@ -98,10 +98,10 @@ class PostgresLogin implements ClientLogin {
   }
 }
 
-/** More than what a server says at the end of a login ever is. */
+/** More than a server ever sends at the end of a login. */
 const MAX_MESSAGE_BYTES = 262_144;
 
-/** The key by which a client may have its queries canceled, out of what a server says at the end of a login. */
+/** Finds the cancel key in the server's messages at the end of a login. */
 function backendKey(said: Buffer): string | undefined {
   const messages = new MessageAssembler(MAX_MESSAGE_BYTES);
   messages.add(said);

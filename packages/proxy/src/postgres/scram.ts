@@ -1,11 +1,11 @@
-// The server's side of SCRAM-SHA-256 (RFC 5802, RFC 7677) as PostgreSQL speaks it.
+// The server's side of SCRAM-SHA-256 (RFC 5802, RFC 7677) as PostgreSQL uses it.
 import { createHash, createHmac, pbkdf2Sync, randomBytes, timingSafeEqual } from 'node:crypto';
 
 export const MECHANISM = 'SCRAM-SHA-256';
-/** PostgreSQL's. */
+/** PostgreSQL's default. */
 const ITERATIONS = 4096;
 
-/** What the server knows of a password. */
+/** What the server stores of a password. */
 export interface Verifier {
   readonly salt: string;
   readonly storedKey: Buffer;
@@ -29,13 +29,13 @@ export interface Exchange {
   finish(clientFinal: string): string | undefined;
 }
 
-/** Answers the client's first message; `undefined` if it is none. */
+/** Answers the client's first message; `undefined` if it is not one. */
 export function beginExchange(
   clientFirst: string,
   { salt, storedKey, serverKey }: Verifier,
   nonce = randomBytes(18).toString('base64'),
 ): Exchange | undefined {
-  // The user's name is the startup packet's. A client that insists on channel binding is not offered any.
+  // The user name is the startup packet's. Channel binding is not offered, even to a client that insists on it.
   const [, gs2, bare, clientNonce] = /^([ny],[^,]*,)(n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+))$/.exec(clientFirst) ?? [];
   if (gs2 === undefined || bare === undefined || clientNonce === undefined) return undefined;
   const bothNonces = `${clientNonce}${nonce}`;
