@@ -16,7 +16,7 @@ const credentials = { accessKeyId: 'AKID', secretAccessKey: 'SECRET' };
 const refused = () => Object.assign(new Error('PAM authentication failed for user "app"'), { code: '28000' });
 const reset = () => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
 
-/** A server that admits so many logins in any one second, as the emulator does, a few milliseconds away. */
+/** A server a few milliseconds away that admits this many logins in any one second, as the emulator does. */
 class Server {
   readonly admittedAt: number[] = [];
   attempts = 0;
@@ -43,12 +43,12 @@ class Server {
     return this.attempts;
   };
 
-  /** The most that were admitted in any one second. */
+  /** The maximum that was admitted in any one second. */
   busiestSecond(): number {
     return busiestSecond(this.admittedAt);
   }
 
-  /** Between 1 and 4 ms each way, never twice the same, and longer for the first logins of all. */
+  /** Between 1 and 4 ms each way, different each time, and longer for the very first logins. */
   #travel(): Promise<void> {
     const delayMs = 1 + 3 * this.world.dice() + (this.attempts <= 10 ? this.coldMs : 0);
     return new Promise((resolve) => this.world.clock.after(delayMs, resolve));
@@ -78,12 +78,12 @@ async function failureOf(work: Promise<unknown>): Promise<RdsIamError> {
   );
 }
 
-describe('ten times as many connections at once as the server admits in a second', () => {
+describe('opening ten times as many connections at once as the server admits in a second', () => {
   const ADMITS = 50;
   const WANTED = 10 * ADMITS;
 
   test.each([20, 50, 100, 200])(
-    'where the limit, %i, is known, all succeed in about the time that takes, and hardly one is refused',
+    'with a known limit of %i, all succeed in about the time that takes, and hardly any is refused',
     async (admits) => {
       const { world, iam, server } = setUp({ maxConnectionsPerSecond: admits }, admits);
       const startedAt = world.time;
@@ -95,7 +95,7 @@ describe('ten times as many connections at once as the server admits in a second
   );
 
   test.each([20, 40, 100, 200])(
-    'nor where the limit is %i, and the first logins take longer than those after them',
+    'the same with a limit of %i when the first logins take longer than the later ones',
     async (admits) => {
       const { world, iam, server } = setUp({ maxConnectionsPerSecond: admits }, admits);
       server.coldMs = 30;
@@ -106,7 +106,7 @@ describe('ten times as many connections at once as the server admits in a second
     },
   );
 
-  test('nor does it take longer where timers are late', async () => {
+  test('it takes no longer when timers are late', async () => {
     const world = new World();
     const { now, after } = world.clock;
     const late: typeof after = (delayMs, callback) => after(delayMs + 15 * world.dice(), callback);
@@ -119,7 +119,7 @@ describe('ten times as many connections at once as the server admits in a second
     expect(world.time - startedAt).toBeLessThan(1.1 * 10_000);
   });
 
-  test('where the token takes long to come, those that have a permit do not all connect at once with it', async () => {
+  test('when the token arrives late, connections with a permit do not all start at once', async () => {
     const world = new World();
     const slowly = () =>
       new Promise<typeof credentials>((resolve) => world.clock.after(700, () => resolve(credentials)));
@@ -132,7 +132,7 @@ describe('ten times as many connections at once as the server admits in a second
   test.each([
     ['refused', refused],
     ['reset', reset],
-  ])('where it is not, it is found by what is %s, and overstepped little', async (_, refusal) => {
+  ])('an unknown limit is found from what is %s, and hardly exceeded', async (_, refusal) => {
     const { world, iam, server } = setUp({}, ADMITS, refusal);
     const startedAt = world.time;
     await world.runTimersUntil(Promise.all(times(WANTED, () => iam.connect(endpoint, server.logIn))));
@@ -140,7 +140,7 @@ describe('ten times as many connections at once as the server admits in a second
     expect(world.time - startedAt).toBeLessThan(1.4 * 10_000);
   });
 
-  test('several pools share what they learn about a database instance, whatever name it has for them', async () => {
+  test('several pools share what they learn about a database instance, whatever name they use for it', async () => {
     const { world, iam, server } = setUp({ region: 'eu-west-1' }, ADMITS);
     const others: readonly Endpoint[] = [endpoint, { ...endpoint, username: 'other' }];
     await world.runTimersUntil(
@@ -164,7 +164,7 @@ describe('the known limit', () => {
     }
   });
 
-  test('is not felt by a small pool', async () => {
+  test('does not slow down a small pool', async () => {
     const { world, iam, server } = setUp({}, 10_000);
     const startedAt = world.time;
     await world.runTimersUntil(Promise.all(times(10, () => iam.connect(endpoint, server.logIn, { engine: mysql }))));
@@ -184,7 +184,7 @@ describe('the known limit', () => {
 });
 
 describe('waiting for a permit', () => {
-  test('is first come first served, also for those that try again', async () => {
+  test('is first come, first served, also for retries', async () => {
     const { world, iam, server } = setUp({ maxConnectionsPerSecond: 10 }, 10_000);
     const order: number[] = [];
     let first = true;
@@ -207,7 +207,7 @@ describe('waiting for a permit', () => {
     expect(order.indexOf(5)).toBeLessThan(10);
   });
 
-  test('ends at the deadline, with an error that says how many wait', async () => {
+  test('ends at the deadline, with an error that says how many are waiting', async () => {
     const { world, iam, server } = setUp({ maxConnectionsPerSecond: 1, retry: { timeoutMs: 1_500 } }, 10_000);
     const all = times(5, () => iam.connect(endpoint, server.logIn));
     const outcomes = await world.runTimersUntil(Promise.allSettled(all));
@@ -220,7 +220,7 @@ describe('waiting for a permit', () => {
     expect(world.pendingTimers).toBe(0);
   });
 
-  test('is not begun when too many wait already', async () => {
+  test('does not start when too many are waiting already', async () => {
     const { world, iam, server } = setUp({ maxConnectionsPerSecond: 1, maxWaitingConnections: 2 }, 10_000);
     const waiting = times(3, () => iam.connect(endpoint, server.logIn));
     await settle();
@@ -231,7 +231,7 @@ describe('waiting for a permit', () => {
     await world.runTimersUntil(Promise.all(waiting));
   });
 
-  test('ends when the caller stops it, and others move up', async () => {
+  test('ends when the caller cancels it, and others move up', async () => {
     const { world, iam, server } = setUp({ maxConnectionsPerSecond: 1 }, 10_000);
     const control = new AbortController();
     const first = iam.connect(endpoint, server.logIn);
@@ -256,7 +256,7 @@ describe('waiting for a permit', () => {
   });
 });
 
-test('an outage is not taken for a limit: when it is over, all get in at once', async () => {
+test('an outage is not mistaken for a limit: when it is over, all get in at once', async () => {
   const { world, iam, server } = setUp({}, 10_000);
   await iam.connect(endpoint, async () => 'once');
   let isDown = true;
@@ -270,11 +270,11 @@ test('an outage is not taken for a limit: when it is over, all get in at once', 
   });
   const startedAt = world.time;
   await world.runTimersUntil(Promise.all(all));
-  // The end of the outage, and the longest wait between attempts by then.
+  // The end of the outage, plus the longest wait between attempts by then.
   expect(world.time - startedAt).toBeLessThan(3_000 + 5_000);
 });
 
-test('a server that resets everybody is what the error tells of, also to those that had no turn', async () => {
+test('if a server resets all connections, the error says so, also for callers whose turn did not come', async () => {
   const { world, iam } = setUp({ retry: { timeoutMs: 300, baseDelayMs: 1, maxDelayMs: 5 } }, 0);
   const all = times(30, () => failureOf(iam.connect(endpoint, () => Promise.reject(reset()))));
   for (const error of await world.runTimersUntil(Promise.all(all))) {
@@ -282,7 +282,7 @@ test('a server that resets everybody is what the error tells of, also to those t
   }
 });
 
-test('a server that hangs is what the error tells of, and not that others were first', async () => {
+test('if a server hangs, the error says so, and not that others were ahead in the queue', async () => {
   const { world, iam } = setUp({ retry: { timeoutMs: 1_000 } }, 0);
   const hang = ({ signal }: { readonly signal: AbortSignal }) =>
     new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
@@ -292,7 +292,7 @@ test('a server that hangs is what the error tells of, and not that others were f
   }
 });
 
-test('a clock that stands still, or is set back, holds nobody up', async () => {
+test('a clock that stands still or is set back delays nobody', async () => {
   const world = new World();
   const server = new Server(world, 10_000);
   let hours = 0;
@@ -328,7 +328,7 @@ describe('a limiter that processes share', () => {
     return { reserve, timeoutMs: 100, shareWhenUnavailable: 0.5 };
   }
 
-  /** What Redis would hold. */
+  /** The state that Redis would keep. */
   function budget(world: World) {
     let dueMs = 0;
     return ({ connectionsPerSecond, count }: { connectionsPerSecond: number; count: number }) => {
@@ -338,7 +338,7 @@ describe('a limiter that processes share', () => {
     };
   }
 
-  test('keeps several within one limit', async () => {
+  test('keeps several processes within one limit', async () => {
     const world = new World();
     const server = new Server(world, 40);
     const reserve = budget(world);
@@ -351,7 +351,7 @@ describe('a limiter that processes share', () => {
     expect(server.attempts).toBeLessThanOrEqual(1.02 * 200);
   });
 
-  test('keeps them within it in every second, although each is late at times, as busy processes are', async () => {
+  test('keeps them within it in every second, although each is sometimes late, as busy processes are', async () => {
     const world = new World();
     const openedAt: number[] = [];
     const reserve = budget(world);
@@ -381,7 +381,7 @@ describe('a limiter that processes share', () => {
     ['fails', () => Promise.reject(new Error('connect ECONNREFUSED'))],
     ['throws', () => expect.unreachable('connect ECONNREFUSED')],
     ['does not answer', () => new Promise(() => {})],
-  ])('that %s is not waited for longer than it says, and the own share is kept', async (_, reserve) => {
+  ])('that %s is waited for no longer than its time-out, and the process keeps to its own share', async (_, reserve) => {
     const { world, iam, server } = setUp({ maxConnectionsPerSecond: 40, limiter: limiter(reserve) }, 10_000);
     const startedAt = world.time;
     await world.runTimersUntil(iam.connect(endpoint, server.logIn));
@@ -421,7 +421,7 @@ describe('a limiter that processes share', () => {
 });
 
 describe('"maxWaitingConnections": 0', () => {
-  test('lets in who need not wait, and refuses who would have to', async () => {
+  test('admits callers who need not wait, and refuses those who would have to', async () => {
     const { world, iam, server } = setUp({ maxWaitingConnections: 0 }, 10_000);
     const codes = times(12, () =>
       iam.connect(endpoint, server.logIn).then(

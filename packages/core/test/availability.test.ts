@@ -34,7 +34,7 @@ describe('the availability of IAM authentication', () => {
     expect(iamAvailability(engine, version)).toMatchObject({ available, since });
   });
 
-  test('a text that is no version says nothing', () => {
+  test('is undefined for a text that is not a version', () => {
     expect(iamAvailability('postgres', 'seventeen')).toBeUndefined();
     expect(iamAvailability('mysql', '')).toBeUndefined();
   });

@@ -17,7 +17,7 @@ const NOW = Date.parse('2026-06-01');
 const COMMERCIAL = Object.values(RDS_ROOTS).flat().map(toPem).join('\n');
 const pemsOf = (region: string) => (RDS_ROOTS[region] ?? []).map(toPem).join('\n');
 
-describe('the bundle of AWS', () => {
+describe("AWS's bundle", () => {
   test.each([
     ['aws', 'https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem'],
     ['eu-west-1', 'https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem'],
@@ -30,13 +30,13 @@ describe('the bundle of AWS', () => {
     ],
     ['us-iso-east-1', undefined],
     ['aws-iso-b', undefined],
-  ])('of %s is at %s', (of, url) => {
+  ])('for %s is at %s', (of, url) => {
     expect(bundleUrl(of)).toBe(url);
   });
 });
 
 describe('a bundle', () => {
-  test('is read with the names, regions and ends of its authorities; those that have expired are left out', () => {
+  test('is read with the names, regions and expiry dates of its authorities; expired ones are left out', () => {
     const all = profiles.ca.filter((pem) => !AMAZON_ROOTS.map(toPem).includes(toPem(pem.replace(/-----.*|\s/g, ''))));
     const roots = readBundle(all.join('\r\n'), NOW);
     expect(all.length).toBeGreaterThan(roots.length);
@@ -52,14 +52,14 @@ describe('a bundle', () => {
   test.each<[string, () => string | Promise<string>, RegExp]>([
     ['nothing', () => '', /it contains no certificates/],
     ['a page of HTML', () => '<html>not found</html>', /it contains no certificates/],
-    ['what has expired', () => pemsOf('eu-west-1'), /all certificates in it have expired/],
+    ['expired certificates', () => pemsOf('eu-west-1'), /all certificates in it have expired/],
     [
-      'an authority of somebody else',
+      'an authority other than RDS',
       async () => COMMERCIAL + (await createCertificateAuthority()).ca,
       /not an Amazon RDS certificate authority/,
     ],
     ["Amazon's public roots", () => AMAZON_ROOTS.map(toPem).join(), /"C=US, O=Amazon, CN=Amazon Root CA 1" is no/],
-  ])('that holds %s is refused', async (_, text, message) => {
+  ])('that contains %s is refused', async (_, text, message) => {
     const now = message.source.includes('expired') ? Date.parse('2200-01-01') : NOW;
     const given = await text();
     expect(() => readBundle(given, now)).toThrow(
@@ -67,13 +67,13 @@ describe('a bundle', () => {
     );
   });
 
-  test('of an authority that says it is one of RDS, but has no right to sign, is refused', async () => {
+  test('of an authority that claims to be an RDS one, but may not sign, is refused', async () => {
     const { cert } = await (await createCertificateAuthority()).issue({ hostnames: ['Amazon RDS eu-west-1 Root CA'] });
     expect(() => readBundle(String(cert), NOW)).toThrow(/not an Amazon RDS certificate authority/);
   });
 });
 
-describe('the script that renews the roots', () => {
+describe('the script that updates the roots', () => {
   let folder: string;
   let server: Server;
   let answers: Record<string, string>;
@@ -116,7 +116,7 @@ describe('the script that renews the roots', () => {
     '/rds-truststore.s3.cn-north-1.amazonaws.com.cn/global/global-bundle.pem': pemsOf('ap-east-1'),
   };
 
-  test('asks for the bundle of each public partition, and writes what is committed where they hold no more', async () => {
+  test('downloads the bundle of each public partition, and writes the committed file if there is nothing new', async () => {
     const committed = new URL('../src/root-certificates.ts', import.meta.url);
     expect(await run(bundles)).toBe(await readFile(committed, 'utf8'));
     expect(asked.sort()).toEqual(Object.keys(bundles).sort());
@@ -129,7 +129,7 @@ describe('the script that renews the roots', () => {
     expect(made).toContain('export const AMAZON_ROOTS');
   });
 
-  test('fails where one cannot be had, is no bundle, or comes from a server that is not verified', async () => {
+  test('fails if a bundle cannot be downloaded, is not a bundle, or comes from an unverified server', async () => {
     await expect(run({})).rejects.toThrow('the answer is 404');
     await expect(run({ ...bundles, [Object.keys(bundles)[1] ?? '']: 'nothing' })).rejects.toThrow(
       'it contains no certificates',

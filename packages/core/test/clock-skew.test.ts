@@ -21,7 +21,7 @@ beforeEach(() => {
 
 afterEach(() => restoreEnvironment());
 
-/** A stand-in for STS that the environment names, with nothing to give but the time. */
+/** A stand-in for STS, named in the environment, that returns nothing except the time. */
 async function clockOfAws(dateOffsetMs = 0) {
   const sts = await startSts(() => ({ status: 403, code: 'AccessDenied', message: 'only the time is given here' }));
   onTestFinished(() => sts.close());
@@ -30,7 +30,7 @@ async function clockOfAws(dateOffsetMs = 0) {
   return sts;
 }
 
-describe("the difference of AWS's clock and ours", () => {
+describe("the difference between AWS's clock and ours", () => {
   test.each([
     ['10 minutes ahead', 10 * MINUTE],
     ['10 minutes behind', -10 * MINUTE],
@@ -42,14 +42,14 @@ describe("the difference of AWS's clock and ours", () => {
     expect(skewMs).toBeLessThanOrEqual(offsetMs);
   });
 
-  test('is asked for with one unsigned request that has no body', async () => {
+  test('is found with one unsigned request without a body', async () => {
     const sts = await clockOfAws();
     await awsClockSkewMs('eu-west-1', 5_000);
     expect(sts.requests).toMatchObject([{ method: 'HEAD', path: '/', body: '' }]);
     expect(sts.requests[0]?.headers).not.toHaveProperty('authorization');
   });
 
-  test('is asked of the endpoint for all services where STS has none of its own', async () => {
+  test('is requested from the endpoint for all services if STS has none of its own', async () => {
     const sts = await clockOfAws(10 * MINUTE);
     for (const ofSts of [undefined, '']) {
       restoreEnvironment();
@@ -58,7 +58,7 @@ describe("the difference of AWS's clock and ours", () => {
     }
   });
 
-  test('stays unknown when AWS does not answer, after the time that was given and no more', async () => {
+  test('stays unknown when AWS does not answer within the time limit', async () => {
     const sts = await clockOfAws();
     sts.delayMs = Number.POSITIVE_INFINITY;
     const startedAt = performance.now();
@@ -98,7 +98,7 @@ describe('a login that is refused', () => {
   test.each([
     [10 * MINUTE, "clock is 10 minutes behind AWS's"],
     [-10 * MINUTE, "clock is 10 minutes ahead of AWS's"],
-  ])('says first that the clock is wrong when it is %d ms off, and what would correct it', async (offsetMs, words) => {
+  ])('starts with the wrong clock when that is %d ms off, and says how to correct it', async (offsetMs, words) => {
     await clockOfAws(offsetMs);
     const { message } = await refusal();
     expect(message).toMatch(new RegExp(`1\\. this machine's ${words}`));
@@ -107,7 +107,7 @@ describe('a login that is refused', () => {
     expect(Number(suggested) - offsetMs).toBeLessThanOrEqual(0);
   });
 
-  test('does not blame a clock that is corrected, and does one that is wrongly so', async () => {
+  test('does not blame a corrected clock, but does blame a wrong correction', async () => {
     await clockOfAws(10 * MINUTE);
     expect((await refusal({ clockOffsetMs: 10 * MINUTE })).message).not.toMatch(/minutes (?:behind|ahead)/);
     const { message } = await refusal({ clockOffsetMs: -10 * MINUTE });
@@ -115,7 +115,7 @@ describe('a login that is refused', () => {
     expect(Number(/give (-?\d+) as "clockOffsetMs"/.exec(message)?.[1])).toBeGreaterThan(10 * MINUTE - 3_000);
   });
 
-  test('does not blame a clock that is right, nor one that nobody knows', async () => {
+  test('does not blame a clock that is right, nor one whose error is unknown', async () => {
     const sts = await clockOfAws();
     expect((await refusal()).message).not.toMatch(/minutes (?:behind|ahead)/);
     await sts.close();
@@ -123,10 +123,10 @@ describe('a login that is refused', () => {
   });
 });
 
-describe('a clock that is corrected by "clockOffsetMs"', () => {
+describe('a clock corrected with "clockOffsetMs"', () => {
   afterEach(() => void vi.useRealTimers());
 
-  test.each([10 * MINUTE, -10 * MINUTE, -1_500])('by %d ms, has tokens signed as of the corrected time', async (ms) => {
+  test.each([10 * MINUTE, -10 * MINUTE, -1_500])('by %d ms signs tokens as of the corrected time', async (ms) => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-01-01T00:00:00Z') });
     const { token, expiration } = await createRdsIam({ credentials, clockOffsetMs: ms }).getToken(endpoint);
     expect(expiration.getTime()).toBe(Math.floor((Date.now() + ms) / 1_000) * 1_000 + 15 * MINUTE);
@@ -134,9 +134,9 @@ describe('a clock that is corrected by "clockOffsetMs"', () => {
   });
 
   test.each([
-    ['the host name tells the region', 'eu-west-1'],
+    ['the host name contains the region', 'eu-west-1'],
     ['the SDK finds it in the profile', undefined],
-  ])("signs what the AWS SDK's signer would, had the clock been right, where %s", async (_, region) => {
+  ])("signs what the AWS SDK's signer would with the right clock, if %s", async (_, region) => {
     const folder = await mkdtemp(join(tmpdir(), 'rds-iam-aws-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     await writeFile(join(folder, 'config'), '[profile app]\nregion = eu-west-1\n');
@@ -154,7 +154,7 @@ describe('a clock that is corrected by "clockOffsetMs"', () => {
     expect(await sign({ ...request, region, profile: 'app', signingDate })).toBe(right);
   });
 
-  test('judges by the corrected time whether a token and credentials are still good', async () => {
+  test('is used to check whether a token and credentials are still good', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-01-01T00:00:00Z') });
     let asked = 0;
     const provider = async () => {

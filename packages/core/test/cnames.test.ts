@@ -29,7 +29,7 @@ afterEach(async () => {
   await server.close();
 });
 
-/** Which host, port and region a token is signed for. */
+/** The host, port and region that a token is signed for. */
 async function signedFor(hostname: string, options?: RdsIamOptions) {
   const { token } = await createRdsIam({ credentials, ...options }).getToken({ hostname, port: 5432, username: 'app' });
   return scopeOf(token);
@@ -52,7 +52,7 @@ function asked(): readonly string[] {
   return server.queries.map(({ name, type }) => `${type} ${name}`);
 }
 
-describe('a name of your own', () => {
+describe('a custom name', () => {
   test('that is an alias of an RDS endpoint has its token signed for that endpoint and its region', async () => {
     server.cname(ALIAS, RDS);
     expect(await signedFor(ALIAS)).toEqual({ host: RDS, port: '5432', region: 'eu-west-1' });
@@ -67,7 +67,7 @@ describe('a name of your own', () => {
     expect(asked()).toEqual([`CNAME ${ALIAS}`, 'CNAME primary.internal.example', 'CNAME db.eu.example.net']);
   });
 
-  test('is the name that a connection dials and verifies the certificate against, too', async () => {
+  test('leads to the name that a connection also dials and verifies the certificate against', async () => {
     server.cname(ALIAS, RDS);
     const iam = createRdsIam({ credentials });
     const endpoint = { hostname: ALIAS, port: 5432, username: 'app' };
@@ -96,17 +96,17 @@ describe('a name of your own', () => {
 
   test.each([
     ['does not exist', () => undefined],
-    ['has an address and no alias', () => server.a(ALIAS, '127.0.0.1')],
+    ['has an address but no alias', () => server.a(ALIAS, '127.0.0.1')],
     ['has no record that helps', () => server.empty(ALIAS)],
     ['leads to a name that does not exist', () => server.cname(ALIAS, 'gone.example')],
     [
-      'leads to a name that is not of RDS',
+      'leads to a name outside RDS',
       () => {
         server.cname(ALIAS, 'other.example');
         server.a('other.example', '127.0.0.1');
       },
     ],
-  ])('that %s is signed for as it is where a region is configured, and else an error that says so', async (_, set) => {
+  ])('that %s is signed for as it is if a region is configured, and otherwise an error that says so', async (_, set) => {
     set();
     expect(await signedFor(ALIAS, { region: 'eu-west-1' })).toEqual({ host: ALIAS, port: '5432', region: 'eu-west-1' });
     const error = await failureOf(signedFor(ALIAS));
@@ -114,7 +114,7 @@ describe('a name of your own', () => {
     expect(error.message).toContain(`"${ALIAS}"`);
   });
 
-  test('whose RDS endpoint leads on to a public EC2 name stops at the RDS endpoint, and nobody asks further', async () => {
+  test('whose RDS endpoint is itself an alias of an EC2 name stops at the RDS endpoint, without further look-ups', async () => {
     server.cname(ALIAS, RDS);
     server.cname(RDS, 'ec2-203-0-113-7.eu-west-1.compute.amazonaws.com');
     server.a('ec2-203-0-113-7.eu-west-1.compute.amazonaws.com', '127.0.0.1');
@@ -130,7 +130,7 @@ describe('a name of your own', () => {
     ['an endpoint of an RDS Proxy', 'r.endpoint.proxy-abc123.eu-west-1.rds.amazonaws.com', 'eu-west-1'],
     ['an instance in China', 'db.abc123.cn-north-1.rds.amazonaws.com.cn', 'cn-north-1'],
     ['an instance in China, the other way round', 'db.abc123.rds.cn-northwest-1.amazonaws.com.cn', 'cn-northwest-1'],
-    ['an instance that is called rds', 'rds.abc123.eu-west-1.rds.amazonaws.com', 'eu-west-1'],
+    ['an instance named rds', 'rds.abc123.eu-west-1.rds.amazonaws.com', 'eu-west-1'],
     ['an instance in GovCloud', 'db.abc123.us-gov-west-1.rds.amazonaws.com', 'us-gov-west-1'],
     ['an instance in an ISO partition', 'db.abc123.us-iso-east-1.rds.c2s.ic.gov', 'us-iso-east-1'],
     ['an instance in the second ISO partition', 'db.abc123.us-isob-east-1.rds.sc2s.sgov.gov', 'us-isob-east-1'],
@@ -140,7 +140,7 @@ describe('a name of your own', () => {
     expect(await signedFor(ALIAS)).toEqual({ host: target, port: '5432', region });
   });
 
-  test('that is the writer of an Aurora global database is followed to the cluster that writes', async () => {
+  test('that is the writer endpoint of an Aurora global database is followed to the writer cluster', async () => {
     const writer = 'orders.global-abc123.global.rds.amazonaws.com';
     const cluster = 'orders.cluster-abc123.us-west-2.rds.amazonaws.com';
     server.cname(writer, cluster);
@@ -164,7 +164,7 @@ describe('a name of your own', () => {
     expect([hostname, scopeOf(token).host]).toEqual([RDS, RDS]);
   });
 
-  test('that leads to another region than the one configured is an error that names both', async () => {
+  test('that leads to a region other than the configured one is an error that names both', async () => {
     server.cname(ALIAS, RDS);
     const error = await failureOf(signedFor(ALIAS, { region: 'us-east-1' }));
     expect(error.code).toBe('ERR_RDS_IAM_CONFIG');
@@ -172,7 +172,7 @@ describe('a name of your own', () => {
   });
 
   test.each(['SERVFAIL', 'REFUSED'] as const)(
-    'for which the DNS answers %s is an error with the cause',
+    'for which the DNS returns %s is an error with that cause',
     async (failure) => {
       server.fail(ALIAS, failure);
       const error = await failureOf(signedFor(ALIAS, { region: 'eu-west-1' }));
@@ -184,7 +184,7 @@ describe('a name of your own', () => {
     },
   );
 
-  test('for which the DNS recovers is followed by a connection that is tried again', async () => {
+  test('is followed by a retry once the DNS recovers', async () => {
     server.fail(ALIAS, 'SERVFAIL');
     const iam = createRdsIam({ credentials, retry: { baseDelayMs: 0 } });
     const recover = () => server.cname(ALIAS, RDS);
@@ -200,7 +200,7 @@ describe('a name of your own', () => {
     expect(asked()).toEqual([`CNAME ${ALIAS}`]);
   });
 
-  test('is asked about again when the application has changed its DNS servers since', async () => {
+  test('is looked up again when the application has changed its DNS servers since', async () => {
     const iam = createRdsIam({ credentials });
     server.cname(ALIAS, RDS);
     await iam.getToken({ hostname: ALIAS, port: 5432, username: 'app' });
@@ -236,14 +236,14 @@ describe('the DNS server of these tests', () => {
   });
 });
 
-describe('the DNS is not asked', () => {
+describe('the DNS is not queried', () => {
   test('about an RDS endpoint', async () => {
     expect(await signedFor(RDS)).toEqual({ host: RDS, port: '5432', region: 'eu-west-1' });
     await createRdsIam({ credentials }).connect({ hostname: RDS, port: 5432, username: 'app' }, async () => {});
     expect(asked()).toEqual([]);
   });
 
-  test('about an RDS endpoint in upper case or with a trailing dot, which is signed for as RDS writes it', async () => {
+  test('about an RDS endpoint in upper case or with a trailing dot, which is signed for as RDS spells it', async () => {
     for (const hostname of [RDS.toUpperCase(), `${RDS}.`]) {
       for (const resolveCname of [true, false]) {
         expect((await signedFor(hostname, { resolveCname })).host).toBe(RDS);
@@ -299,7 +299,7 @@ describe('the name of an RDS endpoint', () => {
     .tuple(label, label, region, suffix, fc.boolean())
     .map(([name, id, at, end, china]) => (china ? `${name}.${id}.rds.${at}.${end}` : `${name}.${id}.${at}.rds.${end}`));
 
-  test('is read whatever the instance, the region and the partition are called', () => {
+  test('is recognized whatever the names of the instance, the region and the partition are', () => {
     fc.assert(
       fc.property(genuine, (hostname) => {
         expect(hostname).toContain(`.${parseRdsHostname(hostname)?.region}.`);
@@ -308,7 +308,7 @@ describe('the name of an RDS endpoint', () => {
     );
   });
 
-  test('is never seen in a name below it, beside it or cut out of it', () => {
+  test('is never recognized in a name below it, next to it or cut out of it', () => {
     const domain = fc.domain().filter((name) => !/(?:^|\.)(?:ic|sgov)\.gov$|(?:^|\.)api\.aws$/.test(name));
     const lookAlikes = fc.oneof(
       fc.tuple(genuine, domain).map(([hostname, evil]) => `${hostname}.${evil}`),
@@ -347,11 +347,11 @@ describe('the name of an RDS endpoint', () => {
     'x.y.eu-west-1.rds.evilic.gov',
     '.',
     '',
-  ])('is not seen in %j', (hostname) => {
+  ])('is not recognized in %j', (hostname) => {
     expect(parseRdsHostname(hostname)).toBeUndefined();
   });
 
-  test('is looked for in any text without an exception, and only found where it ends as AWS ends its names', () => {
+  test('is looked for in any text without throwing, and only found if it ends like the names of AWS', () => {
     const texts = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 300 }),
       fc

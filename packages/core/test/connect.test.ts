@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
-// Loaded here, as it is loaded late: nothing but the test's own clock should take time.
+// Core loads it late. It is loaded here, so that only the test's own clock takes time.
 import '../src/connect.js';
 import type { RdsIamEvents } from '../src/diagnostics.js';
 import { RdsIamError } from '../src/errors.js';
@@ -19,7 +19,7 @@ function setUp(options: RdsIamOptions = {}, effects: Partial<Effects> = {}) {
   const world = new World();
   const iam = createRdsIamWith({ ...world.effects, ...effects }, { credentials, ...options });
   const logins: Login[] = [];
-  /** Opens as the steps say, one for each attempt; the last one stays. */
+  /** Opens according to the steps, one for each attempt; the last one is repeated. */
   const opener = (...steps: (() => unknown)[]) => {
     return async (login: Login) => {
       logins.push(login);
@@ -29,7 +29,7 @@ function setUp(options: RdsIamOptions = {}, effects: Partial<Effects> = {}) {
   return { world, iam, logins, opener };
 }
 
-/** The error that work ends with. */
+/** The error that work rejects with. */
 async function failureOf(work: Promise<unknown>): Promise<RdsIamError> {
   return work.then(
     () => expect.unreachable('it succeeded'),
@@ -42,7 +42,7 @@ const fail = (error: () => unknown) => () => {
 };
 
 describe('connect', () => {
-  test('hands all that a driver needs to the one who opens', async () => {
+  test('passes everything that a driver needs to `open`', async () => {
     const { iam, logins, opener, world } = setUp();
     expect(
       await iam.connect(
@@ -100,7 +100,7 @@ describe('connect', () => {
     expect(given.message).toContain('GRANT rds_iam');
   });
 
-  test('takes a refusal of a user that logged in before for throttling, until the deadline', async () => {
+  test('treats a refusal of a user that logged in before as throttling, until the deadline', async () => {
     const { iam, logins, opener, world } = setUp({ retry: { timeoutMs: 20_000 } });
     await iam.connect(endpoint, async () => 'connection');
     const startedAt = world.time;
@@ -111,7 +111,7 @@ describe('connect', () => {
     expect(given.elapsedMs).toBeGreaterThan(10_000);
   });
 
-  test('never tries again what cannot get better', async () => {
+  test('never retries what cannot succeed', async () => {
     const { iam, logins, opener } = setUp();
     const error = Object.assign(new Error('self-signed'), { code: 'SELF_SIGNED_CERT_IN_CHAIN' });
     await expect(iam.connect(endpoint, opener(fail(() => error)))).rejects.toMatchObject({
@@ -121,7 +121,7 @@ describe('connect', () => {
     expect(logins).toHaveLength(1);
   });
 
-  test('does not try again when retry is off', async () => {
+  test('does not retry if that is turned off', async () => {
     const { iam, logins, opener } = setUp({ retry: false });
     await expect(iam.connect(endpoint, opener(fail(reset)))).rejects.toMatchObject({ code: 'ERR_RDS_IAM_UNREACHABLE' });
     expect(logins).toHaveLength(1);
@@ -140,7 +140,7 @@ describe('connect', () => {
     expect(world.pendingTimers).toBe(0);
   });
 
-  test('keeps one deadline over all attempts, that of the driver where it has one', async () => {
+  test("keeps one deadline for all attempts, the driver's if it has one", async () => {
     const { iam, world } = setUp();
     const hangs = ({ signal }: Login) =>
       new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('Connection terminated'))));
@@ -151,7 +151,7 @@ describe('connect', () => {
     expect(given.message).toContain('no connection within 2000 ms');
   });
 
-  test('and gives up no later than what waits for it, whichever deadline it has', async () => {
+  test('gives up no later than the framework that waits for it, whatever the deadline', async () => {
     for (const timeoutMs of [undefined, 2_000, 500]) {
       const { iam, world } = setUp({ retry: { timeoutMs: 4_000 } });
       const hangs = ({ signal }: Login) =>
@@ -180,7 +180,7 @@ describe('connect', () => {
     await expect(iam.connect(endpoint, hangs, { signal: AbortSignal.abort() })).rejects.toMatchObject(aborted);
   });
 
-  test('finishes the attempt under way, and begins no other, when told to stop retrying', async () => {
+  test('finishes the attempt under way, and starts no other, when told to stop retrying', async () => {
     const { iam, logins, opener, world } = setUp();
     const control = new AbortController();
     const stopRetrying = control.signal;
@@ -200,7 +200,7 @@ describe('connect', () => {
     expect(logins).toHaveLength(2);
   });
 
-  test('has many wait for the end of one pool, without a warning of Node.js', async () => {
+  test('lets many wait for the end of one pool without a warning from Node.js', async () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error) => warnings.push(warning);
     process.on('warning', onWarning);
@@ -217,7 +217,7 @@ describe('connect', () => {
     expect(warnings).toEqual([]);
   });
 
-  test('does not take a source of credentials that does not answer for a server that does not', async () => {
+  test('does not mistake a source of credentials that hangs for a server that does', async () => {
     let hangs = true;
     const provider = () => (hangs ? new Promise<never>(() => {}) : Promise.resolve(credentials));
     const { iam, opener, world, logins } = setUp({ credentials: provider });
@@ -231,7 +231,7 @@ describe('connect', () => {
     expect(logins).toHaveLength(1);
   });
 
-  test('asks for no token and dials nothing when there are no credentials', async () => {
+  test('signs no token and dials nothing when there are no credentials', async () => {
     const provider = async () => Promise.reject(new Error('not logged in'));
     const { iam, logins, opener, world } = setUp({ credentials: provider });
     await expect(
@@ -262,7 +262,7 @@ describe('connect', () => {
     expect(world.signed[0]?.hostname).toBe(endpoint.hostname);
   });
 
-  test('tries the DNS again when it fails, and gives up with its error', async () => {
+  test('retries the DNS when it fails, and gives up with its error', async () => {
     let failures = 1;
     const resolveCname = async () => {
       if (failures-- > 0) throw Object.assign(new Error('queryCname ESERVFAIL'), { code: 'ESERVFAIL' });
@@ -292,8 +292,8 @@ describe('connect', () => {
     });
   });
 
-  describe('where the same user logged in before, waits until the deadline for', () => {
-    test('the DNS, whose failure to answer passes', async () => {
+  describe('if the same user logged in before, retries until the deadline', () => {
+    test('a DNS server that does not answer for a while', async () => {
       let failures = 0;
       const resolveCname = async () => {
         if (failures-- > 0) throw Object.assign(new Error('SERVFAIL'), { code: 'ESERVFAIL' });
@@ -310,7 +310,7 @@ describe('connect', () => {
       expect(given.elapsedMs).toBeGreaterThan(20_000);
     });
 
-    test('the DNS, which does not know the name for a moment', async () => {
+    test('a DNS server that does not know the name for a moment', async () => {
       const world = new World();
       let failures = 0;
       const resolveCname = async () => {
@@ -331,7 +331,7 @@ describe('connect', () => {
       expect(dialed).toEqual([endpoint.hostname, endpoint.hostname]);
     });
 
-    test('the source of the credentials, and at no other time', async () => {
+    test('a source of credentials, but not otherwise', async () => {
       let failures = 0;
       const provider = async () => {
         if (failures-- > 0) throw new Error('the metadata service is away');
@@ -349,13 +349,13 @@ describe('connect', () => {
     });
   });
 
-  describe('when a token is refused, for its credentials may have been revoked,', () => {
+  describe('when a token is refused, since its credentials may have been revoked,', () => {
     const dated = (expiresAt?: number) => (expiresAt === undefined ? {} : { expiration: new Date(expiresAt) });
 
     test.each([
       ['without an expiration', undefined],
-      ['of an hour', 60 * 60_000],
-    ])('credentials %s are asked for anew', async (_, lifeMs) => {
+      ['that last an hour', 60 * 60_000],
+    ])('credentials %s are fetched again', async (_, lifeMs) => {
       const asked: unknown[] = [];
       let accessKeyId = 'AKIDOLD';
       const provider = async (properties?: object) => {
@@ -404,7 +404,7 @@ describe('connect', () => {
       });
     });
 
-    test('and those that are there are used on while their source is away', async () => {
+    test('and the current ones stay in use while their source is unavailable', async () => {
       let isAway = false;
       let asked = 0;
       const provider = async () => {
@@ -426,13 +426,13 @@ describe('connect', () => {
     });
   });
 
-  test('says so when the clock differs from that of AWS', async () => {
+  test("says so when the clock differs from AWS's", async () => {
     const { iam, opener, world } = setUp({}, { clockSkewMs: async () => -11 * 60_000 });
     const given = await failureOf(world.runTimersUntil(iam.connect(endpoint, opener(fail(refused)))));
     expect(given.message).toContain("1. this machine's clock is 11 minutes ahead of AWS's");
   });
 
-  test('says so when the name is no RDS endpoint', async () => {
+  test('says so when the name is not an RDS endpoint', async () => {
     const { iam, opener, world } = setUp({ region: 'eu-west-1' });
     const given = await failureOf(
       world.runTimersUntil(iam.connect({ ...endpoint, hostname: 'localhost' }, opener(fail(refused)))),
@@ -440,7 +440,7 @@ describe('connect', () => {
     expect(given.message).toContain('"localhost", which is not an RDS endpoint');
   });
 
-  test('refuses a region that contradicts the host name, before anything is asked', async () => {
+  test('refuses a region that contradicts the host name, before any request', async () => {
     const { iam, opener, world } = setUp({ region: 'us-east-1' });
     await expect(
       iam.connect(
@@ -453,7 +453,7 @@ describe('connect', () => {
 });
 
 describe('getToken', () => {
-  test('can be given up on without disturbing the others who wait', async () => {
+  test('can be aborted without disturbing others who are waiting', async () => {
     const world = new World();
     const given: ((token: string) => void)[] = [];
     const sign = () => new Promise<string>((resolve) => given.push(resolve));
@@ -491,7 +491,7 @@ describe('diagnostics', () => {
     for (const name of names) unsubscribe(name, listener);
   });
 
-  test('tell the story of a login, without secrets', async () => {
+  test('report each step of a login, without secrets', async () => {
     for (const name of names) subscribe(name, listener);
     const { iam, opener, world, logins } = setUp();
     const leaky = () => Object.assign(new Error(`bad password ${logins[0]?.token}`), { code: 'ECONNRESET' });
@@ -514,7 +514,7 @@ describe('diagnostics', () => {
     expect(inspect(events, { depth: 10 })).not.toContain('SECRET');
   });
 
-  test('tell that a connection was given up, with the error that its caller got', async () => {
+  test('report that a connection was given up, with the error that the caller got', async () => {
     for (const name of names) subscribe(name, listener);
     const { iam, opener } = setUp({ retry: false });
     const error = await failureOf(iam.connect(endpoint, opener(fail(reset))));

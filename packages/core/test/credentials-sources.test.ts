@@ -43,7 +43,7 @@ const CHANNELS = [
 
 let restoreEnvironment: () => void;
 let events: { readonly channel: string; readonly event: unknown }[];
-/** All that must never be shown in a test: what the stand-ins gave out, and the tokens made of it. */
+/** Everything that must never be shown in a test: what the stand-ins gave out, and the tokens made from it. */
 let secrets: string[];
 
 function record(event: unknown, channel: string | symbol): void {
@@ -88,7 +88,7 @@ async function temporaryFile(name: string, content: string): Promise<string> {
   return join(folder, name);
 }
 
-/** Credentials as AWS's look, each time others. */
+/** Credentials that look like AWS's, different each time. */
 function issue(source: string, livesMs = HOUR): IssuedCredentials {
   const number = secrets.length;
   const bytes = (what: string) => createHash('sha512').update(`${what} ${source} ${number}`).digest();
@@ -109,7 +109,7 @@ async function tokenOf(iam: RdsIam, at: Endpoint = endpoint): Promise<AuthToken>
   return token;
 }
 
-/** The error that asking for a token ends in. None shows a secret. */
+/** The error of a request for a token. None shows a secret. */
 async function failureOf(asking: Promise<unknown>): Promise<RdsIamError> {
   const error = await asking.then(
     () => expect.unreachable('there is a token'),
@@ -128,10 +128,10 @@ function read({ token }: AuthToken) {
 }
 
 interface Source {
-  /** What its credentials are; without a session token and an expiration where it has none. */
+  /** Its credentials, without a session token and an expiration if it has none. */
   readonly credentials: Omit<IssuedCredentials, 'sessionToken' | 'expiration'> & Partial<IssuedCredentials>;
   readonly options?: RdsIamOptions;
-  /** Looks at what the stand-in was asked. */
+  /** Checks what the stand-in was asked. */
   readonly check?: () => void;
 }
 
@@ -145,7 +145,7 @@ function longTerm(source: string): Source['credentials'] {
   return { accessKeyId, secretAccessKey };
 }
 
-/** Has the default profile assume the role with a user's key, as the STS at a URL lets it. */
+/** Makes the default profile assume the role with a user's key, at the STS with this URL. */
 async function assumingByDefault(stsUrl: string, settings = ['region=eu-west-1']): Promise<void> {
   const role = [`role_arn=${ROLE}`, 'source_profile=base', ...settings, ''].join('\n');
   environment({
@@ -302,7 +302,7 @@ describe.each(Object.entries(sources))('credentials of %s', (_, start) => {
     expect(expiration).toEqual(credentials.expiration ?? new Date(NOW + 15 * MINUTE));
   });
 
-  test('are asked for once by a hundred endpoints at the same time', async () => {
+  test('are requested once for a hundred endpoints at the same time', async () => {
     const { credentials, options, check } = await start(HOUR);
     const iam = createRdsIam(options);
     const hosts = Array.from({ length: 100 }, (_, number) => `db${number}.abc.eu-west-1.rds.amazonaws.com`);
@@ -334,7 +334,7 @@ describe('a role that the application assumes itself', () => {
     expect(sts.calls).toHaveLength(1);
   });
 
-  test('is assumed again before its credentials end, and the next token is of the new ones', async () => {
+  test('is assumed again before its credentials expire, and the next token is signed with the new ones', async () => {
     const { sts, iam } = await assumedRole(() => issue('role', 20 * MINUTE));
     const first = await tokenOf(iam);
     passTime(16 * MINUTE);
@@ -344,7 +344,7 @@ describe('a role that the application assumes itself', () => {
     expect(second.expiration).toEqual(new Date(NOW + 31 * MINUTE));
   });
 
-  test('is assumed again when its credentials have ended', async () => {
+  test('is assumed again when its credentials have expired', async () => {
     const { sts, iam } = await assumedRole(() => issue('role'));
     await tokenOf(iam);
     passTime(2 * HOUR);
@@ -352,7 +352,7 @@ describe('a role that the application assumes itself', () => {
     expect(sts.calls).toHaveLength(2);
   });
 
-  test('is assumed again for whoever forces a new token', async () => {
+  test('is assumed again for a forced new token', async () => {
     const { sts, iam } = await assumedRole(() => issue('role'));
     await tokenOf(iam);
     await iam.getToken(endpoint, { forceRefresh: true });
@@ -361,7 +361,7 @@ describe('a role that the application assumes itself', () => {
 });
 
 describe('credentials of the default chain', () => {
-  test('are asked for again before they end', async () => {
+  test('are requested again before they expire', async () => {
     const metadata = await started(startInstanceMetadata(() => issue('instance', 20 * MINUTE)));
     environment({ AWS_EC2_METADATA_DISABLED: undefined, AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata.url });
     const iam = createRdsIam();
@@ -372,7 +372,7 @@ describe('credentials of the default chain', () => {
     expect(second.expiration).toEqual(new Date(NOW + 31 * MINUTE));
   });
 
-  test('of a shared file that is edited are taken up by later tokens', async () => {
+  test('from an edited shared file are used for later tokens', async () => {
     const before = longTerm('before');
     const after = longTerm('after');
     const file = await temporaryFile('credentials', `[default]\n${profileOf(before)}`);
@@ -384,7 +384,7 @@ describe('credentials of the default chain', () => {
     expect(read(await tokenOf(iam)).accessKeyId).toBe(after.accessKeyId);
   });
 
-  test('are not asked for again while they and the token last', async () => {
+  test('are not requested again while they and the token are valid', async () => {
     const container = await started(startContainerCredentials(() => issue('container')));
     environment({
       AWS_CONTAINER_CREDENTIALS_FULL_URI: container.fullUri,
@@ -412,7 +412,7 @@ describe('credentials that do not work', () => {
     expect(error.message).toMatch(/expired at 2026-03-01T11:59:00.000Z.*clock says 2026-03-01T12:00:00.000Z/s);
   });
 
-  test('that end before a login could finish are an error, too', async () => {
+  test('that expire before a login could finish are an error, too', async () => {
     const sts = await started(startSts(() => issue('role', 5 * SECOND)));
     const { accessKeyId, secretAccessKey } = issue('master');
     const credentials = fromTemporaryCredentials({
@@ -424,7 +424,7 @@ describe('credentials that do not work', () => {
     expect(error).toMatchObject({ code: 'ERR_RDS_IAM_CREDENTIALS', message: expect.stringMatching(/clock/) });
   });
 
-  test('that are nowhere are an error that says what to set', async () => {
+  test('that do not exist are an error that says what to set', async () => {
     const error = await failureOf(createRdsIam().getToken(endpoint));
     expect(error.code).toBe('ERR_RDS_IAM_CREDENTIALS');
     expect(error.message).toMatch(/AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE.*role.*"credentials"/s);
@@ -432,7 +432,7 @@ describe('credentials that do not work', () => {
     expect(error.cause).toMatchObject({ name: 'CredentialsProviderError' });
   });
 
-  test('of a role that may not be assumed are an error with the answer of AWS as its cause, until it may', async () => {
+  test("of a role that may not be assumed are an error with AWS's answer as its cause, until it may", async () => {
     const message = 'User: arn:aws:iam::123456789012:user/u is not authorized to perform: sts:AssumeRole';
     const sts = await started(startSts(() => ({ status: 403, code: 'AccessDenied', message })));
     await assumingByDefault(sts.url);
@@ -452,7 +452,7 @@ describe('credentials that do not work', () => {
     expect(error.message).toContain('no AWS credentials from the profile "mistyped": ');
   });
 
-  test('of a role are asked for in the region of the database where nothing else names one', async () => {
+  test('of a role are requested in the region of the database if nothing else names one', async () => {
     const sts = await started(startSts(() => issue('role'), { region: 'cn-north-1' }));
     await assumingByDefault(sts.url, []);
     await tokenOf(createRdsIam(), { ...endpoint, hostname: 'db.abc.cn-north-1.rds.amazonaws.com.cn' });
@@ -468,7 +468,7 @@ describe('credentials that do not work', () => {
     expect(error.cause).toBeInstanceOf(Error);
   });
 
-  test('that AWS finds signed at another time are an error that says that the clocks differ', async () => {
+  test('that fail because of a wrong clock are an error that says that the clocks differ', async () => {
     const message =
       'Signature expired: 20260301T120000Z is now earlier than 20260301T123000Z (20260301T124500Z - 15 min.)';
     const sts = await started(startSts(() => ({ status: 403, code: 'SignatureDoesNotMatch', message })));
@@ -480,7 +480,7 @@ describe('credentials that do not work', () => {
     expect(error.message).toContain('Signature expired');
   });
 
-  test('that their provider puts into its error are in none of ours', async () => {
+  test('that a provider puts into its error do not appear in ours', async () => {
     const { accessKeyId, secretAccessKey, sessionToken } = issue('leaky');
     const leaky = async () => {
       const config = { credentials: { accessKeyId, secretAccessKey, sessionToken } };
@@ -490,7 +490,7 @@ describe('credentials that do not work', () => {
     expect(error).toMatchObject({ code: 'ERR_RDS_IAM_CREDENTIALS', message: expect.stringContaining('refused') });
   });
 
-  test('are an error when their provider gives nothing', async () => {
+  test('are an error if their provider returns nothing', async () => {
     const { secretAccessKey } = issue('half');
     const credentials = async () => ({ accessKeyId: '', secretAccessKey });
     const error = await failureOf(createRdsIam({ credentials }).getToken(endpoint));
@@ -514,7 +514,7 @@ describe('a source that fails later', () => {
       params: { RoleArn: ROLE },
       clientConfig: { region: 'eu-west-1', endpoint: sts.url },
     });
-    // Many providers of applications' own do not say how long their credentials last.
+    // Many custom providers do not say how long their credentials are valid.
     const iam = createRdsIam({
       credentials: async () => {
         const { expiration, ...undated } = await assumeRole();
@@ -541,7 +541,7 @@ describe('a source that fails later', () => {
     for (const spy of warnings) expect(spy).not.toHaveBeenCalled();
   });
 
-  test('leaves dated credentials in use until they end, and the token never outlives them', async () => {
+  test('leaves credentials with an expiration in use until then, and the token never outlives them', async () => {
     const sts = await started(startSts(() => issue('role', 20 * MINUTE)));
     await assumingByDefault(sts.url);
     const iam = createRdsIam();
@@ -554,7 +554,7 @@ describe('a source that fails later', () => {
     expect(second.expiration).toEqual(new Date(NOW + 20 * MINUTE));
     expect(sts.calls.length).toBeGreaterThan(1);
 
-    // With less left than a slow login takes, only the token in hand is served.
+    // With less time left than a slow login takes, only the existing token is served.
     passTime(4 * MINUTE - 8 * SECOND);
     expect((await tokenOf(iam)).expiration).toEqual(new Date(NOW + 20 * MINUTE));
     await expect.poll(renewalFailures).toHaveLength(1);
@@ -624,7 +624,7 @@ describe('the stand-ins are as strict as AWS:', () => {
     expect(metadata.refusedVersion1).toHaveLength(1);
   });
 
-  test('a container that shows another authorization token gets nothing', async () => {
+  test('a container with another authorization token gets nothing', async () => {
     const container = await started(startContainerCredentials(() => issue('container')));
     for (const authorization of ['', 'another']) {
       expect((await fetch(container.fullUri, { headers: { authorization } })).status).toBe(401);
@@ -651,7 +651,7 @@ describe('the stand-ins are as strict as AWS:', () => {
   });
 });
 
-test('nothing of AWS is asked before the first token', async () => {
+test('AWS is not contacted before the first token', async () => {
   const sts = await started(startSts(() => issue('role')));
   const { accessKeyId, secretAccessKey } = issue('master');
   const credentials = vi.fn(

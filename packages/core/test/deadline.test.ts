@@ -11,7 +11,7 @@ import { settle, World } from './world.js';
 
 const endpoint = { hostname: 'db.abc.eu-west-1.rds.amazonaws.com', port: 5432, username: 'app' };
 const credentials = { accessKeyId: 'AKID', secretAccessKey: 'SECRET' };
-/** The caller hears so long after the deadline at the latest. */
+/** The caller hears no later than this after the deadline. */
 const GRACE_MS = 100;
 
 function setUp(options: RdsIamOptions = {}, effects: Partial<Effects> = {}) {
@@ -28,8 +28,8 @@ const failureOf = (work: Promise<unknown>): Promise<RdsIamError> =>
 
 const forever = () => new Promise<never>(() => {});
 
-describe('whatever opens does or never does', () => {
-  test('the caller hears in time', async () => {
+describe('whatever `open` does or fails to do', () => {
+  test('the caller gets an answer in time', async () => {
     const { world, iam } = setUp();
     const startedAt = world.time;
     const error = await failureOf(world.runTimersUntil(iam.connect(endpoint, forever, { timeoutMs: 5_000 })));
@@ -38,7 +38,7 @@ describe('whatever opens does or never does', () => {
     expect(world.pendingTimers).toBe(0);
   });
 
-  test('the caller who gives up hears at once', async () => {
+  test('a caller who aborts gets an answer at once', async () => {
     const { world, iam } = setUp();
     const control = new AbortController();
     const startedAt = world.time;
@@ -87,7 +87,7 @@ describe('whatever opens does or never does', () => {
     expect(closed).toEqual(['late']);
   });
 
-  test('an exception of its own, thrown at once, is a failure as any other', async () => {
+  test('an exception that it throws synchronously is a failure like any other', async () => {
     const { iam } = setUp();
     const open = () => {
       throw new TypeError('x is not a function');

@@ -8,7 +8,7 @@ import { publish } from '../src/diagnostics.js';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-test('who subscribes just after a garbage collection misses nothing', async () => {
+test('a subscriber right after a garbage collection misses nothing', async () => {
   const event = { hostname: 'db', port: 5432, username: 'app', dialed: 'db', attempt: 1, waitedMs: 0 };
   publish('rds-iam:connection:admitted', () => event);
   await nextTurn();

@@ -17,19 +17,19 @@ describe('dial', () => {
     ],
     [() => '127.0.0.1:15432', { hostname: '127.0.0.1', port: 15_432 }],
     [async () => ({ hostname: 'bastion', port: 1 }), { hostname: 'bastion', port: 1 }],
-  ])('%j is read', async (dial, to) => {
+  ])('%j is parsed', async (dial, to) => {
     createRdsIam({ dial });
     expect(await dialFor(dial, endpoint)).toEqual(to);
   });
 
-  test('as a function, tells endpoints apart, may give a stream, or nothing', async () => {
+  test('as a function can decide by endpoint, and return a stream or nothing', async () => {
     const stream = new Duplex();
     const dial: Dial = ({ hostname, port }) => (hostname === endpoint.hostname && port === 5432 ? stream : undefined);
     expect(await dialFor(dial, endpoint)).toBe(stream);
     expect(await dialFor(dial, { ...endpoint, port: 5433 })).toBeUndefined();
   });
 
-  test('undefined is none, as of a variable that is not set', () => {
+  test('undefined is the same as leaving it out, as for an unset variable', () => {
     expect(() => createRdsIam({ dial: process.env['NO_SUCH_VARIABLE'] })).not.toThrow();
   });
 
@@ -51,7 +51,7 @@ describe('dial', () => {
     await expect(dialFor((() => dial) as never, endpoint)).rejects.toEqual(refusal);
   });
 
-  test('is named where an address is given as the host', async () => {
+  test('is suggested by the error if an address is given as the host', async () => {
     for (const hostname of ['127.0.0.1', '::1', 'localhost']) {
       const credentials = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret' };
       await expect(createRdsIam({ credentials }).getToken({ hostname, port: 15_432, username: 'app' })).rejects.toThrow(

@@ -4,7 +4,7 @@ import type { Engine } from '../src/engines/engine.js';
 import { createRdsIamWith } from '../src/rds-iam.js';
 import { World } from './world.js';
 
-/** An engine that this package does not know, as an adapter of another one would bring it. */
+/** An engine that this package does not know, as an adapter in another package would define it. */
 const oracle: Engine = {
   name: 'oracle',
   connectionsPerSecond: 2,
@@ -24,7 +24,7 @@ const oracle: Engine = {
 const endpoint = { hostname: 'db.abc.eu-west-1.rds.amazonaws.com', port: 1521, username: 'app' };
 const credentials = { accessKeyId: 'AKID', secretAccessKey: 'SECRET' };
 
-test('a third engine is one object: its errors, its limit and its words are what it says', async () => {
+test('a third engine is one object that defines its errors, its limit and its words', async () => {
   const world = new World();
   const iam = createRdsIamWith(world.effects, { credentials });
   let tries = 0;

@@ -28,16 +28,16 @@ beforeEach(() => {
 });
 afterEach(() => restoreEnvironment());
 
-describe('credentials of the environment come where the chain of the AWS SDK has them', () => {
+describe("credentials in the environment are used whenever the AWS SDK's chain would use them", () => {
   const files = { none: '/nonexistent/aws-credentials', some: 'credentials' };
   const table = [
     ['keys', KEYS],
     ['keys and a session token', { ...KEYS, AWS_SESSION_TOKEN: 'session' }],
     ['keys and an expiration', { ...KEYS, AWS_CREDENTIAL_EXPIRATION: '2040-01-01T00:00:00Z' }],
-    ['keys and all else that belongs to them', { ...KEYS, AWS_ACCOUNT_ID: '1', AWS_CREDENTIAL_SCOPE: 'scope' }],
-    ['keys, and what is empty', { ...KEYS, AWS_SESSION_TOKEN: '', AWS_CREDENTIAL_EXPIRATION: '', AWS_PROFILE: '' }],
+    ['keys and everything else that belongs to them', { ...KEYS, AWS_ACCOUNT_ID: '1', AWS_CREDENTIAL_SCOPE: 'scope' }],
+    ['keys and empty variables', { ...KEYS, AWS_SESSION_TOKEN: '', AWS_CREDENTIAL_EXPIRATION: '', AWS_PROFILE: '' }],
     ['keys beside AWS_PROFILE', { ...KEYS, AWS_PROFILE: 'other' }],
-    ['keys beside an AWS_PROFILE that is nowhere', { ...KEYS, AWS_PROFILE: 'nowhere' }],
+    ['keys beside an AWS_PROFILE that does not exist', { ...KEYS, AWS_PROFILE: 'nowhere' }],
     ['keys beside AWS_DEFAULT_PROFILE', { ...KEYS, AWS_DEFAULT_PROFILE: 'other' }],
     ['AWS_PROFILE alone', { AWS_PROFILE: 'other' }],
     ['an access key without its secret', { AWS_ACCESS_KEY_ID: 'AKIAENVIRONMENT' }],
@@ -46,7 +46,7 @@ describe('credentials of the environment come where the chain of the AWS SDK has
     ['an empty secret', { ...KEYS, AWS_SECRET_ACCESS_KEY: '' }],
     ['keys beside a web identity', { ...KEYS, AWS_WEB_IDENTITY_TOKEN_FILE: '/nonexistent', AWS_ROLE_ARN: 'arn' }],
     ['keys beside a container', { ...KEYS, AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1:9/' }],
-    ['the names that other SDKs once had', { AWS_ACCESS_KEY: 'a', AWS_SECRET_KEY: 'b', AMAZON_ACCESS_KEY_ID: 'c' }],
+    ['the names that other SDKs used to have', { AWS_ACCESS_KEY: 'a', AWS_SECRET_KEY: 'b', AMAZON_ACCESS_KEY_ID: 'c' }],
     ['nothing', {}],
   ] as const;
   const cases = table.flatMap(([what, settings]) =>
@@ -76,7 +76,7 @@ describe('credentials of the environment come where the chain of the AWS SDK has
   }
 });
 
-test('an expiration that is no date is an error that says which setting has it', async () => {
+test('an expiration that is not a date is an error that names the setting', async () => {
   restoreEnvironment();
   restoreEnvironment = setAwsEnvironment({ ...KEYS, AWS_CREDENTIAL_EXPIRATION: 'tomorrow' });
   await expect(createRdsIam().getToken(ENDPOINT)).rejects.toMatchObject({
@@ -86,7 +86,7 @@ test('an expiration that is no date is an error that says which setting has it',
 });
 
 describe('the AWS SDK', () => {
-  /** What of the SDK a process has loaded that asked for a token. Its packages are CommonJS and show in the cache. */
+  /** The SDK modules that a process loads for a token. Its packages are CommonJS, so they show up in the cache. */
   async function loadedFor(program: string, environment: Readonly<Record<string, string>> = {}): Promise<string[]> {
     const script = `
       import module from 'node:module';
@@ -117,11 +117,11 @@ describe('the AWS SDK', () => {
     ],
     ['in the environment', 'await createRdsIam().getToken(at);', KEYS],
     [
-      'in the environment, as is the region of a name without one',
+      'in the environment, like the region for a name without one',
       'await createRdsIam({ resolveCname: false }).getToken({ ...at, hostname: "db.internal" });',
       { ...KEYS, AWS_REGION: 'eu-west-1' },
     ],
-  ])('is not loaded where the credentials are %s', async (_, program, environment) => {
+  ])('is not loaded if the credentials are %s', async (_, program, environment) => {
     expect(await loadedFor(program, environment)).toEqual([]);
   });
 
@@ -138,7 +138,7 @@ describe('the AWS SDK', () => {
       {},
       '@aws-sdk/rds-signer',
     ],
-  ])('is loaded where %s', async (_, program, environment, name) => {
+  ])('is loaded if %s', async (_, program, environment, name) => {
     expect(await loadedFor(program, environment)).toContain(name);
   });
 });

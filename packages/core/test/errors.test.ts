@@ -19,7 +19,7 @@ function everythingShown(error: Error): string {
 }
 
 describe('an error', () => {
-  test('is told by its code, also when it is of another copy of the package', () => {
+  test('is recognized by its code, even if it comes from another copy of the package', () => {
     const error = new RdsIamError('ERR_RDS_IAM_TLS', 'no');
     expect(isRdsIamError(error)).toBe(true);
     const foreign = Object.assign(new Error('no'), { name: 'RdsIamError', code: 'ERR_RDS_IAM_TLS' });
@@ -35,12 +35,12 @@ describe('an error', () => {
     }
   });
 
-  test('keeps the very error of the driver as its cause', () => {
+  test("keeps the driver's own error object as its cause", () => {
     const cause = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
     expect(new RdsIamError('ERR_RDS_IAM_UNREACHABLE', 'no', { cause }).cause).toBe(cause);
   });
 
-  test('never shows a token or a secret, wherever in it a careless driver or provider put one', () => {
+  test('never shows a token or a secret, wherever a careless driver or provider put one', () => {
     const inner = Object.assign(new Error(`Unexpected token in "SecretAccessKey":"${SECRET_KEY}"`), {
       password: token,
     });
@@ -67,8 +67,8 @@ describe('an error', () => {
   });
 });
 
-describe("a driver's error that has a secret in it", () => {
-  test('is replaced by one of its own class, with all that is no secret', () => {
+describe("a driver's error that contains a secret", () => {
+  test('is replaced by one of the same class, with everything except the secret', () => {
     class DriverError extends Error {
       readonly errno = 1045;
       readonly sqlState = '28000';
@@ -92,11 +92,11 @@ describe('redaction', () => {
     ['a token', token],
     ['a token in a sentence', `password "${token}" is wrong`],
     ['the signature of a token', 'X-Amz-Signature=0123456789abcdef'],
-    ['a session token of JSON', '{"SessionToken":"IQoJb3JpZ2luX2VjEJr"}'],
-    ['a session token of a profile', 'aws_session_token = IQoJb3JpZ2luX2VjEJr'],
-    ['a secret key of JSON', `{ "SecretAccessKey": "${SECRET_KEY}" }`],
+    ['a session token in JSON', '{"SessionToken":"IQoJb3JpZ2luX2VjEJr"}'],
+    ['a session token in a profile', 'aws_session_token = IQoJb3JpZ2luX2VjEJr'],
+    ['a secret key in JSON', `{ "SecretAccessKey": "${SECRET_KEY}" }`],
     ['a bare secret key', `cannot use ${SECRET_KEY} here`],
-  ])('takes out %s', (_, text) => {
+  ])('removes %s', (_, text) => {
     for (const secret of ['f00dfeed', '0123456789abcdef', 'IQoJb3JpZ2lu', SECRET_KEY]) {
       expect(redact(text)).not.toContain(secret);
     }

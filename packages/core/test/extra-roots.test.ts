@@ -15,7 +15,7 @@ import { RDS_ROOTS } from '../src/root-certificates.js';
 const HOSTNAME = 'db.abc123.eu-west-1.rds.amazonaws.com';
 const WITHOUT_ROOTS = 'db.abc123.us-gov-west-1.rds.amazonaws.com';
 
-/** Does a handshake as a driver would, and says how it went. Node.js reads its own setting when it starts. */
+/** Does a handshake as a driver would, in a new process, because Node.js reads its setting at the start. */
 const PROGRAM = `
   import { once } from 'node:events';
   import { connect } from 'node:tls';
@@ -78,19 +78,19 @@ describe('a server whose authority only the operator trusts', () => {
     expect(await handshake({ NODE_EXTRA_CA_CERTS: trustedFile })).toBe('verified');
   });
 
-  test('is verified in a region for which there are no others', async () => {
+  test('is verified in a region without any other roots', async () => {
     expect(await handshake({ NODE_EXTRA_CA_CERTS: trustedFile, HOSTNAME: WITHOUT_ROOTS })).toBe('verified');
     expect(await handshake({ HOSTNAME: WITHOUT_ROOTS })).toMatch(/^ERR_RDS_IAM_CONFIG "ca" is required/);
   });
 
-  test('is refused where "ca" is given, which stays exact', async () => {
+  test('is refused if "ca" is given, which nothing is added to', async () => {
     const other = (await createCertificateAuthority()).ca;
     const said = await handshake({ NODE_EXTRA_CA_CERTS: trustedFile, CA: other });
     expect(said).toMatch(/^ERR_RDS_IAM_TLS .*trusted are those of "ca":/s);
     expect(await handshake({ CA: ca })).toBe('verified');
   });
 
-  test('is refused where the file of NODE_EXTRA_CA_CERTS is not there, or holds nothing', async () => {
+  test('is refused if the file in NODE_EXTRA_CA_CERTS does not exist, or is empty', async () => {
     expect(await handshake({ NODE_EXTRA_CA_CERTS: join(folder, 'none.pem') })).toMatch(/^ERR_RDS_IAM_TLS /);
     const empty = join(folder, 'empty.pem');
     await writeFile(empty, 'nothing');
@@ -98,7 +98,7 @@ describe('a server whose authority only the operator trusts', () => {
   });
 });
 
-test("the whole bundle of RDS in NODE_EXTRA_CA_CERTS, as Lambda's images have it, adds no other region's roots", async () => {
+test("the whole RDS bundle in NODE_EXTRA_CA_CERTS, as in Lambda's images, does not add another region's roots", async () => {
   const bundle = join(folder, 'global-bundle.pem');
   await writeFile(bundle, Object.values(RDS_ROOTS).flat().map(toPem).join('\n') + ca);
   expect(await handshake({ NODE_EXTRA_CA_CERTS: bundle })).toBe('verified');

@@ -26,7 +26,7 @@ const codeOf = (work: Promise<unknown>): Promise<string> =>
 
 const times = <T>(count: number, make: () => T) => Array.from({ length: count }, make);
 
-test('a user whose grant is taken away is not throttled for ever', async () => {
+test('a user whose grant was revoked does not count as throttled forever', async () => {
   const { world, iam } = setUp();
   await iam.connect(endpoint, async () => 'in');
   world.time += 60_000;
@@ -38,7 +38,7 @@ test('a user whose grant is taken away is not throttled for ever', async () => {
   expect(await codeOf(world.runTimersUntil(iam.connect(endpoint, refused)))).toBe('ERR_RDS_IAM_REFUSED');
 });
 
-test('a burst after a quiet hour begins as the first did', async () => {
+test('a burst after a quiet hour starts like the first one', async () => {
   const { world, iam } = setUp();
   let underWay = 0;
   let most = 0;
@@ -72,7 +72,7 @@ describe('AWS', () => {
     expect(asked).toBe(1);
   });
 
-  test('is not waited for past the deadline', async () => {
+  test('is waited for no longer than the deadline', async () => {
     const { world, iam } = setUp({}, () => ({ clockSkewMs: () => new Promise(() => {}) }));
     const startedAt = world.time;
     const options = { timeoutMs: 1_500 };
@@ -101,7 +101,7 @@ describe('the DNS', () => {
     expect(dns.count()).toBe(2);
   });
 
-  test('is asked again after a failure, of its own or of a login', async () => {
+  test('is asked again after a failed look-up or login', async () => {
     const other = 'other.abc.eu-west-1.rds.amazonaws.com';
     const dns = lookUps([
       async () => {

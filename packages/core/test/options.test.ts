@@ -4,9 +4,9 @@ import { createRdsIam } from '../src/index.js';
 
 const pem = rootCertificates[0] as string;
 
-describe('an option that is wrong is refused by name, with the kind of its value and the fix', () => {
+describe('a wrong option is refused by name, with the kind of its value and the fix', () => {
   test.each<[string, unknown, RegExp]>([
-    ['options that are none', 'eu-west-1', /must be an object.*got a string/],
+    ['options that are not an object', 'eu-west-1', /must be an object.*got a string/],
     ['an unknown option', { regoin: 'eu-west-1' }, /unknown IAM option "regoin".*region/],
     ['enabled', { enabled: 'yes' }, /"enabled" must be true or false, got a string/],
     ['region', { region: 'Ireland' }, /"region" must be the name of an AWS region, such as eu-west-1, got a string/],
@@ -63,7 +63,7 @@ describe('an option that is wrong is refused by name, with the kind of its value
   });
 });
 
-test('every option at its limits is taken', () => {
+test('every option is accepted at its limits', () => {
   const iam = createRdsIam({
     enabled: false,
     region: 'us-gov-west-1',
@@ -78,7 +78,7 @@ test('every option at its limits is taken', () => {
   expect(createRdsIam().enabled).toBe(true);
 });
 
-describe('an endpoint that is wrong is refused by name', () => {
+describe('a wrong endpoint is refused by name', () => {
   const iam = createRdsIam({ region: 'eu-west-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
   test.each<[string, object, RegExp]>([
     ['no hostname', { hostname: undefined }, /"hostname" is missing \(got nothing\).*RDS endpoint/],

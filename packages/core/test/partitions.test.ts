@@ -15,7 +15,7 @@ interface Partition {
   readonly regions: Readonly<Record<string, unknown>>;
 }
 
-/** AWS's endpoint data, as its SDK has it; it exports functions of it, and no list. */
+/** AWS's endpoint data from its SDK, which only exports functions over it, and no list. */
 function partitionsOfAwsSdk(): readonly Partition[] {
   const fromSigner = createRequire(createRequire(import.meta.url).resolve('@aws-sdk/rds-signer'));
   const source = readFileSync(fromSigner.resolve('@aws-sdk/core/client'), 'utf8');
@@ -34,7 +34,7 @@ const HOST_OF_BUNDLES: Readonly<Record<string, string>> = {
   'aws-cn': 'rds-truststore.s3.cn-north-1.amazonaws.com.cn',
 };
 
-test('all partitions are looked at, and those that will come are told by the same shapes', () => {
+test('all partitions are covered, and future ones are recognized by the same shapes', () => {
   expect([...new Set(regions.map(({ partition }) => partition))].sort()).toEqual(
     ['aws', 'aws-cn', 'aws-eusc', 'aws-iso', 'aws-iso-b', 'aws-iso-e', 'aws-iso-f', 'aws-us-gov'].sort(),
   );
@@ -53,9 +53,9 @@ describe.each(regions)('$region of $partition', ({ region, partition, dnsSuffix,
     ['a custom endpoint', 'mine.cluster-custom-abc123def456'],
     ['a proxy', 'mydb.proxy-abc123def456'],
     ["a proxy's endpoint", 'mine.endpoint.proxy-abc123def456'],
-  ])('is the region in the name of %s, also of the dual stack', (what, name) => {
+  ])('is the region in the name of %s, also with dual stack', (what, name) => {
     for (const suffix of suffixes) {
-      // As in China, too.
+      // Also the form in China.
       for (const hostname of [`${name}.${region}.rds.${suffix}`, `${name}.rds.${region}.${suffix}`]) {
         expect(parseRdsHostname(hostname), hostname).toEqual(found);
         expect(isRdsProxy(hostname), hostname).toBe(what.includes('proxy'));
@@ -63,7 +63,7 @@ describe.each(regions)('$region of $partition', ({ region, partition, dnsSuffix,
     }
   });
 
-  test('is not in the name of a global cluster, nor in that of a service', () => {
+  test('is not found in the name of a global cluster or of a service', () => {
     for (const suffix of suffixes) {
       for (const hostname of [`mydb.global-abc123.global.rds.${suffix}`, `rds.${region}.${suffix}`]) {
         expect(parseRdsHostname(hostname), hostname).toBeUndefined();
@@ -71,7 +71,7 @@ describe.each(regions)('$region of $partition', ({ region, partition, dnsSuffix,
     }
   });
 
-  test('is a region, whose partition is in the ARN of a policy', () => {
+  test("is a region whose partition is in a policy's ARN", () => {
     expect(isRegion(region)).toBe(true);
     expect(partitionOf(region)).toBe(partition);
     const hostname = `mydb.abc123def456.${region}.rds.${dnsSuffix}`;
@@ -94,7 +94,7 @@ describe.each(regions)('$region of $partition', ({ region, partition, dnsSuffix,
     expect(parseRdsHostname(rds.url.hostname)).toBeUndefined();
   });
 
-  test('has its bundle of authorities where its partition has them, or in no public place', () => {
+  test("has its bundle of authorities at its partition's address, or at no public one", () => {
     const host = HOST_OF_BUNDLES[partition];
     expect(bundleUrl(region)).toBe(host && `https://${host}/${region}/${region}-bundle.pem`);
     expect(bundleUrl(partition)).toBe(host && `https://${host}/global/global-bundle.pem`);

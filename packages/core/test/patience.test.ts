@@ -21,7 +21,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** `count` processes that know nothing of each other, at a server that admits so many logins in any second. */
+/** `count` processes that do not know of each other, and a server that admits this many logins in any second. */
 async function fleet(count: number, perSecond: number, options: RdsIamOptions) {
   const world = new World();
   const admittedAt: number[] = [];
@@ -49,8 +49,8 @@ async function fleet(count: number, perSecond: number, options: RdsIamOptions) {
   return { lost: count - inMs.length, lastMs: Math.max(...inMs), loginsEach: logins / count };
 }
 
-describe('a fleet of new processes, none of which knows of the others, at a server that throttles', () => {
-  test('ten times what it admits in a second: all get in, within twice the least time', async () => {
+describe('a fleet of new processes that do not know of each other, and a server that throttles', () => {
+  test('ten times what it admits in a second: all get in within twice the shortest possible time', async () => {
     const { lost, lastMs, loginsEach } = await fleet(200, 20, {});
     expect(lost).toBe(0);
     expect(lastMs).toBeLessThan(20_000);
@@ -66,7 +66,7 @@ describe('a fleet of new processes, none of which knows of the others, at a serv
 describe('a first login that is refused', () => {
   const warnings = () => vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
 
-  test('is tried until patience is over, which is most of the deadline, and the error says what bounded it', async () => {
+  test('is retried for "patienceMs", which is most of the deadline, and the error names the time-out', async () => {
     warnings();
     for (const [options, limitMs, name] of [
       [{}, 24_000, 'retry.timeoutMs'],
@@ -84,7 +84,7 @@ describe('a first login that is refused', () => {
     }
   });
 
-  test('names the time-out of the driver or of the framework where that is what bounded it', async () => {
+  test("names the driver's or the framework's time-out if that ended it", async () => {
     warnings();
     const world = new World();
     const iam = createRdsIamWith(world.effects, { credentials });
@@ -113,7 +113,7 @@ describe('a first login that is refused', () => {
     );
   });
 
-  test('names none where the end of a pool ended it', async () => {
+  test('names no time-out if the end of a pool ended it', async () => {
     const world = new World();
     const iam = createRdsIamWith(world.effects, { credentials });
     const ended = new AbortController();
@@ -125,7 +125,7 @@ describe('a first login that is refused', () => {
     expect(error.message).not.toContain('allows');
   });
 
-  test('fails at once where patience is 0', async () => {
+  test('fails at once if "patienceMs" is 0', async () => {
     const warned = warnings();
     const world = new World();
     const iam = createRdsIamWith(world.effects, { credentials, retry: { patienceMs: 0 } });
@@ -133,7 +133,7 @@ describe('a first login that is refused', () => {
     expect(warned).not.toHaveBeenCalled();
   });
 
-  test('is told of within a second and a half, once, with the causes and how to fail at once', async () => {
+  test('causes one warning within a second and a half, with the causes and how to fail at once', async () => {
     const warned = warnings();
     const events: unknown[] = [];
     const listen = (event: unknown) => events.push(event);

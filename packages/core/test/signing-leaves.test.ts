@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 
-/** Signs in a process that does nothing else, which shows its heap before, while it has the token, and after. */
+/** Signs in a separate process, and returns snapshots of its heap before, while it has the token, and after. */
 const PROGRAM = `
   import { writeHeapSnapshot } from 'node:v8';
   import { createRdsIam } from ${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)};
@@ -22,12 +22,12 @@ const PROGRAM = `
   }
   writeHeapSnapshot(FOLDER + '/before');
   await hold();
-  // Promises that have settled go with the turn, and a regular expression remembers the last text that it was tried on.
+  // Settled promises are freed with the turn, and a regular expression remembers the last text that it was run on.
   await new Promise(setImmediate);
   /./.test('another text');
   writeHeapSnapshot(FOLDER + '/after');`;
 
-/** The texts that are alive in a snapshot of a heap. Of a long one it has the beginning. */
+/** The strings that are alive in a heap snapshot, which only has the beginning of long ones. */
 async function textsOf(path: string): Promise<readonly string[]> {
   const { nodes, strings, snapshot } = JSON.parse(await readFile(path, 'utf8'));
   const { node_fields: fields, node_types: types } = snapshot.meta;
@@ -38,11 +38,11 @@ async function textsOf(path: string): Promise<readonly string[]> {
   return texts;
 }
 
-test('signing leaves the token in memory while it is good, and never a copy of the secret or a key', async () => {
+test('signing leaves the token in memory while it is valid, but never a copy of the secret or a key', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'rds-iam-heap-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const secret = randomBytes(30).toString('base64');
-  // With what is written otherwise in a token, to be told apart from it there.
+  // With characters that a token encodes, so that the encoded form can be told apart.
   const session = `+/${randomBytes(30).toString('base64')}`;
   await promisify(execFile)(
     process.execPath,

@@ -2,7 +2,7 @@ import { Signer } from '@aws-sdk/rds-signer';
 import { setAwsEnvironment } from '@rds-iam/test-servers';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-// The emulator's check of a token, by its own arithmetic: no part of what it exports.
+// The emulator's check of a token, an independent implementation, which it does not export.
 import { checkToken } from '../../emulator/src/token.js';
 import { sign } from '../src/signing.js';
 import { signToken, type TokenRequest } from '../src/sigv4.js';
@@ -30,7 +30,7 @@ const hostname = fc.oneof(
   fc.ipV6(),
   fc.constantFrom('localhost', 'DB.ABC123.EU-WEST-1.RDS.AMAZONAWS.COM', 'fe80::1%eth0', 'under_score.local'),
 );
-/** Every character that there is, those that a URL or a signature could stumble over more often. */
+/** Any character; those that could cause trouble in a URL or a signature come more often. */
 const text = fc.oneof(
   fc.string({ unit: 'binary', minLength: 1, maxLength: 80 }),
   fc.string({
@@ -64,7 +64,7 @@ const requests: fc.Arbitrary<TokenRequest> = fc.record({
 });
 
 describe('a token', () => {
-  test("is the one of AWS's own signer, byte by byte", { timeout: 120_000 }, async () => {
+  test("is identical to that of AWS's own signer, byte for byte", { timeout: 120_000 }, async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     await fc.assert(
       fc.asyncProperty(requests, async (request) => {
@@ -76,7 +76,7 @@ describe('a token', () => {
     );
   });
 
-  test('is good by the arithmetic of the emulator, for its time and no other', { timeout: 120_000 }, () => {
+  test("is valid according to the emulator's check, while it lasts and at no other time", { timeout: 120_000 }, () => {
     const good = requests.filter(
       ({ credentials: { accessKeyId }, hostname: host }) => !accessKeyId.includes('/') && !/[/?#]/.test(host),
     );
@@ -95,7 +95,7 @@ describe('a token', () => {
     );
   });
 
-  test('for a name that is no text is an error, and none of the characters that it would have', async () => {
+  test('for a name that is not a string is an error that does not show it', async () => {
     const request = { hostname: 'db.abc.eu-west-1.rds.amazonaws.com', port: 5432, username: 'app\ud800' };
     await expect(sign({ ...request, region: 'eu-west-1', profile: undefined, credentials: KEY })).rejects.toMatchObject(
       { code: 'ERR_RDS_IAM_SIGNING', cause: expect.any(URIError) },

@@ -9,7 +9,7 @@ function deferred<T>() {
   return { promise, resolve };
 }
 
-test('a flight that was overtaken gives its result to its own callers and is not kept', async () => {
+test('the result of a flight that was overtaken goes to its own callers and is not kept', async () => {
   const kept: string[] = [];
   const flight = new SingleFlight<string>(
     () => 0,
@@ -25,7 +25,7 @@ test('a flight that was overtaken gives its result to its own callers and is not
   expect(kept).toEqual(['new']);
 });
 
-test('a flight that fails is not joined by those who come after', async () => {
+test('later callers do not join a flight that has failed', async () => {
   const flight = new SingleFlight<string>(
     () => 0,
     () => {},

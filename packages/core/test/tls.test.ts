@@ -40,12 +40,12 @@ describe('a TLS option that would let a token out is refused by name', () => {
     { rejectUnauthorized: true },
     { minVersion: 'TLSv1.3' },
     { ca: pem, servername: 'db' },
-  ])('%j is taken', (ssl) => {
+  ])('%j is accepted', (ssl) => {
     expect(() => checkDriverTls(ssl)).not.toThrow();
   });
 });
 
-test("what the driver was given passes through, with IAM's demands on top", () => {
+test("the driver's options pass through, with IAM's requirements on top", () => {
   const { secureContext, ...options } = tlsOptions({ ALPNProtocols: ['postgresql'], servername: 'db' }, pem);
   expect(options).toEqual({
     ALPNProtocols: ['postgresql'],
@@ -62,7 +62,7 @@ test('TLS options that OpenSSL cannot use are a configuration error', () => {
   );
 });
 
-test('the certificate has to name the host, or for an address the server name that was given', () => {
+test('the certificate must name the host or, for an address, the given server name', () => {
   expect(expectedIdentity('db.example.com', { servername: 'other' })).toBe('db.example.com');
   expect(expectedIdentity('127.0.0.1', { servername: 'db.example.com' })).toBe('db.example.com');
   expect(expectedIdentity('127.0.0.1', true)).toBe('127.0.0.1');
@@ -104,7 +104,7 @@ describe('the last gate before a token is sent', () => {
     expect(() => assertVerifiedPeer(socket, 'localhost')).not.toThrow();
   });
 
-  test('opens for a resumed session only where it is one of a verified peer that we kept', async () => {
+  test('opens for a resumed session only if we kept it from a verified peer', async () => {
     const client = { ca: authority.ca, servername: 'localhost', maxVersion: 'TLSv1.2' } as const;
     const first = await secured(client);
     const kept = new PeerSession();
@@ -158,7 +158,7 @@ describe('the last gate before a token is sent', () => {
     );
   });
 
-  // A NULL cipher and TLS 1.1 cannot be had from the OpenSSL in Node.js: what such a socket would say is put in its mouth.
+  // Node.js's OpenSSL has neither a NULL cipher nor TLS 1.1, so the socket is made to claim them.
   function pick(socket: TLSSocket) {
     return {
       encrypted: true,

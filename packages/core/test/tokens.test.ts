@@ -31,7 +31,7 @@ function setUp(refreshBeforeExpiryMs = 2 * MINUTE) {
     });
   const clock = { now: () => world.time, random: () => world.chance };
   const tokens = new Tokens(sign, clock, refreshBeforeExpiryMs);
-  /** Asks for a token and gives what the next signing is told to. */
+  /** Asks for a token, with a given outcome of the next signing. */
   const signed = async (options?: Parameters<Signing['give']>[0]): Promise<AuthToken> => {
     const wanted = tokens.get(endpoint);
     signings.at(-1)?.give(options);
@@ -70,7 +70,7 @@ describe('a token', () => {
     expect(signings).toHaveLength(4);
   });
 
-  test('is served at once inside the refresh window, while one renewal runs behind', async () => {
+  test('is served at once within the refresh window, while one renewal runs in the background', async () => {
     const { world, signings, tokens, signed } = setUp();
     const first = await signed();
     world.time += 13 * MINUTE;
@@ -84,7 +84,7 @@ describe('a token', () => {
     expect(world.pendingTimers).toBe(0);
   });
 
-  test('is still served when its renewal fails, which is tried again later and not at once', async () => {
+  test('is still served when its renewal fails, which is retried later and not at once', async () => {
     const { world, signings, tokens, signed } = setUp();
     const first = await signed();
     world.time += 13 * MINUTE;
@@ -114,13 +114,13 @@ describe('a token', () => {
     expect(await wanted).not.toBe(first);
   });
 
-  test('ends with the credentials that signed it', async () => {
+  test('expires with the credentials that signed it', async () => {
     const { world, signed } = setUp();
     const credentialsExpiration = new Date(world.time + 4 * MINUTE);
     expect((await signed({ credentialsExpiration })).expiration).toEqual(credentialsExpiration);
   });
 
-  test('of credentials that cannot be renewed is not signed again on every call', async () => {
+  test('from credentials that cannot be renewed is not signed again on every call', async () => {
     const { world, signings, tokens, signed } = setUp();
     const credentialsExpiration = new Date(world.time + MINUTE);
     await signed({ credentialsExpiration });
@@ -132,7 +132,7 @@ describe('a token', () => {
     expect(signings).toHaveLength(2);
   });
 
-  test('that was refused is forgotten, and only that one', async () => {
+  test('is forgotten when it was refused, but not the one that replaced it', async () => {
     const { signings, tokens, signed } = setUp();
     const first = await signed();
     tokens.drop(endpoint, first.token);
@@ -143,7 +143,7 @@ describe('a token', () => {
     expect(signings).toHaveLength(2);
   });
 
-  test('that comes late never replaces a newer one', async () => {
+  test('that arrives late never replaces a newer one', async () => {
     const { signings, tokens } = setUp();
     const early = tokens.get(endpoint);
     const forced = tokens.get(endpoint, { forceRefresh: true });
@@ -155,7 +155,7 @@ describe('a token', () => {
     expect(await tokens.get(endpoint)).toBe(newer);
   });
 
-  test('that is forced is signed once for all who force it together', async () => {
+  test('that is forced is signed once for all who force it at the same time', async () => {
     const { signings, tokens, signed } = setUp();
     await signed();
     const forced = Array.from({ length: 50 }, () => tokens.get(endpoint, { forceRefresh: true }));
@@ -183,7 +183,7 @@ describe('a token', () => {
     });
   });
 
-  test('that fails to be signed is asked for again by the next call', async () => {
+  test('that could not be signed is requested again by the next call', async () => {
     const { signings, tokens, signed } = setUp();
     const wanted = tokens.get(endpoint);
     signings[0]?.fail();
@@ -204,7 +204,7 @@ describe('a token', () => {
 describe('the arithmetic', () => {
   const signedAt = Date.parse('2026-02-03T04:05:06Z');
 
-  test('reads the end of a token from the token', () => {
+  test('reads the expiry of a token from the token', () => {
     expect(tokenExpiry(tokenSignedAt(signedAt, 'db:5432', 'app'))).toBe(signedAt + 15 * MINUTE);
     expect(tokenExpiry('db/?X-Amz-Expires=60&X-Amz-Date=20260203T040506Z')).toBe(signedAt + MINUTE);
   });
@@ -215,20 +215,20 @@ describe('the arithmetic', () => {
     'db/?X-Amz-Date=20260203T040506Z',
     'db/?X-Amz-Expires=900',
     'db/?X-Amz-Date=now&X-Amz-Expires=900',
-  ])('refuses %j, which is no token', (text) => {
+  ])('refuses %j, which is not a token', (text) => {
     expect(() => tokenExpiry(text)).toThrow(expect.objectContaining({ code: 'ERR_RDS_IAM_SIGNING' }));
   });
 
   test.each([
-    ['no expiration of the credentials', undefined, 15],
+    ['credentials without an expiration', undefined, 15],
     ['credentials that last longer', 60, 15],
-    ['credentials that end sooner', 3, 3],
+    ['credentials that expire sooner', 3, 3],
   ])('with %s', (_, credentialMinutes, minutes) => {
     const end = credentialMinutes === undefined ? undefined : new Date(signedAt + credentialMinutes * MINUTE);
     expect(effectiveExpiry(tokenSignedAt(signedAt, 'db:1', 'u'), end)).toBe(signedAt + minutes * MINUTE);
   });
 
-  test('renewal is due between half of the life and the end', () => {
+  test('renewal is due between half of the life and its end', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 900_000 }), fc.integer({ min: 0, max: 840_000 }), (lifeMs, beforeMs) => {
         const due = renewalTime(signedAt + lifeMs, signedAt, beforeMs);

@@ -4,7 +4,7 @@ import type { Effects } from '../src/rds-iam.js';
 /** A world whose clock only moves when a test says so. */
 export class World {
   time = Date.parse('2026-01-01T00:00:00Z');
-  /** What `random()` gives. */
+  /** What `random()` returns. */
   chance = 0.5;
   readonly signed: { hostname: string; accessKeyId: string; at: number }[] = [];
   #seed = 1;
@@ -34,7 +34,7 @@ export class World {
     trustedRoots: async () => ({ certificates: [], description: '' }),
   };
 
-  /** Another number from 0 to 1 each time, and the same series in every run (a linear congruential generator). */
+  /** A different number from 0 to 1 each time, but the same series in every run (a linear congruential generator). */
   dice(): number {
     this.#seed = (this.#seed * 48_271) % 2_147_483_647;
     return this.#seed / 2_147_483_647;
@@ -44,7 +44,7 @@ export class World {
     return this.#timers.length;
   }
 
-  /** Moves the clock to the next timer and runs it, until there is none or the work has settled. */
+  /** Advances the clock from timer to timer and runs each, until there is none or the work has settled. */
   async runTimersUntil<T>(work: Promise<T>): Promise<T> {
     let settled = false;
     const done = work.finally(() => {
@@ -62,7 +62,7 @@ export class World {
   }
 }
 
-/** Lets all promises that can settle do so. */
+/** Lets all promises settle that can. */
 export async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }

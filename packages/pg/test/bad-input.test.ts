@@ -5,7 +5,7 @@ import { CREDENTIALS, REGION, type Stack, startStack } from './stack.js';
 const iam = { region: REGION, credentials: CREDENTIALS };
 const good = { host: 'db.abc.eu-west-1.rds.amazonaws.com', user: 'app', iam };
 
-describe('a configuration that cannot be right is refused when it is given, by name and with the fix', () => {
+describe('a configuration that cannot be right is refused at once, by name and with the fix', () => {
   const cases: [string, object | string, RegExp][] = [
     ['no hostname', { user: 'app', iam }, /"hostname" is missing.*RDS endpoint/],
     ['an empty hostname', { ...good, host: '' }, /"hostname" is missing/],
@@ -13,15 +13,15 @@ describe('a configuration that cannot be right is refused when it is given, by n
     ['a Unix socket in a URL', { connectionString: 'postgresql://app@%2Fvar%2Frun/db', iam }, /Unix socket/],
     ['port 0', { ...good, port: 0 }, /"port" must be a whole number from 1 to 65535, got the number 0/],
     ['a port that is too large', { ...good, port: 70_000 }, /"port".*70000/],
-    ['a port that is no number', { ...good, port: 'abc' }, /"port".*NaN/],
+    ['a port that is not a number', { ...good, port: 'abc' }, /"port".*NaN/],
     ['ssl: false', { ...good, ssl: false }, /"ssl" is false.*remove "ssl"/],
     ['rejectUnauthorized: false', { ...good, ssl: { rejectUnauthorized: false } }, /"ssl.rejectUnauthorized" is off/],
     [
-      'a host-name check of the user',
+      "the user's own host name check",
       { ...good, ssl: { checkServerIdentity: () => undefined } },
       /"ssl.checkServerIdentity"/,
     ],
-    ['a text for ssl', { ...good, ssl: 'no-verify' }, /"ssl" must be an object of TLS options or true, got a string/],
+    ['a string for ssl',  { ...good, ssl: 'no-verify' }, /"ssl" must be an object of TLS options or true, got a string/],
     ...['disable', 'allow', 'prefer', 'no-verify', 'bogus'].map((mode): [string, object, RegExp] => [
       `sslmode=${mode}`,
       { connectionString: `postgres://app@db.example.com/db?sslmode=${mode}`, iam },
@@ -33,7 +33,7 @@ describe('a configuration that cannot be right is refused when it is given, by n
       /"connectionString" has "ssl=false" in it/,
     ],
     [
-      'a CA file that is not there',
+      'a CA file that does not exist',
       { connectionString: 'postgres://app@db.example.com/db?sslrootcert=/nowhere.pem', iam },
       /"connectionString" cannot be parsed/,
     ],
@@ -45,7 +45,7 @@ describe('a configuration that cannot be right is refused when it is given, by n
       /"connectionString" contains a password/,
     ],
     ['a password in a URL alone', 'postgres://app:hunter2@db.example.com/db', /"connectionString" contains a password/],
-    ['a URL that is none', { connectionString: 7, iam }, /"connectionString" must be a string/],
+    ['a URL that is not a string',  { connectionString: 7, iam }, /"connectionString" must be a string/],
     ['an unknown IAM option', { ...good, iam: { ...iam, regoin: 'x' } }, /unknown IAM option "regoin"/],
     ['IAM options that are none', { ...good, iam: true }, /the IAM options must be an object.*got true/],
     ['a client of plain pg', { ...good, Client: class {} }, /"Client" must be the Client of @rds-iam\/pg/],
@@ -57,7 +57,7 @@ describe('a configuration that cannot be right is refused when it is given, by n
     if (name !== 'a client of plain pg') expect(() => new Client(config as never)).toThrow(refusal);
   });
 
-  test('a password that a framework hides from enumeration', () => {
+  test('a password that a framework makes non-enumerable', () => {
     const driver = pgDriver(createRdsIam(iam));
     for (const Class of [driver.Client, driver.Pool]) {
       const hidden = Object.defineProperty({ ...good, iam: undefined }, 'password', { value: 'hunter2' });
@@ -65,15 +65,15 @@ describe('a configuration that cannot be right is refused when it is given, by n
     }
   });
 
-  test('but not a URL that leaves the port to its default', () => {
+  test('but not a URL without a port', () => {
     expect(new Client('postgres://app@db.example.com/shop')).toMatchObject({ host: 'db.example.com', port: 5432 });
   });
 
-  test('but not the empty one that frameworks give where they were given none', () => {
+  test('but not the empty password that frameworks pass on if they were given none', () => {
     expect(() => new Client({ ...good, password: '' } as never)).not.toThrow();
   });
 
-  test('a connection URL alone is checked for frameworks that take it apart themselves', () => {
+  test('a connection URL can be checked on its own, for frameworks that parse it themselves', () => {
     expect(() => checkConnectionUrl('postgres://app:hunter2@db.example.com/db')).toThrow(/contains a password/);
     expect(() => checkConnectionUrl('postgres://app@db.example.com/db?sslmode=disable')).toThrow(/"sslmode=disable"/);
     checkConnectionUrl('postgres://app@db.example.com/db?sslmode=verify-full');
@@ -115,26 +115,26 @@ describe('a login that cannot succeed', () => {
     return failure;
   };
 
-  test('for want of a region', async () => {
+  test('without a region', async () => {
     const failure = await failureOf({ iam: { ...stack.iam, region: undefined } });
     expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_REGION' });
     expect(failure.message).toMatch(/no AWS region for "localhost".*set "region" or AWS_REGION/);
   });
 
-  test('for want of credentials', async () => {
+  test('without credentials', async () => {
     const failure = await failureOf({ iam: { ...stack.iam, credentials: undefined } });
     expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_CREDENTIALS', cause: { name: 'CredentialsProviderError' } });
     expect(failure.message).toMatch(/AWS_PROFILE/);
   });
 
-  test('with credentials that have expired', async () => {
+  test('with expired credentials', async () => {
     const credentials = { ...CREDENTIALS, expiration: new Date(Date.now() - 1_000) };
     const failure = await failureOf({ iam: { ...stack.iam, credentials } });
     expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_CREDENTIALS' });
     expect(failure.message).toMatch(/the AWS credentials expired at .*renew them/);
   });
 
-  test('with a provider that fails, and that fails later', async () => {
+  test('with a provider that fails at once, or later', async () => {
     const failing = async () => Promise.reject(new Error('the session has ended'));
     expect(await failureOf({ iam: { ...stack.iam, credentials: failing } })).toMatchObject({
       code: 'ERR_RDS_IAM_CREDENTIALS',
@@ -176,7 +176,7 @@ describe('a login that cannot succeed', () => {
     );
   });
 
-  test('at a host whose name nobody knows', async () => {
+  test('at a host whose name is not in DNS', async () => {
     const failure = await failureOf({ host: 'nobody.invalid', iam: { ...stack.iam, resolveCname: false } });
     expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_UNREACHABLE' });
     expect(failure.cause.code).toMatch(/ENOTFOUND|EAI_AGAIN/);
@@ -204,7 +204,7 @@ describe('a login that cannot succeed', () => {
     expect(failure).toMatchObject({ attempts: 1 });
   });
 
-  test('as a user who is unknown, or has no rds_iam: no token is sent', async () => {
+  test('as a user who does not exist, or has no rds_iam: no token is sent', async () => {
     await using strict = await startStack({ iamUsers: ['somebody_else'] });
     for (const user of [strict.username, 'unknown_user']) {
       const pool = new Pool({ ...strict.config, user });
@@ -230,7 +230,7 @@ describe('a login that cannot succeed', () => {
     await pool.end();
   });
 
-  test('on a database that is not there', async () => {
+  test('on a database that does not exist', async () => {
     expect(await failureOf({ database: 'nowhere' })).toMatchObject({
       code: 'ERR_RDS_IAM_LOGIN',
       message: expect.stringContaining('database "nowhere" does not exist (3D000)'),

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Client, Pool } from '../src/index.js';
 import { type Stack, startStack } from './stack.js';
 
-// Wherever plain pg settles a promise, calls a callback or emits an event, ours does, in that order: each of these is done to
-// both, and what is seen is compared.
+// Whenever plain pg settles a promise, calls a callback or emits an event, so does ours, in the same order: each scene is played
+// with both, and what is seen is compared.
 
 let stack: Stack;
 let plainConfig: object;
@@ -49,20 +49,20 @@ const GOOD: Readonly<Record<string, Scene>> = {
     client.end(seen.callback('end'));
     await over;
   },
-  'a query that is given before connect': async (client, seen) => {
+  'a query before connect': async (client, seen) => {
     const query = seen.outcome('query', client.query('select 1'));
     await seen.outcome('connect', client.connect());
     await query;
     await seen.outcome('end', client.end());
   },
-  'end in the same breath as connect': async (client, seen) => {
+  'end in the same turn as connect': async (client, seen) => {
     const over = ended(client);
     void seen.outcome('connect', client.connect());
     await seen.outcome('end', client.end());
     await over;
     await turn();
   },
-  'end in the same breath as connect, with callbacks': async (client, seen) => {
+  'end in the same turn as connect, with callbacks': async (client, seen) => {
     const over = ended(client);
     client.connect(seen.callback('connect'));
     client.end(seen.callback('end'));
@@ -168,13 +168,13 @@ const FAILING: Readonly<Record<string, Scene>> = {
     await over;
     client.end(seen.callback('end'));
   },
-  'queries that were given before': async (client, seen) => {
+  'queries made before it':  async (client, seen) => {
     const over = ended(client);
     const queries = [seen.outcome('first', client.query('select 1')), seen.outcome('second', client.query('select 1'))];
     await Promise.all([seen.outcome('connect', client.connect()), ...queries]);
     await over;
   },
-  'a query at once after connect failed': async (client, seen) => {
+  'a query right after connect failed': async (client, seen) => {
     await client.connect().catch(() => seen.add('connect rejects'));
     await seen.outcome('query', client.query('select 1'));
   },
@@ -187,18 +187,18 @@ const FAILING: Readonly<Record<string, Scene>> = {
 };
 
 describe.each(Object.entries(GOOD))('with a good server: %s', (_, scene) => {
-  test('is seen as with pg alone', async () => {
+  test('behaves as with pg alone', async () => {
     const plain = await watch(new pg.Client(plainConfig), scene);
     expect(plain.length).toBeGreaterThan(0);
     expect(await watch(new Client(ourConfig), scene)).toEqual(plain);
   });
 });
 
-describe.each(Object.entries(FAILING))('with a login that fails: %s', (_, scene) => {
+describe.each(Object.entries(FAILING))('with a failing login: %s', (_, scene) => {
   test.each([
-    ['where nobody listens', () => ({ port: closedPort })],
-    ['on a database that is not there', () => ({ database: 'nowhere' })],
-  ])('%s, is seen as with pg alone', async (_, failing) => {
+    ['at a closed port', () => ({ port: closedPort })],
+    ['on a database that does not exist',  () => ({ database: 'nowhere' })],
+  ])('%s, behaves as with pg alone', async (_, failing) => {
     const plain = await watch(new pg.Client({ ...plainConfig, ...failing() }), scene);
     expect(plain.length).toBeGreaterThan(0);
     expect(await watch(new Client({ ...ourConfig, ...failing() }), scene)).toEqual(plain);
@@ -276,12 +276,12 @@ describe('a pool', () => {
     return seen.list;
   };
 
-  test.each(Object.entries(SCENES))('%s, is seen as with pg alone', async (_, scene) => {
+  test.each(Object.entries(SCENES))('%s, behaves as with pg alone', async (_, scene) => {
     const plain = await watchPool(new pg.Pool({ ...plainConfig, max: 1 }), scene);
     expect(await watchPool(new Pool({ ...ourConfig, max: 1 }), scene)).toEqual(plain);
   });
 
-  test.each(Object.entries(FAILING_SCENES))('that cannot connect: %s, is seen as with pg alone', async (_, scene) => {
+  test.each(Object.entries(FAILING_SCENES))('that cannot connect: %s, behaves as with pg alone', async (_, scene) => {
     const failing = { port: closedPort, max: 1 };
     const plain = await watchPool(new pg.Pool({ ...plainConfig, ...failing }), scene);
     expect(await watchPool(new Pool({ ...ourConfig, ...failing }), scene)).toEqual(plain);
@@ -291,7 +291,7 @@ describe('a pool', () => {
 describe('a process', () => {
   const source = JSON.stringify(new URL('../src/index.ts', import.meta.url).href);
   const cwd = fileURLToPath(new URL('..', import.meta.url));
-  /** How it ends, with our client and with pg's own. */
+  /** How the process ends, with our client and with pg's own. */
   const both = async (program: string, failing: object = {}) => {
     const run = (module: string, config: object) =>
       runProgram(
@@ -309,24 +309,24 @@ describe('a process', () => {
   };
 
   test.each<[string, string, (() => object)?]>([
-    ['is not held by a client that was unreferenced before it connected', 'client.unref(); client.connect();'],
-    ['is not held by a client that was unreferenced while it connects', 'client.connect(); client.unref();'],
+    ['is not kept alive by a client that was unreferenced before it connected', 'client.unref(); client.connect();'],
+    ['is not kept alive by a client that was unreferenced while it connects', 'client.connect(); client.unref();'],
     [
-      'is not held by a client that was unreferenced once it was connected',
+      'is not kept alive by a client that was unreferenced once it was connected',
       "await client.connect(); client.unref(); console.log('connected');",
     ],
-    ['ends well where end follows connect at once', 'client.connect(); client.end();'],
+    ['ends cleanly if end follows connect at once', 'client.connect(); client.end();'],
     [
-      'is told of an exception in the callback of connect',
+      "gets an exception in connect's callback",
       "client.connect(() => { throw new Error('mine'); }); process.once('uncaughtException', () => client.end());",
     ],
     [
-      'is told of an exception in the callback of a connect that fails, and of the end',
+      "gets an exception in a failing connect's callback, and sees the end",
       "client.connect(() => { throw new Error('mine'); });",
       () => ({ port: closedPort }),
     ],
     [
-      'goes on where a query follows a connect that failed',
+      'goes on if a query follows a failed connect',
       "await client.connect().catch(() => {}); await client.query('select 1').catch(() => console.log('rejected'));",
       () => ({ port: closedPort }),
     ],
@@ -358,7 +358,7 @@ function pidOf(client: pg.Client): number {
 
 const endSession = (client: pg.Client) => terminate(pidOf(client));
 
-/** As the emulator joins a client to a session that has the same process ID, this ends either. */
+/** The emulator passes the server's process ID through, so this ends both kinds of session. */
 async function terminate(pid: number): Promise<void> {
   const admin = new pg.Client({ ...plainConfig, user: 'postgres' });
   await admin.connect();

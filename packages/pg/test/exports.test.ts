@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest';
 
 const require = createRequire(import.meta.url);
 
-/** What pg has for itself alone: its bookkeeping, and helpers that its documentation does not name. */
+/** Internals of pg: its bookkeeping, and helpers that its documentation does not mention. */
 const INTERNAL = ['_pools', 'utils'];
 const OURS = ['Client', 'Pool', 'native'];
 
 describe('every export of pg is one of ours', () => {
-  test('as a name, and on the default import', async () => {
+  test('as a named export, and on the default import', async () => {
     const ours: Readonly<Record<string, unknown>> = await import('../src/index.js');
     const driver: Readonly<Record<string, unknown>> = require('pg');
     const module: Readonly<Record<string, unknown>> = await import('pg');

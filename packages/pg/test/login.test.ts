@@ -50,7 +50,7 @@ describe('Pool', () => {
     }
   });
 
-  test('works with callbacks as with promises', async () => {
+  test('works with callbacks as well as promises', async () => {
     const pool = newPool(stack.config);
     const name = await new Promise((resolve, reject) => {
       pool.connect((error, client, release) => {
@@ -65,7 +65,7 @@ describe('Pool', () => {
     await new Promise<void>((resolve) => new Pool(stack.config).end(resolve));
   });
 
-  test('keeps what pg offers: events, type parsers, application_name, statement_timeout', async () => {
+  test("keeps pg's features: events, type parsers, application_name, statement_timeout", async () => {
     const types = { getTypeParser: () => (text: string) => `parsed ${text}` };
     const pool = newPool({ ...stack.config, application_name: 'kept', statement_timeout: 1_234, types });
     const connected = once(pool, 'connect');
@@ -142,7 +142,7 @@ describe('Client', () => {
 });
 
 describe('retry', () => {
-  test('goes on until the server takes the login, without the caller noticing', async () => {
+  test('goes on until the server accepts the login, without the caller noticing', async () => {
     const pool = newPool({ ...stack.config, max: 1 });
     await pool.query('select 1');
     stack.emulator.dropConnections();
@@ -160,7 +160,7 @@ describe('retry', () => {
     await vi.waitFor(async () => expect(await stack.sessions()).toBe(1), 10_000);
   });
 
-  test('lasts no longer than connectionTimeoutMillis, and the error says what it was', async () => {
+  test('lasts no longer than connectionTimeoutMillis, and the error says so', async () => {
     stack.emulator.setFaults({ hang: 'before-authentication' });
     const pool = newPool({ ...stack.config, connectionTimeoutMillis: 200 });
     const expected = {
@@ -190,7 +190,7 @@ describe('retry', () => {
     expect(await query).toMatchObject({ code: 'ERR_RDS_IAM_UNREACHABLE' });
   });
 
-  test('does not keep a pool from finishing a query that was asked for before it was ended', async () => {
+  test('does not keep an ended pool from finishing an earlier query', async () => {
     const pool = new Pool(stack.config);
     const query = pool.query('select 1 as one');
     await pool.end();
@@ -198,11 +198,11 @@ describe('retry', () => {
   });
 });
 
-describe('what pg is configured with', () => {
+describe("pg's configuration", () => {
   const { host, user, port, ssl } = pg.defaults;
   afterEach(() => void Object.assign(pg.defaults, { host, user, port, ssl }));
 
-  test('counts also where it is in pg.defaults', () => {
+  test('also counts if it is in pg.defaults', () => {
     const given = { host: 'db.abc.eu-west-1.rds.amazonaws.com', user: 'somebody', port: 6_543 };
     Object.assign(pg.defaults, given);
     expect(new Client({ iam: stack.iam })).toMatchObject({ ...given, database: 'somebody' });
@@ -210,17 +210,17 @@ describe('what pg is configured with', () => {
     expect(() => newPool({ iam: stack.iam })).toThrow(/"ssl.rejectUnauthorized" is off/);
   });
 
-  test('a host that nobody gave is missing, and not this machine', () => {
+  test('without a host is an error, not localhost', () => {
     expect(() => newPool({ user: 'app', iam: stack.iam })).toThrow(/"hostname" is missing/);
   });
 
-  describe('as its stream', () => {
+  describe('with the "stream" option', () => {
     const query = async (stream: unknown, config: object = {}) => {
       const pool = newPool({ ...stack.config, max: 1, ...config, stream } as never);
       return (await pool.query('select 1 as one')).rows;
     };
 
-    test('makes one that is not connected, as pg has it, or one that connects, or is connected', async () => {
+    test('a function may return a stream that is not connected, as in pg, or is connecting or connected', async () => {
       const { host, port } = stack.config;
       expect(await query(() => new Socket())).toEqual([{ one: 1 }]);
       expect(await query(() => connect(port, host))).toEqual([{ one: 1 }]);
@@ -229,7 +229,7 @@ describe('what pg is configured with', () => {
       expect(await query(() => connected)).toEqual([{ one: 1 }]);
     });
 
-    test('is one that can be used once: a login that fails over it is not tried again', async () => {
+    test('a ready-made stream can be used only once: a login that fails over it is not retried', async () => {
       expect(await query(new Socket())).toEqual([{ one: 1 }]);
       stack.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'reset', counting: 'logins' } });
       const { connections } = stack.emulator.stats;

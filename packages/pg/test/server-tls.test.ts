@@ -5,8 +5,8 @@ import { expect, test } from 'vitest';
 import { Pool } from '../src/index.js';
 import { CREDENTIALS, REGION } from './stack.js';
 
-// RDS checks a token where PostgreSQL checks a password. A role whose password is the token makes the login the same,
-// with no emulator in between, so that the server itself can be asked what it saw.
+// RDS checks a token in the place of a password. With a role whose password is the token, the login is the same without an
+// emulator in between, and the server itself can be asked what it saw.
 test('PostgreSQL itself says that the login came over TLS 1.3, and that its password was the token', async () => {
   const authority = await createCertificateAuthority();
   const tls = await authority.issue({ hostnames: ['localhost'] });

@@ -29,7 +29,7 @@ test('a process whose logins all failed is free to exit', async () => {
   expect(ended).toEqual({ ...FREE, output: 'ERR_RDS_IAM_UNREACHABLE\n' });
 });
 
-test('a pool with allowExitOnIdle does not hold the process', async () => {
+test('a pool with allowExitOnIdle does not keep the process alive', async () => {
   const ended = await run(`
     const pool = new Pool({ ...config, allowExitOnIdle: true });
     console.log((await pool.query('select 1 as one')).rows[0].one);`);

@@ -2,7 +2,7 @@ import type { Row, Subject, SubjectOptions } from '@rds-iam/conformance';
 import type { PoolClient } from 'pg';
 import { Pool, type PoolConfig } from '../src/index.js';
 
-/** The pool of this package, for the suites that every package keeps to. */
+/** This package's pool, for the suites that every package runs. */
 export const subject: Subject = {
   name: '@rds-iam/pg',
   engine: 'postgres',

@@ -44,7 +44,7 @@ describe('plain pg with the configuration of withRdsIam', () => {
     expect(await login(withRdsIam({ connectionString, iam }))).toBe(username);
   });
 
-  test('a login that is refused says why', async () => {
+  test('a refused login says why', async () => {
     stack.emulator.setFaults({ clockOffsetMs: 3_600_000 });
     await expect(login(configOf())).rejects.toMatchObject({
       code: 'ERR_RDS_IAM_REFUSED',
@@ -61,12 +61,12 @@ describe('plain pg with the configuration of withRdsIam', () => {
 
   test.each<[string, (config: pg.ClientConfig) => pg.ClientConfig, RegExp]>([
     [
-      'the host is another',
+      'the host has changed',
       (config) => ({ ...config, host: '127.0.0.1' }),
       /"host" and "port" have become 127\.0\.0\.1:/,
     ],
     ['TLS is put on top', (config) => ({ ...config, ssl: true }), /"ssl" was set after withRdsIam\(\)/],
-  ])('where %s, connecting fails with an error that says so, and no token is sent', async (_, change, message) => {
+  ])('if %s, connecting fails with an error that says so, and no token is sent', async (_, change, message) => {
     const { connections, accepted } = stack.emulator.stats;
     await expect(login(change(configOf({ iam: { ...stack.iam, retry: false } })))).rejects.toMatchObject({
       message: expect.stringMatching(message),
@@ -75,7 +75,7 @@ describe('plain pg with the configuration of withRdsIam', () => {
     expect(stack.emulator.stats.connections - connections).toBeLessThanOrEqual(1);
   });
 
-  test('where the stream is left out, a server that asks for the password gets none', async () => {
+  test('if the stream is left out, a server that asks for the password gets none', async () => {
     await using server = await startRecordingPostgres('asks for the password before anything else');
     const { stream: _, ...config } = configOf({ port: server.port });
     await expect(login(config)).rejects.toMatchObject({
@@ -85,7 +85,7 @@ describe('plain pg with the configuration of withRdsIam', () => {
     expect(server.received()).not.toContain('X-Amz-');
   });
 
-  test('with IAM off it is the configuration as it was, less "iam"', () => {
+  test('with IAM off, it returns the configuration unchanged except for "iam"', () => {
     const plain = { host: 'localhost', user: 'app', password: 'hunter2' };
     expect(withRdsIam({ ...plain, iam: { enabled: false } })).toEqual(plain);
   });

@@ -8,17 +8,17 @@ import { startStack } from './stack.js';
 const PAGE = new URL('../../../docs/throttling.md', import.meta.url);
 const SOURCE = new URL('../src/index.ts', import.meta.url);
 
-/** As somebody writes it who begins: nothing set but where to go. */
+/** A beginner's configuration, with nothing set except the endpoint. */
 const PROGRAM = `
   import { Pool } from ${JSON.stringify(SOURCE.href)};
   const { iam } = JSON.parse(process.env.GIVEN);
   const pool = new Pool({ host: '${RDS_HOSTNAME}', user: 'app', database: 'shop', iam });
   await pool.query('select 1');`;
 
-test('whoever has no grant reads why in the terminal, as docs/throttling.md shows it', async () => {
+test('a user without a grant is told why in the terminal, as docs/throttling.md shows it', async () => {
   await using stack = await startStack({ hostnames: [RDS_HOSTNAME], tokenPort: 5432 });
   const { ca, port } = stack.emulator;
-  // Credentials without a policy are refused as these are, which the server does not know.
+  // The server does not know these credentials, and refuses them just like those without a policy.
   const iam = { credentials: { ...CREDENTIALS, accessKeyId: 'AKIDOTHER' }, ca, dial: `127.0.0.1:${port}` };
   const child = spawn(
     process.execPath,
@@ -40,7 +40,7 @@ test('whoever has no grant reads why in the terminal, as docs/throttling.md show
   // A program that starts from its sources needs more than the usual time on a busy machine.
 }, 120_000);
 
-/** What differs from one time to another: the process, and how long it has taken. */
+/** Replaces what differs from run to run: the process id, and the duration. */
 function constant(terminal: string): string {
   return terminal.replace(/node:\d+/, 'node:PID').replace(/another \d+ s/, 'another N s');
 }

@@ -8,7 +8,7 @@ type Given = Parameters<typeof withRdsIam>;
 
 const good = { host: 'db.abc.eu-west-1.rds.amazonaws.com', user: 'app', iam };
 
-describe('what contradicts IAM is refused when it is given, by name and with the fix', () => {
+describe('options that contradict IAM are refused at once, by name and with the fix', () => {
   const cases: [string, [string, object] | [object], RegExp][] = [
     ['no hostname', [{ user: 'app', iam }], /"hostname" is missing.*RDS endpoint/],
     ['several hosts', [{ ...good, host: 'a,b' }], /"host" names several servers: give the cluster endpoint/],
@@ -17,19 +17,19 @@ describe('what contradicts IAM is refused when it is given, by name and with the
     ['a port in the host', [{ ...good, host: 'db:5432x/' }], /"hostname" has characters/],
     ['a Unix socket', [{ ...good, path: '/tmp/.s.PGSQL.5432' }], /"path" is a Unix socket/],
     ['a folder of Unix sockets', [{ ...good, host: '/tmp' }], /"hostname" is a Unix socket/],
-    ['a port that is none', [{ ...good, port: 'abc' }], /"port" must be a whole number.*NaN/],
+    ['a port that is not a number', [{ ...good, port: 'abc' }], /"port" must be a whole number.*NaN/],
     ['ssl: false', [{ ...good, ssl: false }], /"ssl" is false.*remove "ssl"/],
     ['rejectUnauthorized: false', [{ ...good, ssl: { rejectUnauthorized: false } }], /"ssl.rejectUnauthorized" is off/],
-    ['a word of ssl that verifies nothing', [{ ...good, ssl: 'prefer' }], /"ssl" is 'prefer'.*use 'verify-full'/],
+    ['a string for ssl that verifies nothing', [{ ...good, ssl: 'prefer' }], /"ssl" is 'prefer'.*use 'verify-full'/],
     ['sslmode in a URL', ['postgres://app@db/db?sslmode=allow', { iam }], /"ssl" is 'allow'/],
     ['sslmode=disable in a URL', ['postgres://app@db/db?sslmode=disable', { iam }], /"ssl" is false/],
     ['a password', [{ ...good, password: 'hunter2' }], /"password" cannot be used with IAM.*"iam.enabled"/],
     ['a password function', [{ ...good, password: () => 'hunter2' }], /"password" cannot be used with IAM/],
     ['its other name', [{ ...good, pass: 'hunter2' }], /"pass" cannot be used with IAM/],
     ['a password in a URL', ['postgres://app:hunter2@db/db', { iam }], /"password" cannot be used with IAM/],
-    ['a URL that is none', ['postgres://app:hunter2@[/db', { iam }], /the connection URL cannot be parsed/],
-    ['a name in a URL that is none', ['postgres://%zz@db/db', { iam }], /the connection URL cannot be parsed/],
-    ['a socket that is used for one attempt', [{ ...good, socket: {} }], /"socket" must be a function/],
+    ['an invalid URL', ['postgres://app:hunter2@[/db', { iam }], /the connection URL cannot be parsed/],
+    ['an invalid name in a URL', ['postgres://%zz@db/db', { iam }], /the connection URL cannot be parsed/],
+    ['a socket in place of a function', [{ ...good, socket: {} }], /"socket" must be a function/],
     ['an unknown IAM option', [{ ...good, iam: { ...iam, regoin: 'x' } }], /unknown IAM option "regoin"/],
     ['IAM options that are none', [{ ...good, iam: true }], /the IAM options must be an object.*got true/],
   ];
@@ -45,11 +45,11 @@ describe('what contradicts IAM is refused when it is given, by name and with the
   });
 });
 
-test('what an ORM hands on where there is no password is no password', () => {
+test('the empty password that an ORM passes on does not count as a password', () => {
   expect(withRdsIam({ ...good, password: null } as never)).toMatchObject({ user: 'app' });
 });
 
-describe('with IAM off, a URL means what it means to the driver', () => {
+describe('with IAM off, a URL is left to the driver', () => {
   const parsed = (given: string | object, beside: object = {}) => {
     const sql = typeof given === 'string' ? postgres(given, beside) : postgres(given);
     const { host, port, user, database, pass, ssl, max, idle_timeout, prepare, connection } =

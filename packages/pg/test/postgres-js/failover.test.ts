@@ -25,15 +25,15 @@ const run = (program: string) =>
     },
   );
 
-/** What plain postgres.js says of a query that was given to a connection which had ended. */
+/** Plain postgres.js's error for a query on a connection that had ended. */
 const LOST = ['CONNECTION_CLOSED', 'EPIPE', 'ECONNRESET'];
 
 test.each([
   [1, 1],
   [3, 6],
-])('after a freeze in which %i connections ended, %i queries are answered, and all that follow', async (max, count) => {
-  // As a function of Lambda that is thawed, or a program after a failover: in one turn of the event loop, a query is asked
-  // for, and then it is seen that the connection has ended.
+])('after a freeze in which %i connections ended, %i queries are answered, and so are later ones', async (max, count) => {
+  // Like a Lambda function after a thaw, or a program after a failover: within one turn of the event loop, a query is made, and
+  // only then is the end of the connection noticed.
   const { output, ...ended } = await run(`
     const sql = postgres(withRdsIam({ ...config, max: ${max} }));
     await Promise.all(Array.from({ length: ${max} }, () => sql\`select pg_sleep(0.01)\`));
@@ -45,7 +45,7 @@ test.each([
       answers.push(...(await Promise.all(queries)), await outcomeOf(sql\`select 2 as n\`));
     }
     console.log(JSON.stringify(answers));
-    // An end of the driver's own can wait for ever after this, with and without us.
+    // The driver's own `end` can wait forever after this, with and without us.
     process.exit();`);
   expect({ ...ended, output }).toMatchObject(FREE);
   const answers: unknown[] = JSON.parse(output);

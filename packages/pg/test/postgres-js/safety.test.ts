@@ -25,9 +25,9 @@ async function failure(port: number, options: object = {}): Promise<unknown> {
 
 const TOKEN = /X-Amz|Action=connect/;
 
-// What the conformance suite asks of every package is not repeated here.
+// In addition to the conformance suite, which every package runs.
 describe('a token', () => {
-  test('is not sent even if the TLS under it verifies nothing', async () => {
+  test('is not sent even if the underlying TLS verifies nothing', async () => {
     const connections = verifyNothing();
     for (const certificate of [
       await (await createCertificateAuthority()).issue({ hostnames: ['localhost'] }),
@@ -44,7 +44,7 @@ describe('a token', () => {
     expect(connections()).toBeGreaterThan(0);
   });
 
-  test.each(['postgres', 'direct'])('is sent once, whatever the server asks then: sslnegotiation=%s', async (way) => {
+  test.each(['postgres', 'direct'])('is sent once, whatever the server asks for after that: sslnegotiation=%s', async (way) => {
     await using server = await startRecordingPostgres(await authority.issue({ hostnames: ['localhost'] }));
     expect(await failure(server.port, { sslnegotiation: way })).toMatchObject({
       code: 'ERR_RDS_IAM_LOGIN',
@@ -55,11 +55,11 @@ describe('a token', () => {
   });
 });
 
-describe('a server is refused that answers the request for TLS', () => {
+describe('a server is refused if it answers the request for TLS', () => {
   test.each([
-    ['with more than its answer, which would pass for what it says over TLS', 'SR\0\0\0\x08\0\0\0\x03', 1],
+    ['with extra bytes, which would be taken for data sent over TLS', 'SR\0\0\0\x08\0\0\0\x03', 1],
     ['with something else', 'x', 1],
-    ['with an error in clear, which is not repeated', 'E\0\0\0\x10SFATAL\0Mfooled\0\0', 3],
+    ['with an error in clear, which is not passed on', 'E\0\0\0\x10SFATAL\0Mfooled\0\0', 3],
   ])('%s', async (_, answer, attempts) => {
     const server = createServer((socket) => {
       socket.on('error', () => {}).once('data', () => socket.write(answer, 'latin1'));

@@ -23,7 +23,7 @@ afterEach(async () => {
 afterAll(() => stack[Symbol.asyncDispose]());
 
 describe('a session', () => {
-  test('is that of the user, the database and the settings of the options', async () => {
+  test('has the user, the database and the settings from the options', async () => {
     const { host, port } = stack.config;
     const url = `postgres://${stack.username}@${host}:${port}/postgres?sslmode=verify-full&application_name=by-url`;
     const sql = postgres(withRdsIam(url, { iam: stack.iam, connection: { statement_timeout: 1_234 } }));
@@ -51,7 +51,7 @@ describe('a session', () => {
     }
   });
 
-  test('carries results and parameters of several megabytes, and streams that are slow to read or write', async () => {
+  test('carries results and parameters of several megabytes, and slow streams in both directions', async () => {
     const sql = connect({ max: 1 });
     const text = 'x'.repeat(8_000_000);
     const [row] = await sql`select ${text}::text as text`;
@@ -73,7 +73,7 @@ describe('a session', () => {
   });
 
   describe('that waits for a lock', () => {
-    /** A query that waits until it is cancelled or `release` is called. */
+    /** A query that waits until it is canceled or `release` is called. */
     const waiting = async () => {
       const other = await connect().reserve();
       await other`select pg_advisory_lock(1)`;
@@ -93,7 +93,7 @@ describe('a session', () => {
       return { sql, query, outcome, release };
     };
 
-    test('can be cancelled, and goes on', async () => {
+    test('can be canceled, and goes on', async () => {
       const { sql, query, outcome, release } = await waiting();
       query.cancel();
       expect(await outcome).toMatchObject({ name: 'PostgresError', code: '57014' });
@@ -101,7 +101,7 @@ describe('a session', () => {
       await release();
     });
 
-    test('is not disturbed by a cancellation that cannot be sent, which is tried once', async () => {
+    test('is not disturbed by a cancel request that cannot be sent, which is tried once', async () => {
       const { query, outcome, release } = await waiting();
       const { connections, open } = stack.emulator.stats;
       stack.emulator.setFaults({ tls: 'other-ca' });
@@ -129,7 +129,7 @@ describe('a session', () => {
     await vi.waitFor(() => expect(heard).toEqual(['first', 'second']), 10_000);
   });
 
-  test('is replaced when the server dropped it', async () => {
+  test('is replaced when the server drops it', async () => {
     const onclose = vi.fn();
     const sql = connect({ max: 3, onclose });
     await Promise.all([1, 2, 3].map(() => sql`select pg_sleep(0.01)`));
@@ -146,14 +146,14 @@ describe('a session', () => {
     expect(stack.emulator.stats.accepted).toBeGreaterThan(1);
   });
 
-  test('begins with TLS at once where that is asked for, which is verified as ever', async () => {
+  test('begins with direct TLS on request, which is verified as always', async () => {
     const direct = { sslnegotiation: 'direct' } as never;
     expect([...(await connect(direct)`select 1 as one`)]).toEqual([{ one: 1 }]);
     stack.emulator.setFaults({ tls: 'other-ca' });
     await expect(connect(direct)`select 1`).rejects.toMatchObject({ code: 'ERR_RDS_IAM_TLS', attempts: 1 });
   });
 
-  test('keeps types, transforms and prepared statements of the driver', async () => {
+  test("keeps the driver's types, transforms and prepared statements", async () => {
     const sql = connect({ types: { bigint: postgres.BigInt }, transform: postgres.camel });
     expect([...(await sql`select 1::bigint as a_number, ${[1, 2]}::int[] as the_list`)]).toEqual([
       { aNumber: 1n, theList: [1, 2] },
@@ -162,7 +162,7 @@ describe('a session', () => {
 });
 
 describe('a login that fails', () => {
-  test('fails every query that waits for it with the error itself, and nothing else', async () => {
+  test('fails every waiting query with the error itself, and nothing else', async () => {
     await using strict = await startStack({ iamUsers: ['somebody_else'] });
     const sql = postgres(withRdsIam({ ...strict.config, max: 2, backoff: false } as Options));
     const outcomes = await Promise.all(Array.from({ length: 5 }, () => sql`select 1`.catch((error) => error)));
@@ -177,7 +177,7 @@ describe('a login that fails', () => {
     await sql.end();
   });
 
-  test('on a database that is not there says so, which the server does only after the login', async () => {
+  test('on a database that does not exist says so, which the server does only after the login', async () => {
     const error = await connect({ database: 'nowhere' })`select 1`.catch((error) => error);
     expect(error).toMatchObject({
       code: 'ERR_RDS_IAM_LOGIN',
@@ -186,7 +186,7 @@ describe('a login that fails', () => {
     });
   });
 
-  test('makes the driver wait longer from time to time, where it tries again of its own accord', async () => {
+  test('makes the driver wait longer between its own retries', async () => {
     await using strict = await startStack({ iamUsers: ['somebody_else'] });
     const backoff = vi.fn(() => 0);
     const sql = postgres(withRdsIam({ ...strict.config, backoff } as Options));
@@ -195,7 +195,7 @@ describe('a login that fails', () => {
     await sql.end();
   });
 
-  test('lasts no longer than connect_timeout, and the error says what it was', async () => {
+  test('lasts no longer than connect_timeout, and the error says so', async () => {
     stack.emulator.setFaults({ hang: 'before-authentication' });
     await expect(connect({ connect_timeout: 0.2 })`select 1`).rejects.toMatchObject({
       code: 'ERR_RDS_IAM_UNREACHABLE',
@@ -205,7 +205,7 @@ describe('a login that fails', () => {
     });
   });
 
-  test('is over in time even if the `socket` function never settles, keeps no permit, and what comes late is closed', async () => {
+  test('ends in time even if the `socket` function never settles; its permit is given back and a late socket closed', async () => {
     const waiting: ((socket: Socket) => void)[] = [];
     const never = () => new Promise<Socket>((resolve) => waiting.push(resolve));
     const iam = createRdsIam({ ...stack.iam, retry: { timeoutMs: 1_500, baseDelayMs: 1, maxDelayMs: 1 } });

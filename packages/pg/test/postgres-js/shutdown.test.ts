@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
-/** For users of postgres.js, who have no pg: a process in which there is none. */
+/** Runs a program in a process without pg, which users of postgres.js do not have. */
 const WITHOUT_PG = `data:text/javascript,${encodeURIComponent(`
   import { register } from 'node:module';
   register('data:text/javascript,' + encodeURIComponent(\`
@@ -25,7 +25,7 @@ const run = (program: string) =>
     preload: [WITHOUT_PG],
   });
 
-test('a process whose pool has ended is free to exit, and had no need of pg', async () => {
+test('a process whose pool has ended is free to exit, and did not need pg', async () => {
   const ended = await run(`
     const sql = postgres(withRdsIam({ ...config, max: 5 }));
     await Promise.all(Array.from({ length: 20 }, () => sql\`select 1\`));
@@ -35,7 +35,7 @@ test('a process whose pool has ended is free to exit, and had no need of pg', as
   expect(ended).toEqual({ ...FREE, output: '\nthere is no pg\n' });
 });
 
-test('a process whose logins all failed is free to exit, without an end of the pool', async () => {
+test('a process whose logins all failed is free to exit without ending the pool', async () => {
   const ended = await run(`
     const nowhere = postgres(withRdsIam({ ...config, database: 'nowhere', backoff: false }));
     await Promise.allSettled(Array.from({ length: 20 }, () => nowhere\`select 1\`));

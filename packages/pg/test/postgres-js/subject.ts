@@ -3,7 +3,7 @@ import type { Row, Subject, SubjectOptions } from '@rds-iam/conformance';
 import postgres, { type ISql } from 'postgres';
 import { type Options, withRdsIam } from '../../src/postgres-js.js';
 
-/** The package under test with postgres.js, for the suites that every package keeps to. */
+/** postgres.js with IAM, for the suites that every package runs. */
 export const subject: Subject = {
   name: '@rds-iam/pg/postgres-js',
   engine: 'postgres',
@@ -18,7 +18,7 @@ export const subject: Subject = {
         return {
           query: (text) => rowsOf(reserved, text),
           release: () => reserved.release(),
-          // The driver has no way to close one connection, so it breaks.
+          // The driver cannot close a single connection, so this breaks it.
           destroy: () => streams.at(-1)?.destroy(),
         };
       },
@@ -30,7 +30,7 @@ export const subject: Subject = {
 
 type MakeStream = (options: { host: string[]; port: number[] }) => Duplex;
 
-/** The options, with what their `socket` gives also put into a list. */
+/** The options, with the result of their `socket` also recorded in a list. */
 function showing(streams: Duplex[], options: object): object {
   const { socket } = options as { readonly socket?: MakeStream };
   const shown: MakeStream | undefined =
