@@ -148,7 +148,7 @@ function urlOfEnvironment(environment: Environment, asked: Engine | undefined): 
 function parseUrl(text: string, name: string): NamedByUrl {
   // The message leaves out the URL, which may contain a password.
   const wrong = new UsageError(
-    `${name} is not the URL of a PostgreSQL, MySQL or MariaDB database, such as postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop`,
+    `${name} does not name a PostgreSQL, MySQL or MariaDB database, as postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop does`,
   );
   try {
     const url = new URL(text);

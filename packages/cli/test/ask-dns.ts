@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 
 const isOwn = (name: string) => isIP(name) !== 0 || name === 'localhost';
 
-/** Has this process ask a DNS server, `host:port`, for aliases and for addresses. @returns what takes that back */
+/** Makes this process ask a DNS server, `host:port`, for aliases and for addresses. @returns a function that undoes this */
 export function askDns(address: string): () => void {
   const servers = dns.getServers();
   const { lookup } = dns;

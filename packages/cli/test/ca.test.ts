@@ -18,7 +18,7 @@ const IRELAND = (await rdsRoots()).filter((pem) => nameOf(pem).startsWith('Amazo
 const scratch = mkdtempSync(join(tmpdir(), 'rds-iam-ca-'));
 const trusted = join(scratch, 'https-ca.pem');
 const BUNDLE = '/truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem';
-/** What the stand-in for AWS answers, by path; 404 for others. */
+/** The responses of the stand-in for AWS, by path; 404 for others. */
 const answers = new Map<string, string>();
 let mirror: string;
 let close: () => Promise<void>;
@@ -50,7 +50,7 @@ const ca = (args: readonly string[], more: Readonly<Record<string, string | unde
   });
 
 describe('ca', () => {
-  test('writes the authorities of a region, and says what they are and until when', async () => {
+  test("writes a region's authorities, and says what they are and when they expire", async () => {
     answers.set(BUNDLE, IRELAND.join('\n'));
     const output = join(scratch, 'ireland.pem');
     writeFileSync(output, 'an older one');
@@ -59,7 +59,7 @@ describe('ca', () => {
     expect(stdout).toContain('Amazon RDS eu-west-1 Root CA RSA2048 G1, until 2061-');
     expect(stdout).toContain('all of these are among the roots built into rds-iam');
     expect(exitCode).toBe(0);
-    // OpenSSL takes it, and nothing else is left.
+    // OpenSSL accepts it, and no temporary file is left.
     createSecureContext({ ca: readFileSync(output, 'utf8') });
     expect(readFileSync(output, 'utf8').match(/BEGIN/g)).toHaveLength(IRELAND.length);
     expect(readdirSync(scratch).filter((name) => name.endsWith('.tmp'))).toEqual([]);
@@ -72,7 +72,7 @@ describe('ca', () => {
     expect(stderr).toContain('Amazon RDS eu-west-1 Root CA RSA2048 G1, until 2061-');
   });
 
-  test('--all --json: those of all partitions, and what differs from ours', async () => {
+  test('--all --json: the authorities of all partitions, and the difference to ours', async () => {
     answers.clear();
     for (const host of [
       'truststore.pki.rds.amazonaws.com',
@@ -97,16 +97,16 @@ describe('ca', () => {
   });
 
   test.each([
-    ['a server that another CA vouches for', {}, { NODE_EXTRA_CA_CERTS: undefined }, 'unable to verify'],
+    ['a server with a certificate from another CA', {}, { NODE_EXTRA_CA_CERTS: undefined }, 'unable to verify'],
     [
-      'the same, where the environment turns verification off',
+      'the same with verification turned off in the environment',
       {},
       { NODE_EXTRA_CA_CERTS: undefined, NODE_TLS_REJECT_UNAUTHORIZED: '0' },
       'unable to verify',
     ],
     ['no such bundle', {}, {}, 'the answer is 404'],
     ['plain HTTP', {}, { RDS_IAM_CA_MIRROR: 'http://localhost:9' }, 'is not an HTTPS address'],
-    ['a page of a captive portal', { answer: '<html>log in</html>' }, {}, 'it contains no certificates'],
+    ["a captive portal's page", { answer: '<html>log in</html>' }, {}, 'it contains no certificates'],
   ])('%s: nothing is written', async (_, { answer }: { readonly answer?: string }, variables, message) => {
     answers.clear();
     if (answer !== undefined) answers.set(BUNDLE, answer);
@@ -117,7 +117,7 @@ describe('ca', () => {
     expect(existsSync(output)).toBe(false);
   });
 
-  test('a bundle without an authority of the region: nothing is written', async () => {
+  test('a bundle without an authority for the region: nothing is written', async () => {
     answers.set(BUNDLE.replaceAll('eu-west-1', 'eu-west-2'), IRELAND.join(''));
     const { exitCode, stdout, stderr } = await ca(['--region', 'eu-west-2']);
     expect(stderr).toContain('has no certificate authority for eu-west-2');
@@ -136,7 +136,7 @@ describe('ca', () => {
   });
 });
 
-test('what differs from the roots that the package brings', async () => {
+test('the difference to the built-in roots', async () => {
   const roots = await rdsRoots();
   const ireland = IRELAND.map((pem) => ({ pem, name: nameOf(pem) }));
   expect(differenceTo(roots, ireland, 'eu-west-1')).toEqual({ added: [], missing: [] });

@@ -23,18 +23,18 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** A command that runs, and what it has said so far. */
+/** A running command and its output so far. */
 export interface Running {
   readonly child: ChildProcessWithoutNullStreams;
-  /** Resolves once what it has said on either stream matches; rejects if it ends before. */
+  /** Resolves once the output on either stream matches; rejects if it ends before. */
   said(pattern: RegExp): Promise<RegExpExecArray>;
   readonly outcome: Promise<Outcome>;
 }
 
-/** The arguments of Node.js that are the command line tool, made of its sources. */
+/** The arguments for Node.js that run the command line tool from its sources. */
 export const tool = (...args: string[]) => [join(inject('rdsIam'), 'bin.mjs'), ...args];
 
-/** Nothing of the developer’s databases, AWS and CI is in it. */
+/** An environment without the developer’s settings for databases, AWS and CI. */
 function environment(variables: Variables): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(?:PG|MYSQL|DATABASE_URL|AWS_SDK_JS_|(?:FORCE_COLOR|NO_COLOR|CI)$)/.test(name),
@@ -42,7 +42,7 @@ function environment(variables: Variables): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(inherited), ...variables };
 }
 
-/** Starts a program as a person does. */
+/** Starts a program like a user. */
 export function start(program: string, args: readonly string[], variables: Variables = {}, cwd = root): Running {
   const child = spawn(program, args, { cwd, env: environment(variables) });
   let [stdout, stderr] = ['', ''];
@@ -78,10 +78,10 @@ export async function rdsIam(args: readonly string[], variables: Variables = {},
 }
 
 /**
- * Runs a command line within this process, which has loaded the tool once for all of them: for whatever needs no signal, no
- * terminal and no stdin.
+ * Runs a command line within this process, which has loaded the tool once for all of them: for tests without signals, a terminal
+ * or stdin.
  *
- * @param dns - the DNS server that it asks, `host:port`
+ * @param dns - the DNS server to ask, `host:port`
  */
 export async function runHere(args: readonly string[], variables: Variables = {}, dns?: string): Promise<Outcome> {
   const { main }: { main(args: readonly string[]): Promise<number> } = await import(join(inject('rdsIam'), 'main.mjs'));
@@ -104,7 +104,7 @@ function become(variables: NodeJS.ProcessEnv): void {
   for (const [name, value] of Object.entries(variables)) if (value !== undefined) process.env[name] = value;
 }
 
-/** Takes what is written to a stream. */
+/** Captures what is written to a stream. */
 function captured(stream: NodeJS.WriteStream) {
   const { write } = stream;
   let text = '';
@@ -121,7 +121,7 @@ function captured(stream: NodeJS.WriteStream) {
   };
 }
 
-/** For NODE_OPTIONS: has a process ask this DNS server, `host:port`, for aliases and for addresses. */
+/** For NODE_OPTIONS: makes a process ask this DNS server, `host:port`, for aliases and for addresses. */
 export function askingDns(address: string): string {
   const preload = `import { askDns } from '${pathToFileURL(join(inject('rdsIam'), 'ask-dns.mjs'))}'; askDns('${address}');`;
   return `--import=data:text/javascript,${encodeURIComponent(preload)}`;
@@ -131,12 +131,12 @@ export function askingDns(address: string): string {
 export const has = (program: string) =>
   (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 
-/** Whether there are pseudo-terminals to be had, of util-linux. */
+/** Whether pseudo-terminals are available, from util-linux. */
 export const hasTerminal = process.platform === 'linux' && has('script');
 
-/** Starts the command line tool in a pseudo-terminal, whose keys are its stdin. Both its streams are on stdout then. */
+/** Starts the command line tool in a pseudo-terminal, whose keyboard is its stdin. Both output streams then go to stdout. */
 export function startInTerminal(args: readonly string[], variables: Variables = {}): Running {
   const quoted = [process.execPath, ...tool(...args)].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
-  // A shell that stays in between would take the Ctrl-C as well.
+  // A shell in between would also get the Ctrl-C.
   return start('script', ['-qec', `exec ${quoted.join(' ')}`, '/dev/null'], { TERM: 'xterm-256color', ...variables });
 }

@@ -42,7 +42,7 @@ test.each([
   [`pool.proxy-${SUFFIX}`, 'proxy', 'pool'],
   [`reader.endpoint.proxy-${SUFFIX}`, 'proxyEndpoint', 'reader'],
   ['mydb.abc123.rds.cn-north-1.amazonaws.com.cn', 'instance', 'mydb'],
-])('%s is of %s', (hostname, kind, identifier) => {
+])('%s belongs to %s', (hostname, kind, identifier) => {
   expect(readEndpoint(hostname)).toEqual({ kind, identifier });
 });
 
@@ -122,7 +122,7 @@ describe('an endpoint leads to', () => {
   });
 });
 
-test('what waits to be applied', async () => {
+test('pending changes', async () => {
   const PendingModifiedValues = { IAMDatabaseAuthenticationEnabled: true, EngineVersion: '17.1' };
   await using _ = await awsWith({ rds: { DescribeDBInstances: instance({ PendingModifiedValues }) } });
   expect(await find(INSTANCE)).toMatchObject({
@@ -130,14 +130,14 @@ test('what waits to be applied', async () => {
   });
 });
 
-describe('what goes wrong is said with what to do', () => {
+describe('each failure says what to do', () => {
   test.each<[string, AwsHandlers['rds'], string, RegExp]>([
     ['denied', { DescribeDBInstances: denied() }, 'ERR_RDS_IAM_AWS_DENIED', /may not rds:DescribeDBInstances: allow/],
     ['throttled', { DescribeDBInstances: throttled() }, 'ERR_RDS_IAM_AWS_THROTTLED', /try again in a minute/],
     ['silence', { DescribeDBInstances: silence() }, 'ERR_RDS_IAM_AWS_TIMEOUT', /in 0\.2 seconds/],
-    ['a page of a network', { DescribeDBInstances: malformed() }, 'ERR_RDS_IAM_AWS_MALFORMED', /proxy/],
+    ["a captive portal's page", { DescribeDBInstances: malformed() }, 'ERR_RDS_IAM_AWS_MALFORMED', /proxy/],
     ['JSON', { DescribeDBInstances: malformed('{}') }, 'ERR_RDS_IAM_AWS_MALFORMED', /proxy/],
-    ['another XML', { DescribeDBInstances: malformed('<a/>') }, 'ERR_RDS_IAM_AWS_MALFORMED', /proxy/],
+    ['other XML', { DescribeDBInstances: malformed('<a/>') }, 'ERR_RDS_IAM_AWS_MALFORMED', /proxy/],
     ['no body', { DescribeDBInstances: malformed('') }, 'ERR_RDS_IAM_AWS_MALFORMED', /proxy/],
     [
       'a database without an id',
@@ -153,7 +153,7 @@ describe('what goes wrong is said with what to do', () => {
     ],
     ['an empty list', { DescribeDBInstances: result({ DBInstances: '' }) }, 'ERR_RDS_IAM_FAILED', /no instance mydb/],
     [
-      'more databases than were asked for',
+      'more databases than requested',
       { DescribeDBInstances: result({ DBInstances: { DBInstance: [{}, {}] } }) },
       'ERR_RDS_IAM_FAILED',
       /2 databases for the instance mydb/,
@@ -165,13 +165,13 @@ describe('what goes wrong is said with what to do', () => {
       /aws sso login/,
     ],
     [
-      'a fault of AWS',
+      'an internal error of AWS',
       { DescribeDBInstances: failure(500, 'InternalFailure', 'oh') },
       'ERR_RDS_IAM_AWS_REFUSED',
       /InternalFailure: oh/,
     ],
     [
-      'a name that another account has, too',
+      'a name that another account also has',
       { DescribeDBInstances: instance({ Endpoint: { Address: 'mydb.zzz999.eu-west-1.rds.amazonaws.com' } }) },
       'ERR_RDS_IAM_FAILED',
       /of another account/,
@@ -206,7 +206,7 @@ describe('what goes wrong is said with what to do', () => {
     expect(error).toMatchObject({ code: 'ERR_RDS_IAM_CREDENTIALS', exitCode: 3 });
   });
 
-  test('who waits no longer', async () => {
+  test('a caller who aborts', async () => {
     await using _ = await awsWith({ rds: { DescribeDBInstances: silence() } });
     const gaveUp = new AbortController();
     const asked = find(INSTANCE, { signal: gaveUp.signal });

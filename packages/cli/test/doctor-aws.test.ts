@@ -1,4 +1,4 @@
-// What the doctor learns from AWS, and what it says where AWS does not answer as it should.
+// What the doctor learns from AWS, and what it says if AWS does not answer properly.
 import { CREDENTIALS } from '@rds-iam/test-servers';
 import { denied, failure, malformed, result, silence, throttled, UNREACHABLE } from '@rds-iam/test-servers/aws';
 import { cluster, instance, proxy } from '@rds-iam/test-servers/rds-answers';
@@ -8,7 +8,7 @@ import { mostLikely, outcomes, sharedRdsLikePostgres, simulated, startWorld } fr
 const { postgres, rdsLike } = sharedRdsLikePostgres();
 
 describe('what AWS says', () => {
-  /** Only somebody else may log in with this key. */
+  /** With this key, only another user may log in. */
   const notPermitted = () => ({ ...rdsLike(), accessKeys: [{ ...CREDENTIALS, usernames: ['somebody-else'] }] });
 
   test('no policy for this user', async () => {
@@ -30,7 +30,7 @@ describe('what AWS says', () => {
     ]);
   });
 
-  test('a policy that denies, of a role whose path is not in its session', async () => {
+  test("a policy that denies, for a role whose path is not in its session's name", async () => {
     const role = 'arn:aws:iam::123456789012:role/team/deployer';
     await using world = await startWorld(notPermitted(), {
       sts: {
@@ -54,7 +54,7 @@ describe('what AWS says', () => {
   });
 
   test('IAM authentication is off', async () => {
-    // The server then asks everybody for a password.
+    // The server then asks every user for a password.
     await using world = await startWorld(
       { ...rdsLike(), iamUsers: [] },
       { rds: { DescribeDBInstances: instance({ IAMDatabaseAuthenticationEnabled: false }) } },
@@ -95,12 +95,12 @@ describe('what AWS says', () => {
     const simulation = world.aws.calls.find(({ action }) => action === 'SimulatePrincipalPolicy');
     expect(simulation?.parameters['ResourceArns.member.1']).toBe(arn);
     expect(seen.step('login').outcome).toBe('failed');
-    // Neither has an export that is on: of a proxy there is none.
+    // Neither exports its log: a proxy cannot.
     expect(seen.step('log').outcome).toBe('not-checked');
     expect(world.aws.actions).not.toContain('logs:FilterLogEvents');
   });
 
-  test('a database of another account', async () => {
+  test('a database in another account', async () => {
     const none = failure(404, 'DBInstanceNotFound', 'DBInstance mydb not found.');
     await using world = await startWorld(notPermitted(), { rds: { DescribeDBInstances: none } });
     const seen = await world.examine();
@@ -108,8 +108,8 @@ describe('what AWS says', () => {
     expect(seen.step('policy').outcome).toBe('not-checked');
   });
 
-  test('an engine that is too old, as the RDS API has it', async () => {
-    // There is no real PostgreSQL 9.5 here, only one that asks for a password as that would.
+  test('an engine that is too old, according to the RDS API', async () => {
+    // Instead of a real PostgreSQL 9.5, a server that asks for a password as that would.
     await using world = await startWorld(rdsLike(), {
       rds: { DescribeDBInstances: instance({ EngineVersion: '9.5.14', IAMDatabaseAuthenticationEnabled: true }) },
     });
@@ -124,7 +124,7 @@ describe('what AWS says', () => {
     ]);
   });
 
-  test('where RDS may not be asked, what turns IAM authentication on has the region', async () => {
+  test('without permission to ask RDS, the command that turns on IAM authentication includes the region', async () => {
     const denied = failure(403, 'AccessDenied', 'not authorized');
     await using world = await startWorld(rdsLike(), { rds: { DescribeDBInstances: denied } });
     const seen = await world.examine({ user: 'clerk' });
@@ -160,7 +160,7 @@ describe('what AWS says', () => {
     });
   });
 
-  test('the export of the log is off', async () => {
+  test('the log is not exported', async () => {
     await using world = await startWorld(rdsLike(), {
       rds: {
         DescribeDBInstances: instance({
@@ -171,7 +171,7 @@ describe('what AWS says', () => {
     });
     world.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'deny' } });
     const seen = await world.examine();
-    // With the policy in force and nothing else wrong, that is what is left.
+    // The policy is in force and nothing else is wrong, so this is the only cause left.
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'throttled' });
     expect(seen.step('log')).toMatchObject({ outcome: 'not-checked' });
     expect(seen.step('log').causes[0]?.fix[0]?.['shell']).toContain(
@@ -187,7 +187,7 @@ describe('what AWS says', () => {
   });
 });
 
-describe('where AWS does not answer as it should', () => {
+describe('if AWS does not answer properly', () => {
   const everywhere = (answer: ReturnType<typeof denied>) => ({
     sts: { GetCallerIdentity: answer },
     rds: { DescribeDBInstances: answer },
@@ -197,7 +197,7 @@ describe('where AWS does not answer as it should', () => {
   const ASKED = ['identity', 'database', 'policy', 'log'];
   const refusing = () => ({ throttle: { connectionsPerSecond: 0, action: 'deny' } }) as const;
 
-  // Time enough for the SDK to try again, where it does.
+  // Enough time for the SDK to retry, if it does.
   const ANSWERS = [
     ['denied', denied(), 'may not', '20'],
     ['throttled', throttled(), 'too many requests', '20'],
@@ -214,13 +214,13 @@ describe('where AWS does not answer as it should', () => {
       for (const step of ASKED) expect(seen.step(step).outcome).toBe('not-checked');
       for (const step of ['identity', 'database', 'log']) expect(seen.step(step).seen).toContain(said);
       expect(outcomes(seen)).toMatchObject({ credentials: 'passed', tls: 'passed', login: 'failed' });
-      // What was not seen stays possible.
+      // What could not be checked is still possible.
       expect(seen.step('login').causes.map(({ diagnosis }) => diagnosis)).toEqual(['missing-policy', 'throttled']);
       expect(seen.exitCode).toBe(1);
     },
   );
 
-  test.each(ANSWERS)('%s, of the simulation of the policy', async (_, answer, said, timeout) => {
+  test.each(ANSWERS)('%s, for the policy simulation', async (_, answer, said, timeout) => {
     await using world = await startWorld(rdsLike(), { iam: { SimulatePrincipalPolicy: answer } });
     const seen = await world.examine({ flags: ['--timeout', timeout] });
     expect(seen.step('policy')).toMatchObject({ outcome: 'not-checked', seen: expect.stringContaining(said) });
@@ -228,7 +228,7 @@ describe('where AWS does not answer as it should', () => {
     expect(seen.exitCode).toBe(0);
   });
 
-  test('out of reach: a login that works needs none of it', async () => {
+  test('out of reach: a successful login needs none of it', async () => {
     await using world = await startWorld(rdsLike());
     const seen = await world.examine({
       variables: {

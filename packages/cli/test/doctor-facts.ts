@@ -1,4 +1,4 @@
-// What the doctor knows of a login that works, of which a test changes what it is about.
+// The doctor's facts about a successful login, for tests to change.
 import { AwsError } from '../src/aws-call.js';
 import type { Facts } from '../src/doctor/facts.js';
 
@@ -46,16 +46,16 @@ export const WELL: Facts = {
   log: { answer: [] },
 };
 
-/** {@link WELL}, less the login, which failed in this way. */
+/** {@link WELL}, except that the login failed like this. */
 export const failedBy = (error: unknown): Facts => ({ ...WELL, login: { error } });
 
-/** {@link WELL}, with other answers of RDS's of the database. */
+/** {@link WELL}, with other answers from RDS about the database. */
 export function described(changes: Readonly<Record<string, unknown>>): Facts {
   if (!('database' in WELL.described)) throw new Error('it is described');
   return { ...WELL, described: { database: { ...WELL.described.database, ...changes } } };
 }
 
-/** {@link WELL}, with other answers of the server's. */
+/** {@link WELL}, with other answers from the server. */
 export function told(changes: Readonly<Record<string, unknown>>): Facts {
   if (!WELL.login || !('server' in WELL.login)) throw new Error('it is logged in');
   return { ...WELL, login: { ...WELL.login, server: { ...WELL.login.server, ...changes } } };

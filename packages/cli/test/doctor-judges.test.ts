@@ -1,4 +1,4 @@
-// What the doctor makes of what it saw: each test changes one fact of a login that works.
+// The doctor's judgements: each test changes one fact about a successful login.
 import { describe, expect, test } from 'vitest';
 import { judgeClock } from '../src/doctor/clock.js';
 import { judgeCredentials, judgeIdentity } from '../src/doctor/credentials.js';
@@ -20,12 +20,12 @@ import { described, failedBy, HOST, refusedByAws, told, WELL } from './doctor-fa
 const NOBODY = { error: { message: 'nobody can be asked' } };
 const TUNNEL = { hostname: '127.0.0.1', port: 15_432 };
 
-test('all is well: every step passes, but for the log, where there is no refusal to look for', () => {
+test('all is well: every step passes, except for the log, which has no refusal to look for', () => {
   const steps = CHECKS.map(({ judge }) => judge(WELL));
   expect(steps.filter((step) => step?.outcome !== 'passed').map((step) => step?.step)).toEqual(['log']);
 });
 
-test('nothing can be looked at: no step passes that has not been checked', () => {
+test('nothing can be checked: no step counts as passed without a check', () => {
   const nowhere = Object.assign(new Error('queryCname ENOTFOUND'), { code: 'ENOTFOUND' });
   const nothing: Facts = {
     ...{ ...WELL, name: { ...WELL.name, addresses: [], error: nowhere }, skewMs: undefined },
@@ -64,7 +64,7 @@ describe('credentials', () => {
     expect(seen).not.toContain('hidden');
   });
 
-  test('an SSO session that has ended is one of expired credentials, and a wrong profile is named', () => {
+  test('an ended SSO session counts as expired credentials, and a wrong profile is named', () => {
     const cause = new Error('The SSO session associated with this profile has expired. Please re-authenticate.');
     const error = new Error('no AWS credentials', { cause });
     expect(judgeCredentials({ ...WELL, credentials: { error }, profile: 'team' }).causes[0]).toMatchObject({
@@ -101,14 +101,14 @@ test.each([
 describe('the name', () => {
   test.each([
     ['an alias', { chain: [HOST] }, 'warned', 'cname'],
-    ['of something else', { followed: 'db.example.org' }, 'warned', 'not-an-rds-name'],
-    ['that the DNS does not answer for', { error: new TimedOut(5_000) }, 'failed', 'dns-failed'],
+    ['for something else', { followed: 'db.example.org' }, 'warned', 'not-an-rds-name'],
+    ['for which the DNS does not answer', { error: new TimedOut(5_000) }, 'failed', 'dns-failed'],
   ] as const)('%s', (_, changes, outcome, diagnosis) => {
     const step = judgeName({ ...WELL, name: { ...WELL.name, ...changes } });
     expect([step.outcome, step.causes[0]?.diagnosis]).toEqual([outcome, diagnosis]);
   });
 
-  test('that no DNS knows is no matter where --dial leads there', () => {
+  test('that is not in DNS does not matter with --dial', () => {
     const name = { ...WELL.name, addresses: [], error: new TimedOut(5_000) };
     expect(judgeName({ ...WELL, name, dial: TUNNEL }).outcome).toBe('passed');
   });
@@ -138,12 +138,12 @@ describe('the network', () => {
     expect(causes[0]?.fix).toContainEqual({ shell: expect.stringContaining('--protocol tcp --port 5432 --cidr') });
   });
 
-  test('nobody where --dial leads', () => {
+  test('nothing listens at the address in --dial', () => {
     const step = judgeTcp({ ...WELL, tcp: { error: new Error('connect ECONNREFUSED') }, dial: TUNNEL });
     expect(step).toMatchObject({ outcome: 'failed', seen: '127.0.0.1:15432: connect ECONNREFUSED' });
   });
 
-  test('a server that knows old TLS only', () => {
+  test('a server that only supports old TLS versions', () => {
     const code = 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION';
     const said = '80B:error:0A00042E:SSL routines:ssl3_read_bytes:tlsv1 alert protocol version';
     const { causes, seen } = judgeTls({
@@ -154,7 +154,7 @@ describe('the network', () => {
     expect(seen).toContain('no handshake with TLS 1.2 or 1.3: tlsv1 alert');
   });
 
-  test('a certificate of another authority: what brings the newest, and what asks again with it', () => {
+  test('a certificate from another authority: how to get the newest ones, and how to ask again with them', () => {
     const handshake = WELL.tls?.handshake && { ...WELL.tls.handshake, chainError: 'SELF_SIGNED_CERT_IN_CHAIN' };
     if (!handshake) throw new Error('there is one where all is well');
     const facts = { ...WELL, tls: { offered: true, handshake }, profile: 'team', dial: TUNNEL };
@@ -179,7 +179,7 @@ describe('the database', () => {
     expect([step.outcome, step.causes[0]?.diagnosis]).toEqual([outcome, diagnosis]);
   });
 
-  test('of another account', () => {
+  test('in another account', () => {
     const step = judgeDatabase({ ...WELL, described: { error: new FailedError('there is no instance mydb') } });
     expect(step).toMatchObject({ outcome: 'failed', causes: [{ diagnosis: 'not-in-account' }] });
   });
@@ -221,7 +221,7 @@ describe('what IAM decides', () => {
     expect(step.causes[0]?.why ?? '').toContain(why);
   });
 
-  test('what mends it, for a user of an odd name and for who is not known', () => {
+  test('the fix for a user with an unusual name, and for an unknown one', () => {
     const [policy, put] = missingPolicy({ ...asRole("o'neil"), username: 'my app' }).fix;
     expect(policy).toEqual({ shell: expect.stringContaining("--username 'my app' > rds-iam-policy.json") });
     expect(put).toEqual({ shell: expect.stringContaining(`--role-name 'o'\\''neil' `) });
@@ -231,7 +231,7 @@ describe('what IAM decides', () => {
   });
 });
 
-/** What the driver says of a token that was refused. */
+/** The driver's error for a refused token. */
 const REFUSED = failedBy(new Error('PAM authentication failed'));
 
 describe("the host's log", () => {
@@ -248,7 +248,7 @@ describe("the host's log", () => {
     expect(causes[0]?.diagnosis).toBe(diagnosis);
   });
 
-  test('the latest of this user counts, and no token in it is shown', () => {
+  test("this user's latest entry counts, and no token in it is shown", () => {
     const token = `${HOST}:5432/?Action=connect&DBUser=app&X-Amz-Signature=0123456789abcdef`;
     const { seen, causes } = judge(
       entry('app: due to IAM DB authentication throttling'),
@@ -260,7 +260,7 @@ describe("the host's log", () => {
     expect(seen).not.toContain('0123456789abcdef');
   });
 
-  test('without a refusal in it, without a log, and without an export: nothing is counted as passed', () => {
+  test('without a refusal, without a log, and without an export: nothing counts as passed', () => {
     expect(judge(entry('all is well')).outcome).toBe('not-checked');
     const log = refusedByAws('ERR_RDS_IAM_AWS_REFUSED', 'ResourceNotFoundException');
     const shop = { kind: 'cluster', identifier: 'shop' };
@@ -276,7 +276,7 @@ describe("the host's log", () => {
   });
 });
 
-describe('a login that is refused: what is known comes first, then what may be', () => {
+describe('a refused login: what is certain comes first, then what is possible', () => {
   /** As core throws it. */
   const refusal = (kind: string) =>
     Object.assign(new Error('refused'), { name: 'RdsIamError', code: 'ERR_RDS_IAM_REFUSED', kind });
@@ -297,7 +297,7 @@ describe('a login that is refused: what is known comes first, then what may be',
   });
 });
 
-test('a login that ends for another reason: the code of the server tells', () => {
+test("a login that ends for another reason: the server's code says why", () => {
   const ended = (message: string, code: string) => judgeLogin(failedBy(Object.assign(new Error(message), { code })));
   expect(ended('database "shop" does not exist', '3D000').causes[0]?.diagnosis).toBe('no-such-database');
   expect(ended('permission denied for database "shop"', '42501').causes[0]).toMatchObject({
@@ -313,11 +313,11 @@ describe('the version', () => {
   test.each([
     [{ version: '8.0.39' }, 'passed'],
     [{ version: '8.0.15' }, 'warned'],
-    // Aurora numbers its versions by itself.
+    // Aurora has version numbers of its own.
     [{ version: '5.7.12', isAurora: true }, 'passed'],
     [{ version: '5.5.5-10.6.18-MariaDB' }, 'passed'],
     [{ version: 'unknown' }, 'not-checked'],
-  ])('of the server, %j: %s', (version, outcome) => {
+  ])('from the server, %j: %s', (version, outcome) => {
     expect(judgeVersion({ ...told({ ...server, ...version }), engine: 'mysql' }).outcome).toBe(outcome);
   });
 
@@ -327,7 +327,7 @@ describe('the version', () => {
     [{ engine: 'aurora-mysql', engineVersion: '5.7.12' }, undefined, 'passed'],
     [{ engine: 'mysql', engineVersion: '8.0.15' }, '8.0.39', 'passed'],
     [{ engineVersion: undefined }, undefined, 'not-checked'],
-  ])('of the RDS API before a login, %j, and of the greeting %s: %s', (changes, greeting, outcome) => {
+  ])('from the RDS API before a login, %j, and from the greeting, %s: %s', (changes, greeting, outcome) => {
     const facts: Facts = { ...described(changes), engine: 'mysql', login: undefined, tls: { offered: true, greeting } };
     expect(judgeVersion(facts).outcome).toBe(outcome);
   });
@@ -361,7 +361,7 @@ describe('the account', () => {
     expect(judgeMaster({ ...WELL, engine: 'mysql' })).toBeUndefined();
   });
 
-  test('somebody in between let in a user without rds_iam', () => {
+  test('something in between let in a user without rds_iam', () => {
     expect(judgeAccount(told({ postgres: { username: 'a"b', hasRdsIam: false, masters: [] } }))).toMatchObject({
       outcome: 'warned',
       causes: [{ diagnosis: 'missing-grant', fix: [{ sql: 'GRANT rds_iam TO "a""b";' }] }],

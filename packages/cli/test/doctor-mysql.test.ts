@@ -1,4 +1,4 @@
-// The doctor on MySQL and MariaDB: what differs from PostgreSQL.
+// The doctor on MySQL and MariaDB, where it differs from PostgreSQL.
 import { type MariadbServer, startMariadb } from '@rds-iam/test-servers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readCreateUser } from '../src/doctor/server.js';
@@ -23,12 +23,12 @@ describe('on MariaDB', () => {
   }
   const examineAt = (world: World) => world.examine({ database: 'mysql' });
 
-  test('a login that works, and what the server says of the account', async () => {
+  test('a successful login, and what the server says about the account', async () => {
     await using world = await startWorld(inFrontOf(server));
     const seen = await examineAt(world);
     expect(seen.exitCode).toBe(0);
     expect(outcomes(seen)).toMatchObject({ tls: 'passed', login: 'passed', version: 'passed' });
-    // Behind the emulator, root has neither TLS nor RDS's plugin, and the doctor says so.
+    // Behind the emulator, root uses neither TLS nor RDS's plugin, and the doctor says so.
     expect(outcomes(seen)).toMatchObject({ encryption: 'warned', account: 'warned' });
     expect(seen.step('account').causes[0]?.diagnosis).toBe('missing-grant');
     expect(seen.report.steps.map(({ step }) => step)).not.toContain('master');
@@ -38,7 +38,7 @@ describe('on MariaDB', () => {
     context.skip(server.flavour !== 'mariadb', 'MySQL makes no account whose plugin it does not have');
     const admin = await server.connectAsSuperuser();
     try {
-      // The plugin is RDS's own: the account can be looked at, but nobody can log in to it.
+      // Only RDS has the plugin: the account can be inspected, but nobody can log in to it.
       const account = { access: 0, plugin: 'AWSAuthenticationPlugin', authentication_string: 'RDS', ssl_type: 1 };
       await admin.query("insert into mysql.global_priv values ('%', 'app', ?)", [JSON.stringify(account)]);
       await admin.query('flush privileges');
@@ -62,14 +62,14 @@ describe('on MariaDB', () => {
   });
 
   test('a server that says it is too old', async () => {
-    // A newer MariaDB, told to say so: that is all that a client ever sees of a version.
+    // A newer MariaDB that is configured to report this version, which is all that clients see of it.
     await using old = await startMariadb({ settings: { version: '10.5.27-MariaDB' } });
     await makeClerk(old);
     await using world = await startWorld({ ...inFrontOf(old), iamUsers: ['app'] });
     const seen = await world.examine({ user: 'clerk', database: 'mysql' });
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'engine-too-old' });
     expect(seen.step('version')).toMatchObject({ outcome: 'failed', seen: 'MariaDB 10.5.27, says the server' });
-    // Whoever gets in nevertheless is only warned.
+    // If the login succeeds anyway, it is only a warning.
     const works = await examineAt(world);
     expect(works.exitCode).toBe(0);
     expect(works.step('version').outcome).toBe('warned');

@@ -1,4 +1,4 @@
-// The doctor as a person meets it: what it prints, its colours, and how it ends.
+// The doctor from the user's point of view: its output, its colors, and its exit code.
 import { readFileSync } from 'node:fs';
 import { CREDENTIALS, expectNoSecrets } from '@rds-iam/test-servers';
 import { silence } from '@rds-iam/test-servers/aws';
@@ -10,7 +10,7 @@ const { rdsLike } = sharedRdsLikePostgres();
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
-/** A real run as it would read on RDS: what is of this machine and of the emulator in it goes by other names there. */
+/** A real run as it would look on RDS: replaces the names that belong to this machine and the emulator. */
 function asOnRds(printed: string, port: number): string {
   return printed
     .replaceAll(`:${port}`, ':5432')
@@ -24,9 +24,9 @@ function asOnRds(printed: string, port: number): string {
 }
 
 describe('the report', () => {
-  test('of a login that fails is the one in the README', async () => {
+  test('of a failed login is the one in the README', async () => {
     const [, block = ''] = /```console\n\$ rds-iam doctor [^\n]*\n([\s\S]*?)```/.exec(readme) ?? [];
-    // No other run is shown, which nothing would hold to what is true.
+    // The README shows no other run, since nothing would check it.
     expect(readme.match(/```console/g)).toHaveLength(1);
     await using world = await startWorld(
       { ...rdsLike(), accessKeys: [{ ...CREDENTIALS, usernames: ['somebody-else'] }] },
@@ -39,7 +39,7 @@ describe('the report', () => {
     expectNoSecrets(stdout, [CREDENTIALS.secretAccessKey]);
   });
 
-  test('of a login that works says so last', async () => {
+  test('of a successful login ends by saying so', async () => {
     await using world = await startWorld(rdsLike());
     const { exitCode, stdout } = await runHere(world.args(), world.variables, world.dns.address);
     expect(stdout).toMatch(/^passed {7}credentials {2}access key AKIDEXAMPLE/);
@@ -52,10 +52,10 @@ describe('the report', () => {
 test.each([
   ['no host', ['--username', 'app', '--port', '5432'], 'give --hostname'],
   ['no engine', ['--hostname', HOST, '--username', 'app', '--port', '6000'], 'give --engine, or a URL'],
-  ['a region that is none', [`postgres://app@${HOST}`, '--region', 'Ireland'], '--region must be'],
-  ['a time that is none', [`postgres://app@${HOST}`, '--timeout', '5s'], '--timeout must be'],
+  ['an invalid region', [`postgres://app@${HOST}`, '--region', 'Ireland'], '--region must be'],
+  ['an invalid time', [`postgres://app@${HOST}`, '--timeout', '5s'], '--timeout must be'],
   ['no time at all', [`postgres://app@${HOST}`, '--timeout', '0'], '--timeout must be'],
-  ['a CA file that is not there', [`postgres://app@${HOST}`, '--ca', '/nonexistent.pem'], '--ca cannot be read'],
+  ['a missing CA file', [`postgres://app@${HOST}`, '--ca', '/nonexistent.pem'], '--ca cannot be read'],
   ['a user that no statement can name', [`postgres://a%0Ab@${HOST}`], '--username is empty or has a control'],
   ['a command', [`postgres://app@${HOST}`, '--', 'psql'], 'only exec takes a command'],
 ])('%s: code 2, and what to do', async (_, args, message) => {
@@ -73,16 +73,16 @@ describe('Ctrl-C in the middle', () => {
     await said(/^passed +tls /m);
     child.kill(signal);
     const { stdout, stderr } = await outcome;
-    // What a shell calls 130, and 143.
+    // Exit codes 130 and 143 in a shell.
     expect(child.signalCode).toBe(signal);
     expect(stdout).not.toContain('The login');
     expect(stderr).toBe('');
   });
 
-  test.skipIf(!hasTerminal)('in a terminal, which has colours', async () => {
+  test.skipIf(!hasTerminal)('in a terminal with colors', async () => {
     await using world = await startWorld(rdsLike(), { rds: { DescribeDBInstances: silence() } });
     const running = startInTerminal(world.args({ flags: ['--timeout', '600'] }), world.variables);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: color sequences begin with one
     await running.said(/\x1b\[32mpassed\x1b\[39m +tls /);
     running.child.stdin.write('\x03');
     const { exitCode, stdout } = await running.outcome;
@@ -90,7 +90,7 @@ describe('Ctrl-C in the middle', () => {
     expect(stdout).not.toMatch(/ {4}at |The login/);
   });
 
-  test.skipIf(!hasTerminal)('NO_COLOR takes the colours away', async () => {
+  test.skipIf(!hasTerminal)('NO_COLOR turns off the colors', async () => {
     await using world = await startWorld(rdsLike());
     const { stdout, exitCode } = await startInTerminal(world.args(), { ...world.variables, NO_COLOR: '1' }).outcome;
     expect(stdout).toContain('The login works.');

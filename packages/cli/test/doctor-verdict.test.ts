@@ -1,4 +1,4 @@
-// How the doctor's steps are told, and what they come to.
+// How the doctor's steps are printed, and the conclusion.
 import { describe, expect, test } from 'vitest';
 import { describeStep, judgeAll } from '../src/doctor/report.js';
 import { failed, notChecked, passed } from '../src/doctor/step.js';
@@ -7,7 +7,7 @@ import { shellWord } from '../src/shell-word.js';
 describe('the verdict', () => {
   const cause = { diagnosis: 'port-closed', why: 'closed', fix: [{ shell: 'open it' }] } as const;
 
-  test('the code is that of the login, and what was not checked is no success', () => {
+  test("the exit code is the login's, and what was not checked is not a success", () => {
     expect(judgeAll([failed('clock', '', [cause]), passed('login', '')])).toEqual({
       ...{ works: true, cause: undefined, exitCode: 0 },
     });
@@ -16,13 +16,13 @@ describe('the verdict', () => {
     expect(judgeAll([failed('credentials', '', [cause])]).exitCode).toBe(3);
   });
 
-  test('a wrong clock comes before what it makes look expired', () => {
+  test('a wrong clock comes before credentials that it makes look expired', () => {
     const clock = { ...cause, diagnosis: 'clock-skew' } as const;
     const steps = [failed('credentials', '', [cause]), failed('clock', '', [clock]), notChecked('login', '')];
     expect(judgeAll(steps)).toEqual({ works: false, cause: clock, exitCode: 3 });
   });
 
-  test('what a server says cannot steer a terminal', () => {
+  test('text from a server cannot control the terminal', () => {
     const hostile = 'a\x1b[2Jb\nc';
     const step = failed('tls', `${hostile}!`, [
       { diagnosis: 'other', why: hostile, fix: [{ do: hostile }, { sql: hostile }] },
@@ -32,7 +32,7 @@ describe('the verdict', () => {
     expect(text).not.toContain('\x1b');
   });
 
-  test('a cause is described once, and painted where that is wanted', () => {
+  test('a cause is described once, and in color if that is wanted', () => {
     const first = failed('policy', 'denied', [cause]);
     const paint = (style: string, text: string) => `<${style}>${text}</>`;
     expect(describeStep(first, [], paint)).toBe(
@@ -47,7 +47,7 @@ describe('the verdict', () => {
     ["a'b", "'a'\\''b'"],
     ['$(x)', "'$(x)'"],
     ['', "''"],
-  ])('%j is the word %s of a shell', (text, word) => {
+  ])('%j is quoted for a shell as %s', (text, word) => {
     expect(shellWord(text)).toBe(word);
   });
 });

@@ -88,7 +88,7 @@ export function tokensAt({ emulator }: World): number {
   return accepted + Object.values(others).reduce((sum, count) => sum + count, 0);
 }
 
-/** What is most likely wrong, when the login does not work. */
+/** The most likely problem, if the login does not work. */
 export function mostLikely({ exitCode, stdout, stderr, report }: Examined) {
   expectNoSecrets(stdout + stderr, [CREDENTIALS.secretAccessKey]);
   expect(report.works).toBe(false);
@@ -100,14 +100,14 @@ export const outcomes = ({ report }: Examined) =>
 
 interface RdsLikePostgres extends AsyncDisposable {
   readonly server: PostgresServer;
-  /** Its authority's certificate. */
+  /** The certificate of its authority. */
   readonly ca: string;
-  /** The members of rds_iam, as the server has them. */
+  /** The members of rds_iam, according to the server. */
   iamUsers(): Promise<string[]>;
   run(...statements: string[]): Promise<void>;
 }
 
-/** PostgreSQL with TLS, which lets the members of rds_iam in, for the emulator, and asks all others for their password. */
+/** PostgreSQL with TLS, which trusts members of rds_iam, for the emulator, and asks everybody else for a password. */
 async function startRdsLikePostgres(): Promise<RdsLikePostgres> {
   const authority = await createCertificateAuthority();
   const { cert, key } = await authority.issue({ hostnames: ['127.0.0.1'] });
@@ -163,14 +163,14 @@ export function sharedRdsLikePostgres() {
   const upstream = () => ({ hostname: '127.0.0.1', port: postgres().server.port, tls: { ca: postgres().ca } });
   return {
     postgres,
-    /** For an emulator in front of it. */
+    /** The upstream for an emulator in front of it. */
     upstream,
-    /** For an emulator that knows who logs in with IAM. */
+    /** The option of an emulator that knows who logs in with IAM. */
     rdsLike: () => ({ upstream: upstream(), iamUsers }),
   };
 }
 
-/** @param emulated - changes to the emulator's options; @param handlers - what AWS says, beside what it says where all is well */
+/** @param emulated - changes to the emulator's options; @param handlers - AWS's answers where they differ from "all is well" */
 export async function startWorld(
   emulated: Partial<EmulatorOptions> & Pick<EmulatorOptions, 'upstream'>,
   handlers: AwsHandlers = {},

@@ -1,4 +1,4 @@
-// What the doctor finds by itself, each with its cause in a real server, the emulator in front of it, or the DNS.
+// What the doctor finds without AWS; each cause is real, in the server, the emulator in front of it, or the DNS.
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -14,7 +14,7 @@ const { postgres, rdsLike } = sharedRdsLikePostgres();
 
 const MINUTES_MS = 60_000;
 
-describe('a login that works', () => {
+describe('a successful login', () => {
   test('every step is checked and passes, and the code is 0', async () => {
     await using world = await startWorld(rdsLike());
     const seen = await world.examine();
@@ -33,13 +33,13 @@ describe('a login that works', () => {
       'ActionNames.member.1': 'rds-db:connect',
       'ResourceArns.member.1': RESOURCE,
     });
-    // It is a login as any other, and the only one.
+    // It is a login like any other, and the only one.
     expect(world.emulator.stats).toMatchObject({ accepted: 1, distinctTokens: 1 });
   });
 });
 
 describe('--dial', () => {
-  test('through a tunnel, where the DNS does not know the name', async () => {
+  test('through a tunnel, with a name that is not in DNS', async () => {
     await using world = await startWorld(rdsLike());
     await using nowhere = await startDns();
     await using tunnel = await startTunnel(world.emulator.port);
@@ -58,7 +58,7 @@ describe('--dial', () => {
     expect(world.emulator.stats.accepted).toBe(1);
   });
 
-  test('a tunnel that leads to another server: whose certificate it is, and no token', async () => {
+  test('a tunnel to another server: the report names the certificate, and no token is sent', async () => {
     await using world = await startWorld({ ...rdsLike(), faults: { tls: 'wrong-name' } });
     const seen = await world.examine({ flags: ['--dial', `localhost:${world.emulator.port}`] });
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'wrong-name' });
@@ -68,7 +68,7 @@ describe('--dial', () => {
     expect(tokensAt(world)).toBe(0);
   });
 
-  test('a tunnel that is not there', async () => {
+  test('a tunnel that does not exist', async () => {
     await using world = await startWorld(rdsLike());
     const seen = await world.examine({ flags: ['--dial', '127.0.0.1:9'] });
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'port-closed' });
@@ -83,7 +83,7 @@ describe('credentials', () => {
       variables: { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined },
     });
     expect(mostLikely(seen)).toEqual({ exitCode: 3, diagnosis: 'no-credentials' });
-    // What needs none is looked at all the same, and what does need them is not counted as passed.
+    // Steps that need no credentials are checked anyway, and the others do not count as passed.
     expect(outcomes(seen)).toMatchObject({ credentials: 'failed', tcp: 'passed', tls: 'passed', clock: 'passed' });
     for (const step of ['identity', 'database', 'policy', 'login', 'log', 'account']) {
       expect(seen.step(step).outcome).toBe('not-checked');
@@ -91,14 +91,14 @@ describe('credentials', () => {
     expect(tokensAt(world)).toBe(0);
   });
 
-  test('expired, by their own account', async () => {
+  test('expired, according to their own expiration', async () => {
     await using world = await startWorld(rdsLike());
     const seen = await world.examine({ variables: { AWS_CREDENTIAL_EXPIRATION: '2026-01-01T00:00:00Z' } });
     expect(mostLikely(seen)).toEqual({ exitCode: 3, diagnosis: 'expired-credentials' });
     expect(seen.report.cause?.fix).toContainEqual({ shell: 'aws sso login' });
   });
 
-  test('of a profile, and of one that is not there', async () => {
+  test('from a profile, and from one that does not exist', async () => {
     await using world = await startWorld(rdsLike());
     const file = join(dirname(world.caFile), 'credentials');
     const { accessKeyId, secretAccessKey } = CREDENTIALS;
@@ -111,14 +111,14 @@ describe('credentials', () => {
     const found = await world.examine({ flags: ['--profile', 'team'], variables });
     expect(found.exitCode).toBe(0);
     expect(found.step('credentials').seen).toContain('of the shared AWS files, profile "team"');
-    // The RDS API is asked as the same profile.
+    // The RDS API is asked with the same profile.
     expect(found.step('database').outcome).toBe('passed');
     const none = await world.examine({ flags: ['--profile', 'teem'], variables });
     expect(mostLikely(none)).toEqual({ exitCode: 3, diagnosis: 'no-credentials' });
     expect(none.report.cause?.why).toContain('the profile "teem" is not there');
   });
 
-  test('expired, as AWS says', async () => {
+  test('expired, according to AWS', async () => {
     const expired = failure(400, 'ExpiredToken', 'The security token included in the request is expired');
     const accessKeys = [{ ...CREDENTIALS, sessionToken: 'newer' }];
     await using world = await startWorld({ ...rdsLike(), accessKeys }, { sts: { GetCallerIdentity: expired } });
@@ -128,7 +128,7 @@ describe('credentials', () => {
     expect(seen.step('login').seen).toMatch(/PAM authentication failed/);
   });
 
-  test('of a key that was deleted', async () => {
+  test('with a deleted key', async () => {
     const unknown = failure(403, 'InvalidClientTokenId', 'The security token included in the request is invalid.');
     await using world = await startWorld(rdsLike(), { sts: { GetCallerIdentity: unknown } });
     world.emulator.setFaults({ revokedAccessKeys: [CREDENTIALS.accessKeyId] });
@@ -168,7 +168,7 @@ describe('the name and the region', () => {
     });
   });
 
-  test('a custom name that is no CNAME', async () => {
+  test('a custom name that is not a CNAME', async () => {
     const hostnames = [HOST];
     await using world = await startWorld({ ...rdsLike(), hostnames });
     world.dns.a('db.example.org', '127.0.0.1');
@@ -179,7 +179,7 @@ describe('the name and the region', () => {
     expect(seen.step('login').outcome).toBe('not-checked');
   });
 
-  test('a name that nobody knows', async () => {
+  test('a name that is not in DNS', async () => {
     await using world = await startWorld(rdsLike());
     world.dns.remove(HOST);
     const seen = await world.examine();
@@ -194,7 +194,7 @@ describe('the name and the region', () => {
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'dns-failed' });
   });
 
-  test('another region than that in the host name', async () => {
+  test('a region that contradicts the host name', async () => {
     await using world = await startWorld(rdsLike());
     const seen = await world.examine({ flags: ['--region', 'eu-west-2'] });
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'wrong-region' });
@@ -203,7 +203,7 @@ describe('the name and the region', () => {
     expect(tokensAt(world)).toBe(0);
   });
 
-  test('another region, and a name that does not tell: the server refuses the token', async () => {
+  test('a wrong region, and a name without one: the server refuses the token', async () => {
     const emulated = { ...rdsLike(), hostnames: ['localhost'] };
     await using world = await startWorld(emulated, {}, { awsRegion: 'eu-west-2' });
     const seen = await world.examine({ host: 'localhost', flags: ['--region', 'eu-west-2'] });
@@ -258,7 +258,7 @@ describe('the network and TLS', () => {
     expect(tokensAt(world)).toBe(0);
   });
 
-  test('a server that is not of RDS, without --ca', async () => {
+  test('a server that is not an RDS one, without --ca', async () => {
     await using world = await startWorld(rdsLike());
     const seen = await world.examine({ ca: undefined });
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'wrong-ca' });
@@ -270,14 +270,14 @@ describe('the network and TLS', () => {
     ]);
   });
 
-  test('something else than a database', async () => {
+  test('something other than a database', async () => {
     await using world = await startWorld(rdsLike());
     const { port } = new URL(world.aws.url);
     const seen = await world.examine({ port: Number(port) });
     expect(mostLikely(seen)).toEqual({ exitCode: 1, diagnosis: 'no-answer' });
   });
 
-  test('a server that does not say a word, in the time that it has', async () => {
+  test('a server that sends nothing within the time limit', async () => {
     await using world = await startWorld(rdsLike());
     world.emulator.setFaults({ hang: 'before-tls' });
     const seen = await world.examine({ flags: ['--timeout', '1'] });
@@ -295,7 +295,7 @@ describe('the account, on PostgreSQL', () => {
     const fix = seen.report.cause?.fix.flatMap(({ sql = [] }) => sql) ?? [];
     expect(fix[0]).toBe('GRANT rds_iam TO "clerk";');
     expect(fix).toContain('CREATE USER "clerk" WITH LOGIN;');
-    // And that mends it.
+    // And that fixes it.
     await postgres().run(...fix.slice(0, 1));
     try {
       await using mended = await startWorld({ ...rdsLike(), iamUsers: await postgres().iamUsers() });
@@ -331,12 +331,12 @@ describe('the account, on PostgreSQL', () => {
       await postgres().run(seen.step('master').causes[0]?.fix[0]?.['sql'] ?? '');
       expect((await world.examine()).step('master').outcome).toBe('passed');
 
-      // Through a user that is a member.
+      // Indirectly, through a user that is a member.
       await postgres().run('grant app to master');
       const [mend] = (await world.examine()).step('master').causes[0]?.fix ?? [];
       expect(mend).toEqual({ sql: 'REVOKE "app" FROM "master";' });
       await postgres().run(mend?.['sql'] ?? '');
-      // As whoever creates a user has it since PostgreSQL 16: not of use, and no reason to worry on RDS.
+      // The membership that the creator of a user gets since PostgreSQL 16: it has no effect, and is harmless on RDS.
       await postgres().run('grant app to master with admin true, inherit false, set false');
       expect((await world.examine()).step('master').outcome).toBe('passed');
     } finally {
@@ -345,7 +345,7 @@ describe('the account, on PostgreSQL', () => {
     await byPassword();
   });
 
-  test('a database that is not there, and one that is not for this user', async () => {
+  test('a database that does not exist, and one that this user may not use', async () => {
     await using world = await startWorld(rdsLike());
     expect(mostLikely(await world.examine({ database: 'shopp' }))).toEqual({
       exitCode: 1,

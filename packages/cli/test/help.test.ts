@@ -7,7 +7,7 @@ import { KEYS, runHere, start, tool } from './command-line.js';
 const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 const COMMANDS = ['token', 'exec', 'doctor', 'policy', 'sql', 'ca', 'enable', 'disable', 'emulate', 'proxy'];
 
-/** What of ours and of AWS's a command line loads. */
+/** The modules of ours and of the AWS SDK that a command line loads. */
 async function loadedBy(args: readonly string[]): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'rds-iam-loaded-'));
   try {
@@ -23,7 +23,7 @@ async function loadedBy(args: readonly string[]): Promise<string[]> {
   }
 }
 
-test('help names every command, and loads nothing that a command needs', async () => {
+test('help names every command, and loads none of their modules', async () => {
   const { exitCode, stdout, stderr } = await runHere(['--help']);
   expect(exitCode).toBe(0);
   expect(stderr).toBe('');
@@ -31,7 +31,7 @@ test('help names every command, and loads nothing that a command needs', async (
   expect(await loadedBy(['--help'])).toEqual(['cli']);
 });
 
-test('a token whose region the host name tells loads nothing of AWS, and not the emulator', async () => {
+test('a token with the region in the host name loads neither the AWS SDK nor the emulator', async () => {
   const token = await loadedBy(['token', 'postgres://app@mydb.abc123.eu-west-1.rds.amazonaws.com']);
   expect(token).toEqual(['cli', 'core']);
 });
@@ -44,12 +44,12 @@ test.each(COMMANDS)('%s --help has an example and the exit codes', async (comman
   expect(stdout).toContain('Exit codes: 0 ');
 });
 
-test('the ids of a policy load no client of AWS', async () => {
+test('a policy for given ids loads no AWS client', async () => {
   const ids = ['--resource-id', 'db-ABC', '--account-id', '123456789012', '--region', 'eu-west-1'];
   expect(await loadedBy(['policy', '--username', 'app', ...ids])).toEqual(['cli', 'core']);
 });
 
-test('--version is that of the package', async () => {
+test("--version is the package's", async () => {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   expect(await runHere(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
 });
@@ -57,12 +57,12 @@ test('--version is that of the package', async () => {
 test.each([
   [['tokn'], "unknown command 'tokn'"],
   [['token', '--hostnam', 'x'], "unknown option '--hostnam'"],
-  // As a variable that is not set makes it: RDS would take that for all instances.
+  // The result of an unset shell variable, which RDS would take for all instances.
   [['enable', '--yes', '--region', 'eu-west-1', '--instance', ''], '--instance is empty'],
   [['policy', '--username', 'app', ''], '--username is empty'],
   [['token', '--', 'psql'], 'only exec takes a command'],
   [['sql', '--grant', 'all'], "'all' is invalid"],
-])('%j is a wrong use: code 2, said on stderr', async (args, message) => {
+])('%j is wrong usage: code 2, with a message on stderr', async (args, message) => {
   const { exitCode, stdout, stderr } = await runHere(args);
   expect(exitCode).toBe(2);
   expect(stdout).toBe('');

@@ -1,4 +1,4 @@
-// Projects that know nothing of IAM run their migrations with the token and the CA that exec puts into the environment.
+// Projects that know nothing about IAM run their migrations with the token and the CA that exec puts into the environment.
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,11 +12,11 @@ const projectOf = (name: string) => fileURLToPath(new URL(`projects/${name}`, im
 
 interface Project {
   readonly name: string;
-  /** Of the only one that it knows, or whose TLS it takes from the environment. */
+  /** The only engine that it supports, or whose TLS settings it reads from the environment. */
   readonly engine?: Engine;
-  /** What runs its migrations. */
+  /** The command that runs its migrations. */
   command(engine: Engine): string[];
-  /** The same, for a migration that does not end. */
+  /** The same for a migration that never ends. */
   endless?(): string[];
 }
 
@@ -56,7 +56,7 @@ const PROJECTS: readonly Project[] = [
   {
     name: 'node-pg-migrate',
     engine: 'postgres',
-    // Its tables would be in the schema public.
+    // Its tables would be in the schema `public`.
     command: () => [
       'sh',
       '-c',
@@ -74,7 +74,7 @@ describe.each<Engine>(['postgres', 'mysql'])('with exec on %s', (engine) => {
     return rows.map(({ name }) => name);
   };
 
-  test.each(projects)('$name sends no token to a server that another CA vouches for', async (project) => {
+  test.each(projects)('$name sends no token to a server with a certificate from another CA', async (project) => {
     const { exitCode, stdout, stderr } = await rdsIam(
       [...execArgs(), '--', ...project.command(engine)],
       variables,

@@ -57,10 +57,10 @@ describe('policy', () => {
     ['no database', { resourceIds: [] }, /--resource-id is missing/],
     ['a name in place of an id', { resourceIds: ['mydb'] }, /not a name/],
     ['a slash in an id', { resourceIds: ['db-A/app'] }, /not a name/],
-    ['a region that is none', { region: '*' }, /--region/],
-    ['an account that is none', { accountId: '*' }, /--account-id/],
+    ['an invalid region', { region: '*' }, /--region/],
+    ['an invalid account', { accountId: '*' }, /--account-id/],
     ['every user', { usernames: ['*'] }, /--wildcards/],
-    ['a user who stands for others', { usernames: ['app?'] }, /--wildcards/],
+    ['a wildcard in a user', { usernames: ['app?'] }, /--wildcards/],
     ["a policy's variable", { usernames: [`$${'{aws:username}'}`] }, /--wildcards/],
     ['every database', { resourceIds: ['*'] }, /--wildcards/],
     ['another kind of id', { resourceIds: ['x/*'], wildcards: true }, /not a name/],
@@ -68,7 +68,7 @@ describe('policy', () => {
     expect(() => leastPolicy({ ...REQUEST, ...given })).toThrow(message);
   });
 
-  test('wildcards where they are asked for', () => {
+  test('wildcards on request', () => {
     const policy = leastPolicy({ ...REQUEST, usernames: ['*'], resourceIds: ['db-*'], wildcards: true });
     expect(JSON.stringify(policy)).toContain(':dbuser:db-*/*"');
   });
@@ -82,7 +82,7 @@ describe('policy looks ids up', () => {
     ['an instance', { DescribeDBInstances: instance(ON) }, `mydb.${SUFFIX}`, 'db-ABCDEFGHIJKL'],
     ['the reader of a cluster', { DescribeDBClusters: cluster(ON) }, `shop.cluster-ro-${SUFFIX}`, 'cluster-ABCDEFGH'],
     ['a proxy', { DescribeDBProxies: proxy() }, `pool.proxy-${SUFFIX}`, 'prx-0abc'],
-  ])('of %s', async (_, rds, hostname, id) => {
+  ])('for %s', async (_, rds, hostname, id) => {
     await using aws = await startAws({ rds });
     const { exitCode, stdout, stderr } = await runHere(['policy', `postgresql://app@${hostname}:5432/shop`], {
       ...aws.variables,
@@ -95,7 +95,7 @@ describe('policy looks ids up', () => {
     expect(exitCode).toBe(0);
   });
 
-  test('for other users than the one of the URL, and says that IAM authentication is off', async () => {
+  test('for users other than the one in the URL, and says that IAM authentication is off', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: instance() } });
     const { stdout, stderr } = await runHere(['policy', '--username', 'a', 'b', '--hostname', `mydb.${SUFFIX}`], {
       ...aws.variables,
@@ -110,7 +110,7 @@ describe('policy looks ids up', () => {
     );
   });
 
-  test('not with flags that have them', async () => {
+  test('but not with flags that name them', async () => {
     await using aws = await startAws();
     const args = ['--resource-id', 'db-ABC', '--account-id', '123456789012', '--username', 'app'];
     const { stdout } = await runHere(['policy', ...args], {
@@ -121,7 +121,7 @@ describe('policy looks ids up', () => {
     expect(aws.requests).toEqual([]);
   });
 
-  test('not without permission: the error names it, and the flags that need none', async () => {
+  test('but not without permission: the error names it, and the flags that need none', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: denied() } });
     const { exitCode, stdout, stderr } = await runHere(['policy', `postgres://app@mydb.${SUFFIX}`], aws.variables);
     expect(stderr).toMatch(
@@ -134,7 +134,7 @@ describe('policy looks ids up', () => {
   test.each([
     ['no user', ['--hostname', `mydb.${SUFFIX}`], '--username is missing'],
     ['no endpoint and no id', ['--username', 'app'], 'or the URL or --hostname'],
-    ['another account', ['--account-id', '210987654321', `postgres://app@mydb.${SUFFIX}`], 'is of 123456789012'],
+    ['another account', ['--account-id', '210987654321', `postgres://app@mydb.${SUFFIX}`], 'belongs to 123456789012'],
   ])('%s: code 2', async (_, args, message) => {
     await using aws = await startAws({ rds: { DescribeDBInstances: instance() } });
     const { exitCode, stderr } = await runHere(['policy', ...args], aws.variables);

@@ -28,7 +28,7 @@ afterAll(async () => {
 
 const flags = () => ['--region', 'eu-west-1', '--ca', caFile, '--port', '0'];
 
-/** Runs until the test is over. */
+/** Starts a proxy that runs until the test is over. */
 function proxy(args: readonly string[], variables: Readonly<Record<string, string>> = {}): Running {
   const running = start(process.execPath, tool('proxy', ...args), { ...KEYS, ...variables });
   onTestFinished(async () => {
@@ -51,7 +51,7 @@ async function logIn(connectionString: string): Promise<pg.Client> {
   return client;
 }
 
-test('prints what to paste, lets a client in with it, and says each login and refusal in a line', async () => {
+test('prints what to paste, lets a client in with it, and prints a line for each login and refusal', async () => {
   const running = proxy([url, ...flags()]);
   const printed = await printedUrl(running);
   await running.said(/ready/);
@@ -72,7 +72,7 @@ test('prints what to paste, lets a client in with it, and says each login and re
   expect(stdout + stderr).not.toMatch(/X-Amz|Action=connect/);
 });
 
-test.skipIf(!has('psql'))('psql, with the line that is printed, and why it is not let in', async () => {
+test.skipIf(!has('psql'))('psql, with the printed line, and the reason why it is not let in', async () => {
   const running = proxy([url, ...flags()]);
   const [, command = ''] = await running.said(/^(psql .*)$/m);
   const variables = { PGCONNECT_TIMEOUT: '10' };
@@ -91,7 +91,7 @@ test.skipIf(!has('psql'))('psql, with the line that is printed, and why it is no
   await other.said(/refusal .*: ERR_RDS_IAM_REFUSED: /);
 });
 
-test('--dial: by way of a tunnel', async () => {
+test('--dial: through a tunnel', async () => {
   await using tunnel = await startTunnel(stack.emulator.port);
   const running = proxy([url, ...flags(), '--dial', `localhost:${tunnel.port}`]);
   const client = await logIn(await printedUrl(running));
@@ -99,7 +99,7 @@ test('--dial: by way of a tunnel', async () => {
   expect(tunnel.taken).toBe(1);
 });
 
-test.skipIf(!has('mariadb'))('mariadb, with the line that is printed', async () => {
+test.skipIf(!has('mariadb'))('mariadb, with the printed line', async () => {
   await using mysql = await startStack('mysql');
   const mysqlCa = join(folder, 'mysql-ca.pem');
   writeFileSync(mysqlCa, mysql.emulator.ca);
@@ -110,7 +110,7 @@ test.skipIf(!has('mariadb'))('mariadb, with the line that is printed', async () 
   expect(ran).toMatchObject({ exitCode: 0, stdout: `${mysql.username}@%\n` });
 });
 
-test('with a certificate of its own, a client that wants TLS has it', async () => {
+test('with a certificate of its own, clients that want TLS get it', async () => {
   const authority = await createCertificateAuthority();
   const { cert, key } = await authority.issue({ hostnames: ['127.0.0.1'] });
   const [certFile, keyFile] = [join(folder, 'proxy.pem'), join(folder, 'proxy-key.pem')];
@@ -142,7 +142,7 @@ test('--json: the connections are one line, and each event is one', async () => 
   expect(JSON.parse(event)).toMatchObject({ type: 'login', username: stack.username, client: '127.0.0.1' });
 });
 
-test('SIGTERM refuses new clients, and ends once those that are in have left', async () => {
+test('SIGTERM refuses new clients, and the proxy ends once the others have left', async () => {
   const running = proxy([url, ...flags()]);
   const client = await logIn(await printedUrl(running));
   running.child.kill('SIGTERM');
@@ -153,7 +153,7 @@ test('SIGTERM refuses new clients, and ends once those that are in have left', a
   expect((await running.outcome).exitCode).toBe(0);
 });
 
-test('SIGTERM breaks off those that are still in after the delay', async () => {
+test('SIGTERM drops clients that are still in after the delay', async () => {
   const running = proxy([url, ...flags(), '--max-sigterm-delay', '0.2']);
   const client = await logIn(await printedUrl(running));
   const ended = new Promise((resolve) => client.once('end', resolve));
@@ -162,7 +162,7 @@ test('SIGTERM breaks off those that are still in after the delay', async () => {
   await ended;
 });
 
-test('a socket is left by kill -9, and taken over by the next one', async () => {
+test('a socket that is left behind by kill -9 is taken over by the next proxy', async () => {
   const sockets = join(folder, 'sockets');
   const killed = proxy([url, ...flags(), '--socket', sockets, '--port', '5432']);
   const first = await printedUrl(killed);
@@ -170,7 +170,7 @@ test('a socket is left by kill -9, and taken over by the next one', async () => 
   killed.child.kill('SIGKILL');
   await killed.outcome;
   expect(readdirSync(sockets)).toEqual(['.s.PGSQL.5432']);
-  // What it had open at the database goes with it.
+  // Its connections to the database end with it.
   await expect.poll(() => stack.sessions(), { timeout: 10_000 }).toBe(0);
   const next = proxy([url, ...flags(), '--socket', sockets, '--port', '5432']);
   expect(await printedUrl(next)).toBe(first);
@@ -212,7 +212,7 @@ test('a socket for MySQL is left by kill -9, and taken over by the next one', as
 });
 
 describe('settings', () => {
-  test('come from the environment, and from a file; a flag is before both, the environment before the file', async () => {
+  test('come from flags, then the environment, then a file', async () => {
     const config = join(folder, 'proxy.json');
     const passwordFile = join(folder, 'password');
     writeFileSync(passwordFile, 'the-password\n');
@@ -225,7 +225,7 @@ describe('settings', () => {
       RDS_IAM_PROXY_PORT: '0',
     });
     const printed = await printedUrl(running);
-    // One's own password is known.
+    // The user knows their own password.
     expect(printed).not.toContain('the-password');
     const withPassword = printed.replace('@', ':the-password@');
     await logIn(withPassword);
@@ -243,13 +243,13 @@ describe('settings', () => {
     [['--config', '/nonexistent'], {}, '--config cannot be read'],
     [[], { RDS_IAM_PROXY_ANY_USER: 'yes' }, 'RDS_IAM_PROXY_ANY_USER must be true or false'],
     [['--no-password'], { RDS_IAM_PROXY_PASSWORD: 'secret' }, 'give one of them'],
-  ])('%j with %j is a wrong use', async (args, variables, message) => {
+  ])('%j with %j is wrong usage', async (args, variables, message) => {
     const outcome = await runHere(['proxy', url, ...flags(), ...args], { ...KEYS, ...variables });
     expect(outcome).toMatchObject({ exitCode: 2, stdout: '' });
     expect(outcome.stderr).toContain(message);
   });
 
-  test('no URL at all is a wrong use, and a port that is taken a failure', async () => {
+  test('no URL at all is wrong usage, and a port that is taken is a failure', async () => {
     expect(await runHere(['proxy'], KEYS)).toMatchObject({ exitCode: 2 });
     const running = proxy([url, ...flags()]);
     const { port } = new URL(await printedUrl(running));

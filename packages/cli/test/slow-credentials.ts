@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { CREDENTIALS } from '@rds-iam/test-servers';
 import { ACCOUNT, silence, startAws } from '@rds-iam/test-servers/aws';
 
-/** Credentials of a role, for which AWS is asked and never answers. */
+/** Credentials of a role that AWS is asked for and never returns. */
 export interface SlowCredentials extends AsyncDisposable {
-  /** For a command that is to wait for them. */
+  /** The environment of a command that will wait for them. */
   readonly variables: Readonly<Record<string, string | undefined>>;
-  /** Resolves once it does. */
+  /** Resolves once it is waiting. */
   waitedFor(): Promise<void>;
 }
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { statements } from '../src/sql.js';
 import { runHere } from './command-line.js';
 
-/** Names that break out of quotes that are made carelessly. */
+/** Names that would break out of careless quoting. */
 const hostile = fc
   .array(
     fc.oneof(
@@ -14,12 +14,12 @@ const hostile = fc
     ),
     { minLength: 1, maxLength: 6 },
   )
-  // MySQL takes no name of more than 32 characters, and none with a space at its end.
+  // MySQL accepts neither names over 32 characters nor names that end with a space.
   .map((parts) => `x${parts.join('').slice(0, 20)}x`)
   .filter((name) => !/\p{Cc}/u.test(name));
 
 describe('sql', () => {
-  test('of PostgreSQL', async () => {
+  test('for PostgreSQL', async () => {
     const url = 'postgres://app@mydb.abc123.eu-west-1.rds.amazonaws.com/shop';
     const { exitCode, stdout, stderr } = await runHere(['sql', url, '--grant', 'read']);
     expect(stderr).toBe('');
@@ -37,7 +37,7 @@ describe('sql', () => {
     );
   });
 
-  test('of MySQL and MariaDB, as JSON', async () => {
+  test('for MySQL and MariaDB, as JSON', async () => {
     const flags = ['--engine', 'mariadb', '--username', 'app', '--database', 'my_shop', '--grant', 'write', '--json'];
     const { stdout } = await runHere(['sql', ...flags]);
     expect(JSON.parse(stdout)).toEqual({
@@ -53,8 +53,8 @@ describe('sql', () => {
   test.each([
     ['no engine', ['--username', 'app'], 'the engine is missing'],
     ['no user', ['--engine', 'postgres'], '--username is missing'],
-    ['rights on no database', ['--engine', 'postgres', '--username', 'app', '--grant', 'read'], '--database'],
-    ['a name that PostgreSQL would cut', ['--engine', 'postgres', '--username', 'ä'.repeat(32)], '63 bytes'],
+    ['rights without a database', ['--engine', 'postgres', '--username', 'app', '--grant', 'read'], '--database'],
+    ['a name that PostgreSQL would truncate', ['--engine', 'postgres', '--username', 'ä'.repeat(32)], '63 bytes'],
     ['a line break', ['--engine', 'mysql', '--username', 'a\nb'], 'control character'],
   ])('%s: code 2', async (_, args, message) => {
     const { exitCode, stderr } = await runHere(['sql', ...args]);
@@ -70,7 +70,7 @@ describe('names on PostgreSQL', () => {
   });
   afterAll(() => server?.close());
 
-  test('the account is exactly the one that was named', async () => {
+  test('the account has exactly the given name', async () => {
     const admin = await server.connectAsSuperuser();
     await admin.query('create role rds_iam');
     const names = async () =>
@@ -109,7 +109,7 @@ describe('names on MySQL and MariaDB', () => {
   afterAll(() => server?.close());
 
   test.each(['', 'NO_BACKSLASH_ESCAPES', 'ANSI_QUOTES'])(
-    'the account is exactly the one named, in mode "%s"',
+    'the account has exactly the given name, in mode "%s"',
     async (mode) => {
       const admin = await server.connectAsSuperuser();
       await admin.query('set sql_mode = ?', [mode]);
@@ -128,7 +128,7 @@ describe('names on MySQL and MariaDB', () => {
               access: 'write',
               schema: '',
             });
-            // The plugin is RDS's own.
+            // Only RDS has the plugin.
             await admin.query(create.replace(" IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'", ''));
             try {
               for (const statement of others) await admin.query(statement);
@@ -136,7 +136,7 @@ describe('names on MySQL and MariaDB', () => {
               const [rows] = await admin.execute('select db as db from mysql.db where user = ?', [username]);
               const patterns = (rows as { db: string }[]).map(({ db }) => db);
               expect(patterns.map((pattern) => pattern.replace(/\\([\\_%])/g, '$1'))).toEqual([database]);
-              // Nor does it stand for others.
+              // Nor is it a wildcard.
               for (const pattern of patterns) expect(pattern.replace(/\\[\\_%]/g, '')).not.toMatch(/[\\_%]/);
             } finally {
               await admin.query(`drop user \`${username.replaceAll('`', '``')}\`@'%'`);

@@ -17,7 +17,7 @@ const HOST = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 const MYDB = ['--instance', 'mydb', '--poll-interval', '0.02'];
 const IAM = { identifier: 'mydb', kind: 'instance', resourceId: 'db-ABCDEFGHIJKL' };
 
-/** An RDS that goes through these answers, of which the last one stays, once it has been asked to change something. */
+/** An RDS that, after it was asked for a change, goes through these answers and repeats the last. */
 function rdsThat(before: AwsAnswer, ...after: AwsAnswer[]) {
   const state = { changed: false, left: [...after] };
   const describe = () => {
@@ -62,7 +62,7 @@ describe('enable', () => {
     ]);
   });
 
-  test('an instance of a cluster: at the cluster', async () => {
+  test('an instance in a cluster: changes the cluster', async () => {
     const { ModifyDBInstance: ModifyDBCluster, DescribeDBInstances: DescribeDBClusters } = rdsThat(
       cluster(),
       cluster(ON),
@@ -85,7 +85,7 @@ describe('enable', () => {
     ]);
   });
 
-  test('that is on already changes nothing', async () => {
+  test('changes nothing if it is on already', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: instance(ON) } });
     const { exitCode, stdout, stderr } = await runHere(['enable', ...MYDB], aws.variables);
     expect({ exitCode, stdout, stderr }).toEqual({
@@ -103,7 +103,7 @@ describe('enable', () => {
     expect(aws.actions).toEqual(['rds:DescribeDBInstances']);
   });
 
-  test('without a terminal and without --yes it refuses', async () => {
+  test('refuses without a terminal and without --yes', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: instance() } });
     const { exitCode, stdout, stderr } = await runHere(['enable', ...MYDB], aws.variables);
     expect(stderr).toContain('nothing was changed: there is no terminal for the question: give --yes');
@@ -114,7 +114,7 @@ describe('enable', () => {
 
   const more = instance({ PendingModifiedValues: { EngineVersion: '17.1', DBInstanceClass: 'db.r6g.large' } });
 
-  test('--yes alone does not apply other changes, too', async () => {
+  test('--yes alone does not also apply other changes', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: more } });
     const { exitCode, stderr } = await runHere(['enable', ...MYDB, '--yes'], aws.variables);
     expect(stderr).toContain('warning: RDS then also applies at once');
@@ -123,7 +123,7 @@ describe('enable', () => {
     expect(modifications(aws)).toEqual([]);
   });
 
-  test('--no-apply-immediately leaves all to the maintenance window, and does not wait', async () => {
+  test('--no-apply-immediately leaves everything to the maintenance window, and does not wait', async () => {
     await using aws = await startAws({ rds: rdsThat(more) });
     const args = ['enable', ...MYDB, '--yes', '--no-apply-immediately'];
     const { exitCode, stdout, stderr } = await runHere(args, aws.variables);
@@ -145,7 +145,7 @@ describe('enable', () => {
     expect(aws.actions.at(-1)).toBe('rds:ModifyDBInstance');
   });
 
-  test('that was asked for before is waited for, and not asked for again', async () => {
+  test('waits for a change that was requested before, without requesting it again', async () => {
     let looks = 0;
     const DescribeDBInstances = () => {
       looks += 1;
@@ -159,7 +159,7 @@ describe('enable', () => {
     expect(modifications(aws)).toEqual([]);
   });
 
-  test('a look that fails is made again; --timeout bounds it all, and says how things stand', async () => {
+  test('repeats a failed check; --timeout limits the whole, and the error says how things stand', async () => {
     await using aws = await startAws({ rds: rdsThat(instance(), throttled(), instance({ ...AT_IT, ...PENDING })) });
     const args = ['enable', ...MYDB, '--yes', '--timeout', '1', '--json'];
     const { exitCode, stdout, stderr } = await runHere(args, { ...aws.variables, AWS_MAX_ATTEMPTS: '1' });
@@ -173,7 +173,7 @@ describe('enable', () => {
     expect(exitCode).toBe(1);
   });
 
-  test('that may not be looked at any more is said to be requested', async () => {
+  test('says that the change was requested if it may no longer check', async () => {
     await using aws = await startAws({ rds: rdsThat(instance(), denied()) });
     const { exitCode, stderr } = await runHere(['enable', ...MYDB, '--yes'], aws.variables);
     expect(stderr).toMatch(/may not rds:DescribeDBInstances.*the change was requested.*rds-iam enable --instance mydb/);
@@ -183,12 +183,12 @@ describe('enable', () => {
   test.each<[string, AwsAnswer, RegExp]>([
     ['denied', denied(), /may not rds:ModifyDBInstance: allow that action/],
     [
-      'of an instance that is stopped',
+      'for a stopped instance',
       failure(400, 'InvalidDBInstanceState', 'Database instance is not in available state.'),
       /nothing was changed: the instance mydb is "stopped"/,
     ],
     [
-      'of an engine that knows none',
+      'for an engine that does not support it',
       failure(
         400,
         'InvalidParameterCombination',
@@ -205,7 +205,7 @@ describe('enable', () => {
     expect(exitCode).toBe(1);
   });
 
-  test('of a proxy', async () => {
+  test('for a proxy', async () => {
     await using aws = await startAws({ rds: { DescribeDBProxies: proxy() } });
     const args = ['enable', '--hostname', 'pool.proxy-abc123.eu-west-1.rds.amazonaws.com', '--yes'];
     const { exitCode, stderr } = await runHere(args, aws.variables);
@@ -213,7 +213,7 @@ describe('enable', () => {
     expect(exitCode).toBe(2);
   });
 
-  test('a signal in the wait for AWS', async () => {
+  test('a signal while it waits for AWS', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: silence() } });
     const running = start(process.execPath, tool('enable', ...MYDB, '--yes'), aws.variables);
     await aws.asked('rds:DescribeDBInstances');
@@ -237,7 +237,7 @@ test('disable', async () => {
 describe.skipIf(!hasTerminal)('in a terminal', () => {
   const QUESTION = /Turn IAM authentication on\? \(y\/N\)/;
 
-  test('y goes ahead, with a line that moves', async () => {
+  test('y goes ahead, with a spinner', async () => {
     await using aws = await startAws({ rds: rdsThat(instance(), instance({ ...AT_IT, ...PENDING }), instance(ON)) });
     const running = startInTerminal(['enable', ...MYDB], aws.variables);
     await running.said(QUESTION);
@@ -251,10 +251,10 @@ describe.skipIf(!hasTerminal)('in a terminal', () => {
 
   test.each([
     ['n', 'n\n', 1],
-    ['nothing but Enter', '\n', 1],
+    ['just Enter',  '\n', 1],
     ['Ctrl-D', '\x04', 1],
     ['Ctrl-C', '\x03', 130],
-  ])('%s at the question changes nothing', async (_, keys, code) => {
+  ])('%s as the answer changes nothing', async (_, keys, code) => {
     await using aws = await startAws({ rds: rdsThat(instance()) });
     const running = startInTerminal(['enable', ...MYDB], aws.variables);
     await running.said(QUESTION);
@@ -265,7 +265,7 @@ describe.skipIf(!hasTerminal)('in a terminal', () => {
     expect(modifications(aws)).toEqual([]);
   });
 
-  test('Ctrl-C in the wait says that the change goes on, and how to see it through', async () => {
+  test('Ctrl-C during the wait says that the change goes on, and how to see it through', async () => {
     await using aws = await startAws({ rds: rdsThat(instance(), instance({ ...AT_IT, ...PENDING })) });
     const running = startInTerminal(['enable', '--instance', 'mydb', '--yes'], aws.variables);
     await running.said(/is "configuring-iam-database-auth"/);
@@ -274,12 +274,12 @@ describe.skipIf(!hasTerminal)('in a terminal', () => {
     expect(stdout).toMatch(
       /the change was requested, and RDS goes on with it; to see it through: rds-iam enable --instance mydb --region eu-west-1\r\n/,
     );
-    // The cursor is back.
+    // The cursor is visible again.
     expect(stdout.lastIndexOf('\x1b[?25h')).toBeGreaterThan(stdout.lastIndexOf('\x1b[?25l'));
     expect(exitCode).toBe(130);
   });
 
-  test('Ctrl-C while RDS is being asked says that it may have got it', async () => {
+  test('Ctrl-C during the request says that RDS may have received it', async () => {
     await using aws = await startAws({ rds: { DescribeDBInstances: instance(), ModifyDBInstance: silence() } });
     const running = startInTerminal(['enable', ...MYDB, '--yes'], aws.variables);
     await aws.asked('rds:ModifyDBInstance');
@@ -294,7 +294,7 @@ test.each([
   [{}, {}, 'the database is missing'],
   [{ instance: 'mydb', cluster: 'shop' }, {}, 'give one of --instance, --cluster'],
   [{ instance: 'mydb', url: `postgres://app@${HOST}` }, {}, 'give one of --instance, --cluster'],
-])('%j is a wrong use', (flags, environment, message) => {
+])('%j is wrong usage', (flags, environment, message) => {
   expect(() => databaseTarget(flags, environment)).toThrow(message);
 });
 
@@ -306,6 +306,6 @@ test.each<[Parameters<typeof databaseTarget>[0], Record<string, string>, object]
   expect(databaseTarget(flags, environment)).toEqual(target);
 });
 
-test.each(['', 'long', '0', '-1', '1e3', '901'])('%j is no number of seconds up to 900', (text) => {
+test.each(['', 'long', '0', '-1', '1e3', '901'])('%j is not a number of seconds up to 900', (text) => {
   expect(() => secondsOf('--timeout', text, 900)).toThrow('--timeout must be a number of seconds');
 });

@@ -10,7 +10,7 @@ describe('token', () => {
   test.each([
     ['flags', ['--hostname', HOST, '--port', '5432', '--username', 'app'], {}],
     [
-      'flags, with the port of the engine',
+      "flags, with the engine's port",
       ['--hostname', HOST, '--engine', 'aurora-postgresql', '--username', 'app'],
       {},
     ],
@@ -18,7 +18,7 @@ describe('token', () => {
     ['DATABASE_URL', [], { DATABASE_URL: `postgresql://app@${HOST}:5432/shop` }],
     ["libpq's variables", [], { PGHOST: HOST, PGUSER: 'app' }],
     [
-      'flags before a URL before the environment',
+      'flags first, then a URL, then the environment',
       [`postgres://bob@${HOST}`, '--username', 'app'],
       { PGHOST: 'x', PGUSER: 'y' },
     ],
@@ -57,17 +57,17 @@ describe('token', () => {
     ['no host', ['--port', '5432', '--username', 'app'], {}, 'give --hostname'],
     ['no user', ['--hostname', HOST, '--port', '5432'], {}, 'give --username'],
     ['no port', ['--hostname', HOST, '--username', 'app'], {}, 'give --port, or --engine'],
-    ['a port that is none', ['--hostname', HOST, '--username', 'app', '--port', '5432x'], {}, '--port must be'],
+    ['an invalid port', ['--hostname', HOST, '--username', 'app', '--port', '5432x'], {}, '--port must be'],
     ['an unknown engine', ['--engine', 'oracle'], {}, '--engine must be one of'],
-    ['engine and URL that differ', [`mysql://app@${HOST}`, '--engine', 'postgres'], {}, 'of another engine'],
-    ['another URL', ['https://app:hunter2@example.org'], {}, 'the URL is not of a PostgreSQL'],
-    ['a broken DATABASE_URL', [], { DATABASE_URL: 'postgres://app:hunter2@:port' }, 'DATABASE_URL is not of'],
-    ['a region that is none', [`postgres://app@${HOST}`, '--region', 'Ireland'], {}, '--region must be'],
+    ['an engine that contradicts the URL', [`mysql://app@${HOST}`, '--engine', 'postgres'], {}, 'of another engine'],
+    ['another URL', ['https://app:hunter2@example.org'], {}, 'the URL does not name a PostgreSQL'],
+    ['a broken DATABASE_URL', [], { DATABASE_URL: 'postgres://app:hunter2@:port' }, 'DATABASE_URL does not name'],
+    ['an invalid region', [`postgres://app@${HOST}`, '--region', 'Ireland'], {}, '--region must be'],
     ['the wrong region', [`postgres://app@${HOST}`, '--region', 'eu-west-2'], {}, 'is in eu-west-1'],
     ['no region', ['postgres://app@127.0.0.1'], {}, 'give --region or set AWS_REGION'],
-    ['a host name that is none', ['--hostname', 'my db', '--port', '5432', '--username', 'app'], {}, '--hostname has'],
+    ['an invalid host name', ['--hostname', 'my db', '--port', '5432', '--username', 'app'], {}, '--hostname has'],
     ['a profile without a name', [`postgres://app@${HOST}`, '--profile', ''], {}, '--profile is empty'],
-    ['a CA file that is not there', [`postgres://app@${HOST}`, '--ca', '/nonexistent'], {}, '--ca cannot be read'],
+    ['a missing CA file', [`postgres://app@${HOST}`, '--ca', '/nonexistent'], {}, '--ca cannot be read'],
   ])('%s: code 2, and what to do', async (_, args, variables, message) => {
     const { exitCode, stdout, stderr } = await runHere(['token', ...args], { ...KEYS, ...variables });
     expect(stderr).toContain(message);
@@ -76,7 +76,7 @@ describe('token', () => {
     expect(exitCode).toBe(2);
   });
 
-  test.skipIf(!hasTerminal)('Ctrl-C while credentials are waited for', async () => {
+  test.skipIf(!hasTerminal)('Ctrl-C while it waits for credentials', async () => {
     await using slow = await startSlowCredentials();
     const running = startInTerminal(['token', `postgres://app@${HOST}`], slow.variables);
     await slow.waitedFor();

