@@ -3,7 +3,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** The value that the share `q` of all values (0 to 1) lies below, interpolated between neighbours. */
+/** The value that the share `q` of all values (0 to 1) lies below, interpolated between neighbors. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (sorted.length - 1) * q;

@@ -11,7 +11,7 @@ export interface Panel {
 
 const PANEL = { width: 430, height: 150, gap: 36, titleHeight: 44 };
 const MARGIN = { left: 56, top: 92, right: 24, bottom: 40 };
-const COLOURS = { admitted: '#2563a8', refused: '#d9622b', limit: '#1a1a1a', text: '#1a1a1a', faint: '#5c5c5c' };
+const COLORS = { admitted: '#2563a8', refused: '#d9622b', limit: '#1a1a1a', text: '#1a1a1a', faint: '#5c5c5c' };
 /** The vertical axis ends at so many times the limit. What is higher is cut off there, and its height written above it. */
 const CUT_AT = 2.5;
 
@@ -31,7 +31,7 @@ export function chart(panels: readonly Panel[], limit: number): string {
     return `<g transform="translate(${x} ${y})">${drawPanel(panel, limit, seconds)}</g>`;
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="${COLOURS.text}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="${COLORS.text}">`,
     '<title>Logins per second of each contender</title>',
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     text(MARGIN.left, 30, `Logins per second that reached a server that admits ${limit}`, 'font-size="18"'),
@@ -43,7 +43,7 @@ export function chart(panels: readonly Panel[], limit: number): string {
   ].join('\n');
 }
 
-const faint = `fill="${COLOURS.faint}"`;
+const faint = `fill="${COLORS.faint}"`;
 
 function drawPanel({ row, column, run }: Panel, limit: number, seconds: number): string {
   const { width, height, titleHeight } = PANEL;
@@ -60,7 +60,7 @@ function drawPanel({ row, column, run }: Panel, limit: number, seconds: number):
     ...gridAt.map((rate) => text(-6, toY(rate) + 4, String(rate), `text-anchor="end" ${faint}`)),
     ...gridAt.map((rate) => `<path d="M0 ${toY(rate)}H${width}" stroke="#d5d5d5"/>`),
     ...bars,
-    `<path d="M0 ${toY(limit)}H${width}" stroke="${COLOURS.limit}" stroke-width="1.5" stroke-dasharray="5 3"/>`,
+    `<path d="M0 ${toY(limit)}H${width}" stroke="${COLORS.limit}" stroke-width="1.5" stroke-dasharray="5 3"/>`,
     ...ticks(seconds).map((second) =>
       text(toX(second), titleHeight + height + 15, String(second), `text-anchor="middle" ${faint}`),
     ),
@@ -75,28 +75,28 @@ function drawBar(
   highest: number,
 ): string {
   const all = admitted + refused;
-  const parts = [bar(left, right, toY(0), toY(admitted), COLOURS.admitted)];
-  parts.push(bar(left, right, toY(admitted), toY(all), COLOURS.refused));
+  const parts = [bar(left, right, toY(0), toY(admitted), COLORS.admitted)];
+  parts.push(bar(left, right, toY(admitted), toY(all), COLORS.refused));
   if (all > highest) {
-    parts.push(text((left + right) / 2, toY(all) - 3, String(all), `text-anchor="middle" fill="${COLOURS.refused}"`));
+    parts.push(text((left + right) / 2, toY(all) - 3, String(all), `text-anchor="middle" fill="${COLORS.refused}"`));
     // A gap near the top says that the bar goes on.
     parts.push(`<path d="M${left - 1} ${toY(all) + 10}L${right + 1} ${toY(all) + 5}" stroke="#fff" stroke-width="3"/>`);
   }
   return parts.join('');
 }
 
-function bar(left: number, right: number, bottom: number, top: number, colour: string): string {
+function bar(left: number, right: number, bottom: number, top: number, color: string): string {
   if (top === bottom) return '';
-  return `<rect x="${round(left)}" y="${round(top)}" width="${round(right - left)}" height="${round(bottom - top)}" fill="${colour}"/>`;
+  return `<rect x="${round(left)}" y="${round(top)}" width="${round(right - left)}" height="${round(bottom - top)}" fill="${color}"/>`;
 }
 
 function legend(x: number, y: number, limit: number): string {
   return [
-    `<rect x="${x}" y="${y - 10}" width="12" height="12" fill="${COLOURS.admitted}"/>`,
+    `<rect x="${x}" y="${y - 10}" width="12" height="12" fill="${COLORS.admitted}"/>`,
     text(x + 18, y, 'admitted'),
-    `<rect x="${x + 90}" y="${y - 10}" width="12" height="12" fill="${COLOURS.refused}"/>`,
+    `<rect x="${x + 90}" y="${y - 10}" width="12" height="12" fill="${COLORS.refused}"/>`,
     text(x + 108, y, 'refused'),
-    `<path d="M${x + 172} ${y - 4}h26" stroke="${COLOURS.limit}" stroke-width="1.5" stroke-dasharray="5 3"/>`,
+    `<path d="M${x + 172} ${y - 4}h26" stroke="${COLORS.limit}" stroke-width="1.5" stroke-dasharray="5 3"/>`,
     text(x + 204, y, `what the server admits: ${limit} a second`),
   ].join('');
 }

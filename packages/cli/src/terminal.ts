@@ -39,8 +39,8 @@ const unwritable = (error: Error) => `stdout cannot be written to: ${error.messa
 /** A message for the user, with a red label for an error. Colors only if the terminal supports them. */
 export function tell(text: string, label?: 'error' | 'warning'): void {
   // hasColors() respects NO_COLOR, and exists only on terminals.
-  const coloured = process.stderr.isTTY === true && process.stderr.hasColors();
-  const paint = (word: string) => (coloured ? styleText(word === 'error' ? 'red' : 'yellow', word) : word);
+  const colored = process.stderr.isTTY === true && process.stderr.hasColors();
+  const paint = (word: string) => (colored ? styleText(word === 'error' ? 'red' : 'yellow', word) : word);
   writeTalk(`rds-iam: ${label ? `${paint(label)}: ` : ''}${text}\n`);
 }
 

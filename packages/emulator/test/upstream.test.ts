@@ -8,7 +8,7 @@ import { createCertificateAuthority } from '../src/index.js';
 import { ask, failure, sign, start } from './harness.js';
 
 const PASSWORD = 'pässwörd with  spaces';
-const NORMALISED = 'pa\u0308ss\u00a0½\u00adword';
+const NORMALIZED = 'pa\u0308ss\u00a0½\u00adword';
 let server: PostgresServer;
 let tlsCa = '';
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
       'host all trusted 127.0.0.1/32 trust',
       'host all clear 127.0.0.1/32 password',
       'host all md5ed 127.0.0.1/32 md5',
-      'host all scram,normalised 127.0.0.1/32 scram-sha-256',
+      'host all scram,normalized 127.0.0.1/32 scram-sha-256',
       'hostssl all overtls 127.0.0.1/32 scram-sha-256',
       'host all ident 127.0.0.1/32 ident',
       'host all locked 127.0.0.1/32 reject',
@@ -34,7 +34,7 @@ beforeAll(async () => {
   for (const name of ['trusted', 'clear', 'scram', 'overtls', 'ident', 'locked']) {
     await superuser.query(`create role ${name} login password '${PASSWORD}'`);
   }
-  await superuser.query(`create role normalised login password '${NORMALISED}'`);
+  await superuser.query(`create role normalized login password '${NORMALIZED}'`);
   await superuser.query(`set password_encryption = 'md5'; create role md5ed login password '${PASSWORD}'`);
   await superuser.end();
 });
@@ -67,11 +67,11 @@ describe('after a good token the emulator logs in', () => {
     ).toEqual([{ ssl: true }]);
   });
 
-  test('with a password by user, normalised as PostgreSQL does', async () => {
-    const password = (username: string) => ({ scram: PASSWORD, normalised: NORMALISED })[username];
+  test('with a password by user, normalized as PostgreSQL does', async () => {
+    const password = (username: string) => ({ scram: PASSWORD, normalized: NORMALIZED })[username];
     await using emulator = await start({ upstream: upstream({ password }) });
     expect(await ask(emulator, { user: 'scram' }, WHO)).toEqual([{ who: 'scram' }]);
-    expect(await ask(emulator, { user: 'normalised' }, WHO)).toEqual([{ who: 'normalised' }]);
+    expect(await ask(emulator, { user: 'normalized' }, WHO)).toEqual([{ who: 'normalized' }]);
     const error = await failure(ask(emulator, { user: 'clear' }));
     expect(error).toMatchObject({ code: '08004' });
     expect(error.message).toBe(

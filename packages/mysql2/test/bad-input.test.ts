@@ -10,7 +10,7 @@ const iam = { region: REGION, credentials: CREDENTIALS };
 const good = { host: 'db.abc.eu-west-1.rds.amazonaws.com', user: 'app', iam };
 const uri = (query: string) => ({ uri: `mysql://app@db.example.com/db?${query}`, iam });
 
-describe('a configuration that cannot be right is refused when it is given, by name and with the fix', () => {
+describe('a configuration that cannot be right is refused at once, by name and with the fix', () => {
   const cases: [string, object | string, RegExp][] = [
     ['no hostname', { user: 'app', iam }, /"hostname" is missing.*RDS endpoint/],
     ['an empty hostname', { ...good, host: '' }, /"hostname" is missing/],
@@ -19,16 +19,16 @@ describe('a configuration that cannot be right is refused when it is given, by n
     ['a Unix socket in a URI', uri('socketPath=/run/mysqld.sock'), /"socketPath" is a Unix socket/],
     ['port 0', { ...good, port: 0 }, /"port" must be a whole number from 1 to 65535, got the number 0/],
     ['a port that is too large', { ...good, port: 70_000 }, /"port".*70000/],
-    ['a port that is no number', { ...good, port: 'abc' }, /"port".*NaN/],
+    ['a port that is not a number', { ...good, port: 'abc' }, /"port".*NaN/],
     ['port 0 in a URI', { uri: 'mysql://app@db.example.com:0/db', iam }, /"port".*the number 0/],
     ['ssl: false', { ...good, ssl: false }, /"ssl" is false.*remove "ssl"/],
     ['ssl: null', { ...good, ssl: null }, /"ssl" must be an object of TLS options or true, got null/],
-    ['an empty text for ssl', { ...good, ssl: '' }, /"ssl" must be true or an object of TLS options/],
+    ['an empty string for ssl', { ...good, ssl: '' }, /"ssl" must be true or an object of TLS options/],
     ['an unknown profile', { ...good, ssl: 'no-verify' }, /"ssl" must be true or an object of TLS options/],
     ['rejectUnauthorized: false', { ...good, ssl: { rejectUnauthorized: false } }, /"ssl.rejectUnauthorized" is off/],
     ['verifyIdentity: false', { ...good, ssl: { verifyIdentity: false } }, /"ssl.verifyIdentity" is off/],
     [
-      'a host-name check of the user',
+      "the user's own host name check",
       { ...good, ssl: { checkServerIdentity: () => undefined } },
       /"ssl.checkServerIdentity"/,
     ],
@@ -49,7 +49,7 @@ describe('a configuration that cannot be right is refused when it is given, by n
       uri(parameter),
       new RegExp(`"${parameter}" in the connection URI weakens`),
     ]),
-    // Frameworks that take a URI apart hand its parameters on as options.
+    // Frameworks that parse a URI pass on its parameters as options.
     ...Object.entries({
       sslmode: 'disable',
       'ssl-mode': 'DISABLED',
@@ -79,7 +79,7 @@ describe('a configuration that cannot be right is refused when it is given, by n
     ['a password in a URI', { uri: 'mysql://app:hunter2@db.example.com/db', iam }, /URI contains a password/],
     ['a password as a parameter', uri('password=hunter2'), /"password" cannot be used with IAM/],
     ['a password in a URI alone', 'mysql://app:hunter2@db.example.com/db', /URI contains a password/],
-    ['a URI that is none', { uri: 7, iam }, /the connection URI cannot be parsed/],
+    ['a URI that is not a string',  { uri: 7, iam }, /the connection URI cannot be parsed/],
     ['passwords of MySQL 4.0', { ...good, insecureAuth: true }, /"insecureAuth"/],
     ['an authSwitchHandler', { ...good, authSwitchHandler: () => {} }, /"authSwitchHandler"/],
     [
@@ -87,7 +87,7 @@ describe('a configuration that cannot be right is refused when it is given, by n
       { ...good, authPlugins: { mysql_clear_password: () => () => 'hunter2' } },
       /"authPlugins.mysql_clear_password"/,
     ],
-    ['a stream that is made already', { ...good, stream: {} }, /"stream" must be a function/],
+    ['a ready-made stream', { ...good, stream: {} }, /"stream" must be a function/],
     ['an unknown IAM option', { ...good, iam: { ...iam, regoin: 'x' } }, /unknown IAM option "regoin"/],
     ['IAM options that are none', { ...good, iam: true }, /the IAM options must be an object.*got true/],
   ];
@@ -108,13 +108,13 @@ describe('a configuration that cannot be right is refused when it is given, by n
     }
   });
 
-  test('IAM options of a cluster that are wrong', () => {
+  test('wrong IAM options of a cluster', () => {
     for (const { createPoolCluster } of [callbacks, promises]) {
       expect(() => createPoolCluster({ iam: { regoin: 'x' } as never })).toThrow(/unknown IAM option "regoin"/);
     }
   });
 
-  test('a password that a framework hides from enumeration', () => {
+  test('a password that a framework makes non-enumerable', () => {
     const driver = callbacks.mysql2Driver(callbacks.createRdsIam(iam));
     for (const make of [driver.createConnection, driver.createPool]) {
       const hidden = Object.defineProperty({ ...good, iam: undefined }, 'password', { value: 'hunter2' });
@@ -122,13 +122,13 @@ describe('a configuration that cannot be right is refused when it is given, by n
     }
   });
 
-  test('but not the empty one that frameworks give where they were given none', () => {
+  test('but not the empty password that frameworks pass on if they were given none', () => {
     for (const { createPool } of [callbacks, promises]) {
       expect(() => createPool({ ...good, password: '' } as never)).not.toThrow();
     }
   });
 
-  test('a URI beside other options of the mariadb connector where IAM is off, as it reads one of the two', () => {
+  test('with IAM off, a URI beside other options of the mariadb connector, which would read only one of the two', () => {
     const beside = { uri: 'mariadb://app@db/shop', connectionLimit: 1, iam: { enabled: false } };
     expect(() => connector.createPool(beside as object)).toThrow(/"uri" excludes "connectionLimit"/);
   });
@@ -154,8 +154,8 @@ describe('a configuration that cannot be right is refused when it is given, by n
     ['the same in a URI', uri('ssl-mode=VERIFY_IDENTITY&useSSL=true&ssl=Amazon%20RDS')],
     ['TLS as a text, as from a URI', { ...good, ssl: 'true' }],
     ['the same as options', { ...good, sslmode: 'verify-full', useSSL: 'true' }],
-    ['a switch for clear text', { ...good, enableCleartextPlugin: false }],
-  ])('but %s is fine, without a warning of mysql2', async (_, config) => {
+    ['a setting for clear text', { ...good, enableCleartextPlugin: false }],
+  ])('but %s is fine, without a warning from mysql2', async (_, config) => {
     const warnings = vi.spyOn(console, 'error').mockImplementation(() => {});
     const connection = callbacks.createConnection(config as never);
     connection.on('error', () => {});
@@ -164,7 +164,7 @@ describe('a configuration that cannot be right is refused when it is given, by n
     warnings.mockRestore();
   });
 
-  test('a connection URL alone is checked for frameworks that take it apart themselves', () => {
+  test('a connection URL can be checked on its own, for frameworks that parse it themselves', () => {
     const refused = 'mysql://app:hunter2@db.example.com/db';
     for (const { checkConnectionUrl } of [callbacks, connector]) {
       expect(() => checkConnectionUrl(refused)).toThrow(/URI contains a password/);
@@ -184,7 +184,7 @@ describe('a login that cannot succeed', () => {
   afterEach(() => stack.emulator.setFaults({}));
   afterAll(() => stack[Symbol.asyncDispose]());
 
-  /** The error of every way to connect, which is the same. */
+  /** The error, which is the same for every way to connect. */
   const failureOf = async (config: object): Promise<Error & { code: string; cause: { code?: string } }> => {
     let first: (Error & { code: string; cause: { code?: string } }) | undefined;
     for (const [way, connect] of Object.entries(WAYS)) {
@@ -200,18 +200,18 @@ describe('a login that cannot succeed', () => {
     return first ?? expect.unreachable();
   };
 
-  test('for want of a region', async () => {
+  test('without a region', async () => {
     const failure = await failureOf({ iam: { ...stack.iam, region: undefined } });
     expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_REGION' });
     expect(failure.message).toMatch(/no AWS region for "localhost".*set "region" or AWS_REGION/);
   });
 
-  test('for want of credentials', async () => {
+  test('without credentials', async () => {
     const failure = await failureOf({ iam: { ...stack.iam, credentials: undefined } });
     expect(failure).toMatchObject({ code: 'ERR_RDS_IAM_CREDENTIALS', cause: { name: 'CredentialsProviderError' } });
   });
 
-  test('with credentials that have expired, or that a provider fails to give', async () => {
+  test('with expired credentials, or a provider that fails', async () => {
     const credentials = { ...CREDENTIALS, expiration: new Date(Date.now() - 1_000) };
     expect((await failureOf({ iam: { ...stack.iam, credentials } })).message).toMatch(/the AWS credentials expired at/);
     const failing = async () => Promise.reject(new Error('the session has ended'));
@@ -221,7 +221,7 @@ describe('a login that cannot succeed', () => {
     });
   });
 
-  test('at a host that cannot be reached, or whose name nobody knows', async () => {
+  test('at a host that cannot be reached, or whose name is not in DNS', async () => {
     const iam = { ...stack.iam, retry: { timeoutMs: 100, baseDelayMs: 10, maxDelayMs: 20 }, resolveCname: false };
     expect(await failureOf({ port: 1, iam: { ...iam, retry: false } })).toMatchObject({
       code: 'ERR_RDS_IAM_UNREACHABLE',
@@ -252,7 +252,7 @@ describe('a login that cannot succeed', () => {
     expect(failure.message).toMatch(message);
   });
 
-  test('as a user who is unknown, or has no AWSAuthenticationPlugin: no token is sent', async () => {
+  test('as a user who does not exist, or has no AWSAuthenticationPlugin: no token is sent', async () => {
     await using strict = await startStack({ iamUsers: ['somebody_else'] });
     for (const user of [strict.username, 'unknown_user']) {
       for (const [way, connect] of Object.entries(WAYS)) {
@@ -281,7 +281,7 @@ describe('a login that cannot succeed', () => {
     }
   });
 
-  test('on a database that is not there', async () => {
+  test('on a database that does not exist', async () => {
     expect(await failureOf({ database: 'nowhere' })).toMatchObject({
       code: 'ERR_RDS_IAM_LOGIN',
       attempts: 1,

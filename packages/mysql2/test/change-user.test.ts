@@ -15,12 +15,12 @@ afterEach(() => {
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
-/** In one second, a login and no change of the user after it. */
+/** Allows a login, but no change of user after it, in one second. */
 const refusing = { throttle: { connectionsPerSecond: 1, action: 'deny', counting: 'logins' } } as const;
 
 type Change = { readonly user: string; readonly database?: string };
 
-/** What becomes of a change of the user, undefined if it is done. */
+/** The error of a change of user; undefined if it succeeds. */
 const WAYS: Readonly<Record<string, (config: callbacks.ConnectionOptions, change: Change) => Promise<unknown>>> = {
   'with a callback': (config, change) =>
     new Promise((resolve) => {
@@ -43,7 +43,7 @@ const WAYS: Readonly<Record<string, (config: callbacks.ConnectionOptions, change
 };
 
 describe.each(Object.entries(WAYS))('changeUser %s', (_, changeUser) => {
-  test('forgets a token that was refused, and no other', async () => {
+  test('forgets a refused token, and no other', async () => {
     const { username } = stack;
     const iam = createRdsIam(stack.iam);
     const config = { ...stack.config, iam };

@@ -38,13 +38,13 @@ const WAYS: Readonly<Record<string, (options: object) => Promise<Session>>> = {
   },
 };
 
-test.each(Object.entries(WAYS))('%s: a session is compressed where the option asks for it', async (_, open) => {
+test.each(Object.entries(WAYS))('%s: a session is compressed if the option asks for it', async (_, open) => {
   await using relay = await startCompressingRelay(stack);
   const bytes: number[] = [];
   for (const compress of [false, true]) {
     const before = relay.sent;
     const session = await open({ ...optionsFor(relay), compress });
-    // One after the other, and two at once over two connections.
+    // Sequentially, and two at once over two connections.
     expect(await session.query('select ? as text', [LONG])).toEqual([{ text: LONG }]);
     const both = await Promise.all([LONG, 'short'].map((text) => session.query('select ? as text', [text])));
     expect(both).toEqual([[{ text: LONG }], [{ text: 'short' }]]);
@@ -57,7 +57,7 @@ test.each(Object.entries(WAYS))('%s: a session is compressed where the option as
   expect(compressed).toBeLessThan(plain / 10);
 });
 
-test.each(Object.entries(WAYS))('%s: a server that does not compress is spoken to plainly', async (name, open) => {
+test.each(Object.entries(WAYS))('%s: with a server that does not compress, a session is not compressed', async (name, open) => {
   const session = await open({ ...stack.config, compress: true });
   expect(await session.query('select ? as text', [name])).toEqual([{ text: name }]);
   await session.end();

@@ -12,7 +12,7 @@ afterAll(() => stack[Symbol.asyncDispose]());
 
 const PHASES = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'];
 
-/** What an APM hears of mysql2 while this is done. */
+/** What an APM hears from mysql2 in the meantime. */
 async function heard(work: () => Promise<unknown>): Promise<string[]> {
   const events: string[] = [];
   const listeners = PHASES.map((phase): [string, (message: unknown) => void] => [
@@ -28,7 +28,7 @@ async function heard(work: () => Promise<unknown>): Promise<string[]> {
   return events.sort();
 }
 
-test("an APM hears of our connections what it hears of mysql2's, be they opened or refused", async () => {
+test("an APM hears the same about our connections as about mysql2's, opened or refused", async () => {
   const { hostname, port } = stack.upstream;
   expect(hostname).toBe('127.0.0.1');
   const plainConfig = { host: 'localhost', port, user: stack.username };

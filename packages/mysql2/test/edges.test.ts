@@ -6,8 +6,8 @@ import * as ours from '../src/index.js';
 import { closedPort } from './closed-port.js';
 import { type Stack, startStack } from './stack.js';
 
-// Wherever plain mysql2 calls a callback or emits an event, ours does, in that order: each of these is done to both, and what
-// is seen is compared.
+// Whenever plain mysql2 calls a callback or emits an event, so does ours, in the same order: each scene is played with both, and
+// what is seen is compared.
 
 let stack: Stack;
 let plainConfig: mysql2.PoolOptions;
@@ -22,13 +22,13 @@ beforeAll(async () => {
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
-/** @param closed - once its stream has emitted that */
+/** @param closed - resolves once its stream has emitted 'close' */
 type Scene = (connection: mysql2.Connection, seen: Seen, closed: Promise<unknown>) => Promise<unknown>;
 
 const connected = (connection: mysql2.Connection) => next(connection, 'connect');
 const failed = (connection: mysql2.Connection) => next(connection, 'error');
 
-/** A query, whose callback is seen. */
+/** Runs a query and records its callback. */
 const query = (connection: Pick<mysql2.Connection, 'query'>, seen: Seen, name: string, sql = 'select 1') =>
   new Promise<void>((resolve) => {
     connection.query(sql, (error) => {
@@ -54,7 +54,7 @@ const GOOD: Readonly<Record<string, Scene>> = {
     connection.end();
     await next(connection, 'end');
   },
-  'queries that are given before the login, and an end behind them': async (connection, seen) => {
+  'queries before the login, and an end after them': async (connection, seen) => {
     const queries = [1, 2].map((n) => query(connection, seen, `query ${n}`));
     connection.end(seen.callback('end'));
     await Promise.all(queries);
@@ -81,7 +81,7 @@ const GOOD: Readonly<Record<string, Scene>> = {
     await closed;
     seen.add(connection.state);
   },
-  'destroy before the login, with queries that were given': async (connection, seen, closed) => {
+  'destroy before the login, with queries waiting': async (connection, seen, closed) => {
     const queries = [1, 2].map((n) => query(connection, seen, `query ${n}`));
     connection.destroy();
     await Promise.all(queries);
@@ -117,7 +117,7 @@ const GOOD: Readonly<Record<string, Scene>> = {
     seen.add(connection.state);
     await next(connection, 'end');
   },
-  'ping, reset and a change of the user': async (connection, seen) => {
+  'ping, reset and a change of user': async (connection, seen) => {
     await new Promise<void>((resolve) => {
       connection.ping(seen.callback('ping'));
       connection.reset(seen.callback('reset'));
@@ -130,7 +130,7 @@ const GOOD: Readonly<Record<string, Scene>> = {
     connection.end();
     await next(connection, 'end');
   },
-  'a pause in which a query is answered': async (connection, seen) => {
+  'a pause during which a query is answered': async (connection, seen) => {
     await connected(connection);
     const answered = query(connection, seen, 'query');
     connection.pause();
@@ -203,7 +203,7 @@ const FAILING: Readonly<Record<string, Scene>> = {
     await closed;
     seen.add(connection.state);
   },
-  'queries that were given before': async (connection, seen, closed) => {
+  'queries made before it': async (connection, seen, closed) => {
     await Promise.all([1, 2].map((n) => query(connection, seen, `query ${n}`)));
     await closed;
   },
@@ -218,7 +218,7 @@ const FAILING: Readonly<Record<string, Scene>> = {
     connection.end(seen.callback('end'));
     connection.ping(seen.callback('ping'));
   },
-  'an end that was given before': async (connection, seen, closed) => {
+  'an end requested before it': async (connection, seen, closed) => {
     const over = failed(connection);
     connection.end(seen.callback('end'));
     await Promise.race([over, closed]);
@@ -232,26 +232,26 @@ const FAILING: Readonly<Record<string, Scene>> = {
 };
 
 describe.each(Object.entries(GOOD))('with a good server: %s', (_, scene) => {
-  test('is seen as with mysql2 alone', async () => {
+  test('behaves as with mysql2 alone', async () => {
     const expected = await watch(plain.createConnection(plainConfig), scene);
     expect(expected.length).toBeGreaterThan(0);
     expect(await watch(ours.createConnection(ourConfig), scene)).toEqual(expected);
   });
 });
 
-describe.each(Object.entries(FAILING))('with a login that fails: %s', (_, scene) => {
-  // Between one that nobody answers and one that is refused, our connections make no difference.
+describe.each(Object.entries(FAILING))('with a failing login: %s', (_, scene) => {
+  // Our connections treat a refused login like a closed port.
   test.each([
-    ['where nobody listens', () => unreachable],
-    ['on a database that is not there', () => ({ database: 'nowhere' })],
-  ])('%s, is seen as with mysql2 alone where nobody listens', async (_, failing) => {
+    ['at a closed port', () => unreachable],
+    ['on a database that does not exist',  () => ({ database: 'nowhere' })],
+  ])('%s, behaves as with mysql2 alone at a closed port', async (_, failing) => {
     const expected = await watch(plain.createConnection({ ...plainConfig, ...unreachable }), scene);
     expect(expected.length).toBeGreaterThan(0);
     expect(await watch(ours.createConnection({ ...ourConfig, ...failing() }), scene)).toEqual(expected);
   });
 });
 
-test('mysql2 warns of an option that it does not know as often as it does alone', async () => {
+test('mysql2 warns about an unknown option as often as it does alone', async () => {
   const warn = vi.spyOn(console, 'error').mockImplementation(() => {});
   onTestFinished(() => warn.mockRestore());
   const warnings = async (make: (unknown: object) => mysql2.Connection) => {
@@ -278,7 +278,7 @@ async function watch(connection: mysql2.Connection, scene: Scene): Promise<reado
 
 async function kill(connection: mysql2.Connection): Promise<void> {
   const killer = plain.createConnection(plainConfig);
-  // In a busy server a session is there before it is in the list of those that can be killed.
+  // On a busy server, a session exists before it is in the list of those that can be killed.
   await vi.waitFor(() => killer.promise().query(`kill ${connection.threadId}`));
   killer.end();
 }

@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url);
 
 type Names = Readonly<Record<string, unknown>>;
 
-/** All that a user of a driver's module can name, whether in CommonJS or in an ES module. */
+/** Every name that a driver's module exports, in CommonJS or as an ES module. */
 async function exportsOf(name: string): Promise<Names> {
   const { default: whole, 'module.exports': _, __esModule: __, ...names } = (await import(name)) as Names;
   return { ...(require(name) as Names), ...(whole as Names), ...names };
@@ -26,7 +26,7 @@ describe.each<{ name: string; ours: Names; oldest: string; atLeast: number }>([
   { name: 'mysql2/promise', ours: promises, oldest: 'mysql2-oldest/promise', atLeast: 15 },
   { name: 'mariadb', ours: connector, oldest: 'mariadb-oldest', atLeast: 7 },
 ])('every export of $name', ({ name, ours, oldest, atLeast }) => {
-  test('is one of ours, as a name and on the default import', async () => {
+  test('is one of ours, as a named export and on the default import', async () => {
     for (const version of [name, oldest]) {
       const names = Object.keys(await exportsOf(version)).filter((each) => each !== 'default');
       expect(names.length).toBeGreaterThanOrEqual(atLeast);
@@ -35,7 +35,7 @@ describe.each<{ name: string; ours: Names; oldest: string; atLeast: number }>([
     }
   });
 
-  test('is what it is there, but for what connects', async () => {
+  test('is the same object, except for what connects', async () => {
     const { default: whole, ...names } = (await import(name)) as Names;
     for (const [key, value] of Object.entries({ ...(whole as Names), ...names })) {
       expect((ours['default'] as Names)[key], key).toBe(ours[key]);
@@ -45,7 +45,7 @@ describe.each<{ name: string; ours: Names; oldest: string; atLeast: number }>([
   });
 });
 
-test("a driver's module for frameworks has all that the driver has, and nothing that connects without IAM", async () => {
+test("a driver's module for frameworks has everything that the driver has, and nothing that connects without IAM", async () => {
   const iam = callbacks.createRdsIam({ region: REGION, credentials: CREDENTIALS });
   for (const [name, ours] of [
     ['mysql2', callbacks.mysql2Driver(iam)],

@@ -19,7 +19,7 @@ afterAll(() => stack[Symbol.asyncDispose]());
 
 const one = async (query: Promise<[unknown, ...unknown[]]>) => ((await query)[0] as RowDataPacket[])[0];
 
-describe('what mysql2 offers is there:', () => {
+describe("mysql2's features work:", () => {
   test('prepared statements, several statements, named placeholders, date strings', async () => {
     const pool = createPool({
       ...stack.config,
@@ -41,7 +41,7 @@ describe('what mysql2 offers is there:', () => {
     await connection.end();
   });
 
-  test('rows of megabytes, both ways, and streams that are read slowly', async () => {
+  test('rows of megabytes in both directions, and streams that are read slowly', async () => {
     const connection = callbacks.createConnection(stack.config);
     const long = 'x'.repeat(3_000_000);
     const [rows] = await connection.promise().query<RowDataPacket[]>('select ? as long_text', [long]);
@@ -57,14 +57,14 @@ describe('what mysql2 offers is there:', () => {
     await connection.promise().end();
   });
 
-  test('a change of the user, with a token of its own', async () => {
+  test('a change of user, with a token of its own', async () => {
     const connection = await createConnection(stack.config);
     await connection.changeUser({ user: stack.username });
     expect(await one(connection.query('select 1 as one'))).toEqual({ one: 1 });
     await connection.end();
   });
 
-  test('a stream of its own', async () => {
+  test("the user's own stream", async () => {
     const dialed: number[] = [];
     const pool = createPool({
       ...stack.config,
@@ -78,7 +78,7 @@ describe('what mysql2 offers is there:', () => {
     await pool.end();
   });
 
-  test('queries that were queued before it was connected, and an end queued behind them', async () => {
+  test('queries that were queued before it was connected, and an end queued after them', async () => {
     const connection = callbacks.createConnection(stack.config);
     const rows = new Promise((resolve, reject) => {
       connection.query('select 1 as one', (error, result) => (error ? reject(error) : resolve(result)));
@@ -87,7 +87,7 @@ describe('what mysql2 offers is there:', () => {
     expect(await rows).toEqual([{ one: 1 }]);
   });
 
-  test('events of the pool and its promise form', async () => {
+  test('events of the pool and its promise API', async () => {
     const pool = callbacks.createPool(stack.config);
     const events: string[] = [];
     for (const event of ['connection', 'acquire', 'release']) pool.on(event, () => events.push(event));
@@ -121,7 +121,7 @@ describe('what mysql2 offers is there:', () => {
     await cluster.end();
   });
 
-  test('TLS of version 1.3, for callers to look at', async () => {
+  test('TLS 1.3, which callers can inspect', async () => {
     const connection = await createConnection(stack.config);
     expect(socketOf(connection).getProtocol()).toBe('TLSv1.3');
     await connection.end();
@@ -129,7 +129,7 @@ describe('what mysql2 offers is there:', () => {
 });
 
 describe('TLS sessions', () => {
-  test('are resumed by the connections that follow, also for a change of the user', async () => {
+  test('are resumed by later connections, also for a change of user', async () => {
     const iam = createRdsIam(stack.iam);
     const reused: (boolean | undefined)[] = [];
     for (let count = 0; count < 3; count++) {
@@ -142,7 +142,7 @@ describe('TLS sessions', () => {
     expect(reused).toEqual([false, true, true]);
   });
 
-  test('open no door to a server of another certificate', async () => {
+  test('do not help a server with another certificate', async () => {
     const iam = createRdsIam(stack.iam);
     await (await createConnection({ ...stack.config, iam })).end();
     for (const tls of ['other-ca', 'wrong-name', 'expired'] as const) {
@@ -170,7 +170,7 @@ describe('retry', () => {
     expect(await outcome).toBeUndefined();
   });
 
-  test.each(Object.entries(WAYS))('lasts no longer than connectTimeout, by %s', async (_, connectBy) => {
+  test.each(Object.entries(WAYS))('lasts no longer than connectTimeout, with %s', async (_, connectBy) => {
     stack.emulator.setFaults({ hang: 'before-authentication' });
     expect(await connectBy({ ...stack.config, connectTimeout: 200 })).toMatchObject({
       code: 'ERR_RDS_IAM_UNREACHABLE',

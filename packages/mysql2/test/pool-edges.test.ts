@@ -8,7 +8,7 @@ import * as promises from '../src/promise.js';
 import { closedPort } from './closed-port.js';
 import { type Stack, startStack } from './stack.js';
 
-// As in edges.test.ts, of pools, of the promise forms, and of what becomes of a process.
+// As in edges.test.ts, for pools, for the promise API, and for how a process ends.
 
 let stack: Stack;
 let plainConfig: plain.PoolOptions;
@@ -32,7 +32,7 @@ const kill = async (threadId: number) => {
   await killer.end();
 };
 
-/** What is called back, to be seen. */
+/** Records a callback. */
 const called = (seen: Seen, name: string, work: (callback: (error?: unknown, given?: never) => void) => unknown) =>
   new Promise<void>((resolve) => {
     work((error) => {
@@ -74,7 +74,7 @@ const POOL: Scenes<plain.Pool> = {
     await Promise.all([query(pool, seen, 'first'), query(pool, seen, 'second')]);
     await end(pool, seen);
   },
-  'a connection that is destroyed, and a checkout that waits for it': async (pool, seen) => {
+  'a connection that is destroyed, and a checkout waiting for it': async (pool, seen) => {
     const connection = await checkout(pool);
     const waiting = query(pool, seen, 'waiting');
     connection.destroy();
@@ -130,7 +130,7 @@ const FAILING_POOL: Scenes<plain.Pool> = {
     seen.add('the query emits an error');
     await end(pool, seen);
   },
-  'what waits behind the login, each': async (pool, seen) => {
+  'every call that waits for the login': async (pool, seen) => {
     await Promise.all([query(pool, seen, 'first'), query(pool, seen, 'second'), query(pool, seen, 'third')]);
     await end(pool, seen);
   },
@@ -177,7 +177,7 @@ async function watchPool(pool: plain.Pool, scene: Scene<plain.Pool>): Promise<re
 }
 
 describe.each(Object.entries(POOL))('a pool: %s', (_, scene) => {
-  test('is seen as with mysql2 alone', async () => {
+  test('behaves as with mysql2 alone', async () => {
     const expected = await watchPool(plain.createPool({ ...plainConfig, connectionLimit: 1 }), scene);
     expect(expected.length).toBeGreaterThan(0);
     expect(await watchPool(ours.createPool({ ...ourConfig, connectionLimit: 1 }), scene)).toEqual(expected);
@@ -186,9 +186,9 @@ describe.each(Object.entries(POOL))('a pool: %s', (_, scene) => {
 
 describe.each(Object.entries(FAILING_POOL))('a pool that cannot log in: %s', (_, scene) => {
   test.each([
-    ['as nobody listens', () => unreachable],
-    ['to a database that is not there', () => ({ database: 'nowhere' })],
-  ])('%s, is seen as with mysql2 alone', async (_, failing) => {
+    ['at a closed port', () => unreachable],
+    ['to a database that does not exist',  () => ({ database: 'nowhere' })],
+  ])('%s, behaves as with mysql2 alone', async (_, failing) => {
     const options = { connectionLimit: 1, ...failing() };
     const expected = await watchPool(plain.createPool({ ...plainConfig, ...options }), scene);
     expect(expected.length).toBeGreaterThan(0);
@@ -196,8 +196,8 @@ describe.each(Object.entries(FAILING_POOL))('a pool that cannot log in: %s', (_,
   });
 });
 
-describe('the promise forms', () => {
-  test.each(Object.entries(PROMISES))('%s, is seen as with mysql2 alone', async (_, scene) => {
+describe('the promise API', () => {
+  test.each(Object.entries(PROMISES))('%s, behaves as with mysql2 alone', async (_, scene) => {
     const watch = async (connection: plainPromises.Connection) => {
       const seen = new Seen();
       await scene(seen.of(connection, ['connect', 'error', 'end']), seen);
@@ -208,7 +208,7 @@ describe('the promise forms', () => {
     expect(await watch(await promises.createConnection(ourConfig))).toEqual(expected);
   });
 
-  test('of a pool settle as with mysql2 alone, where it ends and where it cannot log in', async () => {
+  test('of a pool settles as with mysql2 alone, when it ends and when it cannot log in', async () => {
     const watch = async (create: (failing: object) => plainPromises.Pool) => {
       const seen = new Seen();
       const good = create({});
@@ -227,7 +227,7 @@ describe('the promise forms', () => {
     expect(await watch((failing) => promises.createPool({ ...ourConfig, ...failing }))).toEqual(expected);
   });
 
-  test('fail with the stack of who has called', async () => {
+  test("fails with the caller's stack", async () => {
     for (const { createConnection, createPool, config } of [
       { ...plainPromises, config: plainConfig },
       { ...promises, config: ourConfig },
@@ -247,7 +247,7 @@ describe('the promise forms', () => {
     }
   });
 
-  test('of a cluster settle as with mysql2 alone', async () => {
+  test('of a cluster settles as with mysql2 alone', async () => {
     const watch = async (cluster: Pick<plainPromises.PoolCluster, 'of' | 'end'>) => {
       const seen = new Seen();
       await seen.outcome('query', cluster.of('good').query('select 1'));
@@ -270,7 +270,7 @@ describe('the promise forms', () => {
 describe('a process', () => {
   const source = JSON.stringify(new URL('../src/index.ts', import.meta.url).href);
   const cwd = fileURLToPath(new URL('..', import.meta.url));
-  /** How it ends, with our driver and with mysql2 itself. */
+  /** How the process ends, with our driver and with mysql2 itself. */
   const both = async (program: string) => {
     const run = (module: string, good: object) =>
       runProgram(
@@ -290,7 +290,7 @@ describe('a process', () => {
 
   test.each([
     [
-      'is not held by connections that were unreferenced, before they have logged in and after',
+      'is not kept alive by connections that were unreferenced, before and after their login',
       `mysql.createConnection(good).stream.unref();
        const connection = mysql.createConnection(good);
        await new Promise((resolve) => connection.once('connect', resolve));
@@ -298,7 +298,7 @@ describe('a process', () => {
        seen.push('connected');`,
     ],
     [
-      'hears of what nobody else has listened to, and of what callbacks throw, and ends',
+      'gets errors that nobody else listens for, and exceptions in callbacks, and ends',
       `const { failing } = config;
        const throws = (what) => () => { throw new Error(what); };
        mysql.createConnection(failing);

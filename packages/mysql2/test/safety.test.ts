@@ -49,7 +49,7 @@ describe('a token', () => {
     },
   });
 
-  test('is not sent to a server that wants another login than with a token', async () => {
+  test('is not sent to a server that asks for anything but a token', async () => {
     const certificate = await authority.issue({ hostnames: ['localhost'] });
     const asks: [Buffer, RegExp][] = [
       ...['mysql_native_password', 'caching_sha2_password', 'sha256_password', 'dialog'].map(
@@ -80,7 +80,7 @@ describe('a token', () => {
     }
   });
 
-  test.each(Object.entries(WAYS))('is sent once, whatever the server asks then, by %s', async (_, logIn) => {
+  test.each(Object.entries(WAYS))('is sent once, whatever the server asks for after that, with %s', async (_, logIn) => {
     await using server = await startRecordingMysql(await authority.issue({ hostnames: ['localhost'] }));
     expect(await logIn(optionsFor(server.port))).toMatchObject({
       message: expect.stringMatching(/more than the token|a packet out of order/),

@@ -26,7 +26,7 @@ for (const module of ['promise', 'mariadb'] as const) {
     expect(ended).toEqual({ ...FREE, output: '\n' });
   });
 
-  test(`a process whose logins by /${module} all failed is free to exit`, async () => {
+  test(`a process whose logins with /${module} all failed is free to exit`, async () => {
     const ended = await run(
       module,
       `

@@ -45,7 +45,7 @@ describeSocketBehavior({
       const [wire] = await accepted;
       wire.write(encodePacket(0, GREETING));
       const [request] = (await once(wire, 'data')) as [Buffer];
-      // The client's first words over TLS may come with its request for it.
+      // The client's first TLS bytes may arrive together with its request for TLS.
       wire.pause();
       if (request.length > SSL_REQUEST_LENGTH) wire.unshift(request.subarray(SSL_REQUEST_LENGTH));
       const peer = new TLSSocket(wire, { isServer: true, secureContext });

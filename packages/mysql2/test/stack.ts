@@ -7,7 +7,7 @@ export { CREDENTIALS, REGION, type Stack } from '@rds-iam/conformance';
 export const startStack = (options?: Partial<EmulatorOptions>): Promise<conformance.Stack> =>
   conformance.startStack('mysql', options);
 
-/** The TLS socket under a connection of mysql2's, callback or promise form, to look at. */
+/** The TLS socket of a mysql2 connection, with callbacks or promises. */
 export function socketOf(connection: object): TLSSocket {
   const { connection: callbackForm = connection } = connection as { readonly connection?: object };
   return (callbackForm as { readonly stream: { readonly socket: TLSSocket } }).stream.socket;

@@ -56,13 +56,13 @@ const mariadbConnector: Subject = {
       function (this: DialTo, callback: (error: undefined, stream: Socket) => void) {
         callback(undefined, socket().connect(this.port, this.host));
       };
-    // The clock of the scenario jumps by minutes, and it is by the clock that the connector's pool knows who has waited long.
+    // The scenario's clock jumps by minutes, and the connector's pool uses the clock for its time-outs.
     const patience = options.maxUses !== undefined && { acquireTimeout: A_DAY_MS };
     return connectorPool(connector.createPool({ ...fields, ...patience, iam, stream } as connector.PoolConfig));
   },
 };
 
-/** Every pool of this package, for the suites that every package keeps to. */
+/** Every pool of this package, for the suites that every package runs. */
 export const subjects = [callbackForm, callbackCluster, promiseForm, cluster, mariadbConnector];
 
 function optionsOf(

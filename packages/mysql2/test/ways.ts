@@ -2,7 +2,7 @@ import * as callbacks from '../src/index.js';
 import * as connector from '../src/mariadb.js';
 import * as promises from '../src/promise.js';
 
-/** Every way to a physical connection: what becomes of a query, as an error or undefined. */
+/** Every way to open a physical connection: runs a query, and returns its error or undefined. */
 export const WAYS: Readonly<Record<string, (config: object) => Promise<unknown>>> = {
   createConnection: (config) =>
     new Promise((resolve) => {

@@ -1,5 +1,5 @@
-const colours = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
-const paint = (code: number, text: string) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text);
+const colors = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
+const paint = (code: number, text: string) => (colors ? `\u001b[${code}m${text}\u001b[0m` : text);
 
 /** Says what is being done, does it, and says how long it took. */
 export async function step<T>(what: string, work: () => Promise<T>): Promise<T> {

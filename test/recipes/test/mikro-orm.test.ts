@@ -11,7 +11,7 @@ interface Order {
   id: number;
   article: string;
   orderedAt: Date;
-  details: { readonly colour: string };
+  details: { readonly color: string };
 }
 
 const OrderSchema = new EntitySchema<Order>({
@@ -71,7 +71,7 @@ describe.each(['postgres', 'mysql'] as const)('MikroORM 6 on %s', (engine) => {
   const order = (article: string) => ({
     article,
     orderedAt: new Date('2026-01-02T03:04:05.678Z'),
-    details: { colour: 'red' },
+    details: { color: 'red' },
   });
 
   test('a transaction goes in, and comes out as it was', async () => {

@@ -28,8 +28,8 @@ export type Paint = (style: 'green' | 'red' | 'yellow' | 'dim', text: string) =>
 
 /** Colors only if stdout is a terminal that supports them and NO_COLOR is not set. */
 export function paintFor(stdout: NodeJS.WriteStream): Paint {
-  const coloured = stdout.isTTY === true && stdout.hasColors();
-  return (style, text) => (coloured ? styleText(style, text) : text);
+  const colored = stdout.isTTY === true && stdout.hasColors();
+  return (style, text) => (colored ? styleText(style, text) : text);
 }
 
 const LABELS: Readonly<Record<Outcome, readonly [label: string, style: 'green' | 'red' | 'yellow' | 'dim']>> = {

@@ -6,8 +6,8 @@ import * as ours from '../../src/mariadb.js';
 import { closedPort } from '../closed-port.js';
 import { type Stack, startStack } from '../stack.js';
 
-// Wherever the plain connector settles a promise or emits an event, ours does, in that order: each of these is done to both,
-// and what is seen is compared. Of pools, pool.test.ts and failures.test.ts tell.
+// Whenever the plain connector settles a promise or emits an event, so does ours, in the same order: each scene is played with
+// both, and what is seen is compared. Pools are in pool.test.ts and failures.test.ts.
 
 let stack: Stack;
 let plainConfig: mariadb.ConnectionConfig;
@@ -16,7 +16,7 @@ let unreachable: { readonly port: number };
 beforeAll(async () => {
   stack = await startStack();
   const { hostname, port } = stack.upstream;
-  // The connector's own second is not enough for a machine that is busy.
+  // The connector's own second is not enough on a busy machine.
   plainConfig = { host: hostname, port, user: stack.username, database: stack.database, connectTimeout: 20_000 };
   ourConfig = { ...stack.config, iam: { ...stack.iam, retry: false } };
   unreachable = { port: await closedPort() };
@@ -29,7 +29,7 @@ const EVENTS = ['error', 'end'];
 
 const kill = async (connection: mariadb.Connection) => {
   const killer = await mariadb.createConnection(plainConfig);
-  // In a busy server a session is there before it is in the list of those that can be killed.
+  // On a busy server, a session exists before it is in the list of those that can be killed.
   await vi.waitFor(() => killer.query(`kill ${connection.threadId}`));
   await killer.end();
 };
@@ -46,7 +46,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
     await seen.outcome('query', connection.query('select 1'));
     await seen.outcome('third end', connection.end());
   },
-  'queries in one breath, of which one is wrong': async (connection, seen) => {
+  'queries in one turn, of which one is wrong': async (connection, seen) => {
     await Promise.all([
       seen.outcome('first', connection.query('select 1')),
       seen.outcome('wrong', connection.query('wrong')),
@@ -54,7 +54,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
     ]);
     await seen.outcome('end', connection.end());
   },
-  'close, and then what is of a connection': async (connection, seen) => {
+  'close, and then the methods of a connection': async (connection, seen) => {
     connection.close();
     await seen.outcome('ping', connection.ping());
     await seen.outcome('reset', connection.reset());
@@ -66,7 +66,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
     await seen.outcome('reset', connection.reset());
     await seen.outcome('end', connection.end());
   },
-  'a pause in which a query is answered': async (connection, seen) => {
+  'a pause during which a query is answered': async (connection, seen) => {
     const answered = seen.outcome('query', connection.query('select 1'));
     connection.pause();
     await turn();
@@ -105,7 +105,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
     await seen.outcome('second query', connection.query('select 1'));
   },
   disposal: async (connection, seen) => {
-    // Of which version 3.4 knows nothing.
+    // Version 3.4 does not have this.
     const dispose = (connection as Partial<AsyncDisposable>)[Symbol.asyncDispose] ?? connection.end;
     await seen.outcome('dispose', dispose.call(connection));
     await seen.outcome('query', connection.query('select 1'));
@@ -113,7 +113,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
 };
 
 describe.each(Object.entries(SCENES))('a connection: %s', (_, scene) => {
-  test('is seen as with the connector alone', async () => {
+  test('behaves as with the connector alone', async () => {
     const watch = async (connection: mariadb.Connection) => {
       const seen = new Seen();
       await scene(seen.of(connection as mariadb.Connection & NodeJS.EventEmitter, EVENTS), seen);
@@ -127,10 +127,10 @@ describe.each(Object.entries(SCENES))('a connection: %s', (_, scene) => {
 });
 
 test.each<[string, () => object]>([
-  ['where nobody listens', () => unreachable],
-  ['on a database that is not there', () => ({ database: 'nowhere' })],
-  ['of a name that is nowhere', () => ({ host: 'nowhere.invalid' })],
-])('a login %s rejects, and leaves nothing', async (_, failing) => {
+  ['at a closed port', () => unreachable],
+  ['on a database that does not exist',  () => ({ database: 'nowhere' })],
+  ['at a name that does not exist',  () => ({ host: 'nowhere.invalid' })],
+])('a login %s rejects, and leaves nothing behind', async (_, failing) => {
   await expect(mariadb.createConnection({ ...plainConfig, ...failing() })).rejects.toBeInstanceOf(Error);
   await expect(ours.createConnection({ ...ourConfig, ...failing() })).rejects.toMatchObject({ name: 'RdsIamError' });
   await expect.poll(() => stack.emulator.stats.open).toBe(0);
@@ -147,7 +147,7 @@ test('changeUser says that it is not possible', async () => {
   await pool.end();
 });
 
-test('a process hears of what nobody else has listened to', async () => {
+test('a process gets the errors that nobody else listens for', async () => {
   const source = JSON.stringify(new URL('../../src/mariadb.ts', import.meta.url).href);
   const run = (module: string, good: object) =>
     runProgram(

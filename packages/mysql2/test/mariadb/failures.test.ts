@@ -16,7 +16,7 @@ const idOf = async (of: Pick<mariadb.Pool, 'query'>) => {
   return Number(id);
 };
 
-/** The connector's defaults would have a test wait for ten seconds if the reason did not get out by itself. */
+/** With the connector's defaults, a test would wait ten seconds if the reason were not reported at once. */
 const failures = async (pool: mariadb.Pool) => {
   const asked = [
     pool.getConnection(),
@@ -29,7 +29,7 @@ const failures = async (pool: mariadb.Pool) => {
   return results.map((result) => result.status === 'rejected' && result.reason);
 };
 
-test('whoever waits for a pool that cannot log in hears why, and each that asks anew tries anew', async () => {
+test('callers who wait for a pool that cannot log in are told why, and each later call tries again', async () => {
   const pool = createPool({ ...stack.config, database: 'nowhere' });
   const heard: unknown[] = [];
   pool.on('error' as 'enqueue', (...[error]: unknown[]) => heard.push(error));
@@ -48,7 +48,7 @@ test('whoever waits for a pool that cannot log in hears why, and each that asks 
   await expect(pool.query('select 1')).rejects.toMatchObject({ code: 'ER_POOL_ALREADY_CLOSED' });
 });
 
-test('whoever waits is served by a connection that is given back, though no other can be opened', async () => {
+test('a waiting caller gets a released connection even if no other can be opened', async () => {
   const tried = new AbortController();
   let dials = 0;
   const pool = createPool({
@@ -70,7 +70,7 @@ test('whoever waits is served by a connection that is given back, though no othe
   await pool.end();
 });
 
-test('whoever waits in vain while a login fails hears of that login', async () => {
+test('a caller who waits in vain while a login fails is told about that login', async () => {
   let dials = 0;
   const pool = createPool({
     ...stack.config,
@@ -85,7 +85,7 @@ test('whoever waits in vain while a login fails hears of that login', async () =
   await pool.end();
 });
 
-test('the end of a pool ends the logins that are under way', async () => {
+test('the end of a pool ends the logins under way', async () => {
   const dialed = new AbortController();
   const pool = createPool({
     ...stack.config,
@@ -141,7 +141,7 @@ test('each node of a cluster logs in, with the iam of the cluster or its own', a
   await cluster.end();
 });
 
-test('a cluster says what is wrong with a login', async () => {
+test('a cluster says why a login failed', async () => {
   const cluster = createPoolCluster({ canRetry: false });
   cluster.add('one', { ...stack.config, database: 'nowhere', acquireTimeout: 500 });
   const error = await cluster.getConnection('one').catch((reason: unknown) => reason);
@@ -149,14 +149,14 @@ test('a cluster says what is wrong with a login', async () => {
   await cluster.end();
 });
 
-test('importFile logs in, and says what is wrong with a login', async () => {
+test('importFile logs in, and says why a login failed', async () => {
   await expect(importFile({ ...stack.config, file: '/nowhere.sql' })).rejects.toThrow(/nowhere\.sql/);
   await expect(importFile({ ...stack.config, database: 'nowhere', file: '/nowhere.sql' })).rejects.toMatchObject({
     name: 'RdsIamError',
   });
 });
 
-test('a process whose pool heard errors of which nobody listens goes on', async () => {
+test('a process goes on after pool errors that nobody listened for', async () => {
   const pool = createPool({ ...stack.config, database: 'nowhere' });
   const [error] = await once(pool as never, 'error');
   expect(isRdsIamError(error)).toBe(true);

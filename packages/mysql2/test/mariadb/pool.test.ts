@@ -29,7 +29,7 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((pool) => pool.closed || pool.end()));
 });
 
-/** The options that the pool has over those of a connection: one more in the type, and this list does not compile. */
+/** The options that a pool has in addition to a connection's. If the type gets another, this list does not compile. */
 type PoolOption = Exclude<keyof mariadb.PoolConfig, keyof mariadb.ConnectionConfig>;
 
 type MakePool = (extra?: Extra) => mariadb.Pool;
@@ -130,16 +130,16 @@ describe.each(Object.entries(makers))('a pool of %s', (_, make) => {
     open.push(pool);
     return pool;
   };
-  // What the first login of a process loads is not what the times of a pool are for.
+  // The pool's time-outs are not meant to include loading modules for a process's first login.
   beforeAll(async () => {
     const pool = make({ connectionLimit: 1 });
     await pool.query('select 1');
     await pool.end();
   });
 
-  test.each(Object.entries(POOL_OPTIONS))('honours %s', (_, honours) => honours(makePool));
+  test.each(Object.entries(POOL_OPTIONS))('honors %s', (_, honors) => honors(makePool));
 
-  test('undoes at release what a transaction left half done', async () => {
+  test('rolls back an unfinished transaction at release', async () => {
     const pool = makePool({ connectionLimit: 1 });
     await pool.query('create or replace table account (name varchar(10), balance int)');
     await pool.query("insert into account values ('a', 100), ('b', 50)");
@@ -162,7 +162,7 @@ describe.each(Object.entries(makers))('a pool of %s', (_, make) => {
     await next.release();
   });
 
-  test('gives a connection back whether it is released, ended or closed, and only once', async () => {
+  test('takes back a connection whether it is released, ended or closed, and only once', async () => {
     const pool = makePool({ connectionLimit: 1 });
     for (const way of ['release', 'end', 'close'] as const) {
       const connection = await pool.getConnection();
@@ -193,14 +193,14 @@ describe.each(Object.entries(makers))('a pool of %s', (_, make) => {
     await killer.release();
   });
 
-  test('serves those who wait in their order', async () => {
+  test('serves waiting callers in order', async () => {
     const pool = makePool({ connectionLimit: 1 });
     const order: number[] = [];
     await Promise.all([1, 2, 3, 4].map((n) => pool.query('select 1').then(() => order.push(n))));
     expect(order).toEqual([1, 2, 3, 4]);
   });
 
-  test('ends once, refuses what comes after it, and answers those who wait', async () => {
+  test('ends once, refuses later calls, and answers those that are waiting', async () => {
     const pool = makePool({ connectionLimit: 1, minimumIdle: 1 });
     const connection = await pool.getConnection();
     const waiting = pool.getConnection().catch((error: unknown) => error);
@@ -240,7 +240,7 @@ describe.each(Object.entries(makers))('a pool of %s', (_, make) => {
     await expect(pool.importFile(undefined as never)).rejects.toMatchObject({ code: 'ER_MISSING_SQL_PARAMETER' });
   });
 
-  test('tells its listeners what happens', async () => {
+  test('emits its events', async () => {
     const pool = makePool({ connectionLimit: 1 });
     const heard: string[] = [];
     for (const event of ['connection', 'acquire', 'enqueue', 'release'] as const) {
@@ -254,7 +254,7 @@ describe.each(Object.entries(makers))('a pool of %s', (_, make) => {
     expect(heard.sort()).toEqual(['acquire function', 'connection function', 'enqueue undefined', 'release function']);
   });
 
-  test('answers with the driver what a query, an execute or a batch gets wrong', async () => {
+  test("passes on the driver's errors for a query, an execute or a batch", async () => {
     const pool = makePool({ connectionLimit: 1 });
     await pool.query('create or replace table batched (n int)');
     await expect(pool.query('wrong query')).rejects.toMatchObject({ errno: 1064, code: 'ER_PARSE_ERROR' });
@@ -269,7 +269,7 @@ describe.each(Object.entries(makers))('a pool of %s', (_, make) => {
   });
 });
 
-/** A relay for the connector's `stream` option, past which nothing goes any more where it has fallen silent. */
+/** A relay for the connector's `stream` option that can be silenced, after which nothing passes any more. */
 function startLine() {
   const relays: Server[] = [];
   const sockets: Socket[] = [];
