@@ -101,7 +101,7 @@ describe('options', () => {
   test.each(bad)('%s', async (message, options) => {
     const error = await failure(startEmulator(options as EmulatorOptions));
     expect(error).toBeInstanceOf(TypeError);
-    // A number may be one's password or not: "got number" of a secret, its value of any other.
+    // A number may be a password: for a secret the message says "got number", for any other option its value.
     expect(
       error.message.replace(/, got \d+$/, (got) => (message.endsWith('got number') ? ', got number' : got)),
     ).toContain(message);
@@ -109,7 +109,7 @@ describe('options', () => {
     expect(inspect(error)).not.toContain(KEY.secretAccessKey);
   });
 
-  test('setFaults checks, too, and changes nothing then', async () => {
+  test('setFaults also checks, and changes nothing if that fails', async () => {
     await using emulator = await start();
     expect(() => emulator.setFaults({ tls: 'none' as 'off' })).toThrow('"faults.tls" must be one of');
     expect(await ask(emulator)).toHaveLength(1);
@@ -122,7 +122,7 @@ describe('options', () => {
 });
 
 describe('certificates', () => {
-  test('are for the names given, of the authority, and as long as given', async () => {
+  test('have the given names and dates, and are signed by the authority', async () => {
     const authority = await createCertificateAuthority();
     const notAfter = new Date('2030-01-02T03:04:05Z');
     const { cert, key } = await authority.issue({ hostnames: ['db.internal', '10.0.0.1', '::1'], notAfter });
@@ -140,7 +140,7 @@ describe('certificates', () => {
 });
 
 describe('the object', () => {
-  test('shows no secret and no token, whatever happened', async () => {
+  test('never shows a secret or a token', async () => {
     const session = {
       accessKeyId: 'ASIASESSION',
       secretAccessKey: 'session-secret-value',
@@ -169,7 +169,7 @@ describe('the object', () => {
     });
   });
 
-  test('its options may change afterwards without effect', async () => {
+  test('later changes to its options have no effect', async () => {
     const accessKeys = [{ ...KEY }];
     const hostnames = ['localhost'];
     await using emulator = await start({ accessKeys, hostnames });
@@ -183,7 +183,7 @@ describe('the object', () => {
 });
 
 describe('close', () => {
-  test('ends everything, in whatever state, and may be called again', async () => {
+  test('ends everything, in any state, and may be called again', async () => {
     const emulator = await start();
     const session = client(emulator);
     await session.connect();

@@ -5,7 +5,7 @@ import { RateWindow } from '../src/throttle.js';
 import { ask, client, failure, KEY, sign, start, until, Wire } from './harness.js';
 
 describe('throttle', () => {
-  /** Emulator time starts anew at each second, so that real time plays no part. */
+  /** The emulator's time only moves when the test says so. */
   async function throttled(throttle: object) {
     const clock = { time: Date.now() };
     const emulator = await start({ now: () => clock.time });
@@ -13,7 +13,7 @@ describe('throttle', () => {
     return { emulator, clock };
   }
   const tokens = async (emulator: { hostname: string; port: number }, count: number) => {
-    // Within a second the signer makes the same token twice; hosts differ.
+    // Within the same second the signer would make identical tokens, so each is for another host.
     return Promise.all(
       Array.from({ length: count }, (_, i) => sign(emulator, { credentials: keys[i % 8] ?? keys[0] })),
     );
@@ -38,7 +38,7 @@ describe('throttle', () => {
     expect(emulator.stats).toMatchObject({ accepted: 8, distinctTokens: 3 });
   });
 
-  test('counting logins, known tokens count, too', async () => {
+  test('when logins are counted, known tokens count, too', async () => {
     const { emulator, clock } = await throttled({ counting: 'logins' });
     await using _ = emulator;
     const password = await sign(emulator);
@@ -107,7 +107,7 @@ describe('throttle', () => {
     await wire.rest();
   });
 
-  test('setFaults begins the count anew, and {} ends it', async () => {
+  test('setFaults resets the count, and {} ends the throttling', async () => {
     const { emulator } = await throttled({ connectionsPerSecond: 1, counting: 'logins' });
     await using _ = emulator;
     await ask(emulator);
@@ -120,7 +120,7 @@ describe('throttle', () => {
     expect(emulator.stats.refused.throttled).toBe(2);
   });
 
-  test('a second’s window slides', () => {
+  test('the window of one second slides', () => {
     const window = new RateWindow(2);
     const admitted = [0, 1, 999, 1000, 1000, 1001, 1999, 2000, 2001, 2001].map((at) => window.admit(at));
     expect(admitted).toEqual([true, true, false, true, false, true, false, true, true, false]);
@@ -141,7 +141,7 @@ describe('TLS', () => {
     expect(emulator.stats.accepted).toBe(1);
   });
 
-  test('off answers N, and takes no login in clear', async () => {
+  test('off answers N, and accepts no login in clear', async () => {
     await using emulator = await start({ faults: { tls: 'off' } });
     expect((await failure(ask(emulator))).message).toBe('The server does not support SSL connections');
     expect((await failure(ask(emulator, { ssl: false }))).message).toContain('no encryption');
@@ -166,7 +166,7 @@ describe('hang', () => {
     await ask(emulator);
   });
 
-  test('a client that closes is let go at once', async () => {
+  test('a client that closes is released at once', async () => {
     await using emulator = await start({ faults: { hang: 'before-authentication' } });
     const wire = await Wire.openTls(emulator);
     wire.startup({ user: 'postgres' });

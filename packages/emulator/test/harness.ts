@@ -11,7 +11,7 @@ import { type Emulator, type EmulatorOptions, startEmulator } from '../src/index
 /** PostgreSQL's request for TLS. */
 export const SSL_REQUEST = encodeFirstPacket({ kind: 'ssl' });
 
-/** How a PostgreSQL client begins. */
+/** A PostgreSQL client's startup message. */
 export const startupOf = (parameters: Record<string, string>, version = 3 << 16): Buffer =>
   encodeFirstPacket({ kind: 'startup', startup: { version, parameters: new Map(Object.entries(parameters)) } });
 
@@ -31,7 +31,7 @@ export interface TokenOptions {
   credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
 }
 
-/** A token of the AWS SDK's making. */
+/** A token signed by the AWS SDK. */
 export function sign(emulator: { hostname: string; port: number }, options: TokenOptions = {}): Promise<string> {
   const { hostname, port } = emulator;
   return new Signer({
@@ -167,7 +167,7 @@ export async function rest(reader: ByteReader): Promise<Buffer> {
   }
 }
 
-/** Sends bytes that are nothing until it is cut off. */
+/** Sends meaningless bytes until it is disconnected. */
 export async function flood({ port }: { port: number }): Promise<void> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => {}).resume();
@@ -180,7 +180,7 @@ export async function flood({ port }: { port: number }): Promise<void> {
   await closed(socket);
 }
 
-/** Sends what is refused, and never closes. Resolves when the emulator has closed all the same. */
+/** Sends something that is refused, and never closes. Resolves when the emulator has closed the connection anyway. */
 export async function refusedWithoutClosing(emulator: Emulator, sent: Buffer): Promise<void> {
   const socket = connect({ port: emulator.port, host: '127.0.0.1', allowHalfOpen: true });
   socket.on('error', () => {}).resume();
@@ -190,7 +190,7 @@ export async function refusedWithoutClosing(emulator: Emulator, sent: Buffer): P
   socket.destroy();
 }
 
-/** Resolves once `condition` holds; for what another process or socket does in its own time. */
+/** Resolves once `condition` holds; for events in another process or socket. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   for (const deadline = performance.now() + 10_000; performance.now() < deadline; ) {
     if (await condition()) return;

@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import { join } from '../src/join.js';
 
-/** A socket whose writes are taken only when the test says so: a kernel's buffers would hide what is lost. */
+/** A socket whose writes only finish when the test says so: the kernel's buffers would hide losses. */
 function slowSocket() {
   const received: string[] = [];
   const waiting: (() => void)[] = [];
@@ -33,7 +33,7 @@ test('what one side has sent before it closed still arrives at the other', async
   expect(right.received).toEqual(['a', 'b']);
 });
 
-test('a side that breaks off takes the other along, even if it was gone before', async () => {
+test('if one side is lost, the other is closed, even if that happened before', async () => {
   const [left, right] = [slowSocket(), slowSocket()];
   join(left.socket, right.socket);
   left.socket.destroy(new Error('reset'));

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** What a program prints that closes an emulator with sessions and half-open logins; it must end by itself then. */
+/** Runs a program that closes an emulator with sessions and half-open logins, and must then end by itself. @returns its output */
 export async function leavesNothing(
   engine: 'postgres' | 'mysql',
   { hostname, port }: { hostname: string; port: number },

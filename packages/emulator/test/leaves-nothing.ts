@@ -32,12 +32,12 @@ async function main(engine: 'postgres' | 'mysql', upstream: { hostname: string; 
   await LOGINS[engine](emulator, username, token);
   const silent = connect(port, '127.0.0.1');
   silent.on('error', () => {});
-  // MySQL speaks first: then its login has begun.
+  // MySQL sends the first packet, so its login has begun.
   await new Promise((resolve) => silent.once(engine === 'mysql' ? 'data' : 'connect', resolve));
   await emulator.close();
   silent.destroy();
   await new Promise((resolve) => setImmediate(resolve));
-  // Undocumented, but the one list of what is open.
+  // Undocumented, but the only list of open handles.
   const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
   const sockets = handles.filter((handle) => handle instanceof Socket && handle.remotePort !== undefined);
   process.stdout.write(`closed, with ${sockets.length} sockets\n`);

@@ -10,7 +10,7 @@ async function logged(options: Parameters<typeof start>[0] = {}) {
   return { emulator, log, atMs };
 }
 
-test('the log tells of logins in their order, with the reasons that clients never get', async () => {
+test('the log has the logins in order, with the reasons that clients never get', async () => {
   const { emulator, log, atMs } = await logged({ accessKeys: [{ ...KEY, usernames: ['postgres'] }] });
   await using _ = emulator;
   await ask(emulator);
@@ -21,24 +21,24 @@ test('the log tells of logins in their order, with the reasons that clients neve
   const token = { fingerprint: expect.stringMatching(/^[0-9a-f]{12}$/), ageMs: expect.any(Number) };
   expect(log).toEqual([
     { atMs, username: 'postgres', token, outcome: 'accepted' },
-    // What is no token may be a password, which its hash would give away.
+    // Anything but a token may be a password, and its hash could give it away.
     { atMs, username: 'postgres', outcome: 'refused', reason: 'malformed' },
     { atMs, username: 'somebody', token, outcome: 'refused', reason: 'not-authorized' },
     { atMs, username: 'postgres', token, outcome: 'refused', reason: 'throttled' },
   ]);
-  // Its age is that of the signature, whose time has no milliseconds.
+  // The age is the signature's, whose time has no milliseconds.
   expect(Math.abs(log[0]?.token?.ageMs ?? Number.NaN)).toBeLessThan(60_000);
   expect(JSON.stringify(log)).not.toContain('X-Amz');
 });
 
-test('a user without rds_iam is told of, too', async () => {
+test('a user without rds_iam is logged, too', async () => {
   const { emulator, log, atMs } = await logged({ iamUsers: ['app'] });
   await using _ = emulator;
   await failure(ask(emulator));
   expect(log).toEqual([{ atMs, username: 'postgres', outcome: 'refused', reason: 'static-password' }]);
 });
 
-test('who says nothing has no name', async () => {
+test('a client that sends nothing has no name', async () => {
   const { emulator, log, atMs } = await logged({ authenticationTimeoutMs: 50 });
   await using _ = emulator;
   await using wire = await Wire.open(emulator);

@@ -10,7 +10,7 @@ describe('a good token', () => {
     await until(() => emulator.stats.open === 0);
   });
 
-  test('is good for many connections, at once and one after another', async () => {
+  test('is good for many connections, in parallel and in sequence', async () => {
     await using emulator = await start();
     const token = await sign(emulator);
     await Promise.all(Array.from({ length: 50 }, () => ask(emulator, { password: token })));
@@ -26,14 +26,14 @@ describe('a good token', () => {
     expect(emulator.stats.refused['session-token']).toBe(1);
   });
 
-  test('for the port before a forwarding', async () => {
+  test('for the port that is forwarded to this one', async () => {
     await using emulator = await start({ tokenPort: 5432 });
     expect(await ask(emulator, { password: await sign({ hostname: 'localhost', port: 5432 }) })).toHaveLength(1);
     await failure(ask(emulator));
     expect(emulator.stats.refused['wrong-port']).toBe(1);
   });
 
-  test('for each of the names, which are all in the certificate', async () => {
+  test('for each of the names, all of which are in the certificate', async () => {
     await using emulator = await start({ hostnames: ['db.internal', 'localhost', '127.0.0.1'] });
     expect(emulator.hostname).toBe('db.internal');
     for (const hostname of ['localhost', '127.0.0.1']) {
@@ -54,7 +54,7 @@ describe('a good token', () => {
     await connection.end();
   });
 
-  test('Date is looked up late', async () => {
+  test('Date.now is looked up at each use', async () => {
     await using emulator = await start();
     const real = Date.now;
     Date.now = () => real() + 3_600_000;
@@ -138,7 +138,7 @@ describe('a refusal', () => {
     expect(emulator.stats.refused.plaintext).toBe(2);
   });
 
-  test('costs nobody else anything', async () => {
+  test('does not affect other clients', async () => {
     await using emulator = await start();
     const attempts = Array.from({ length: 40 }, (_, index) =>
       index % 2 ? ask(emulator) : failure(ask(emulator, { password: 'x' })),

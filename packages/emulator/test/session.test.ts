@@ -9,7 +9,7 @@ import { client, failure, SSL_REQUEST, sign, start, until, Wire } from './harnes
 
 const query = (sql: string) => encodeMessage('Q', Buffer.from(`${sql}\0`));
 
-/** A stand-in for the database that lets everybody in, unless it is silent, and whose sockets the test holds in its hand. */
+/** A stand-in for the database that lets everybody in, unless it is silent, and gives the test its sockets. */
 async function fakeUpstream(silent = false) {
   const sockets: Socket[] = [];
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -38,7 +38,7 @@ async function loggedInToFake(emulator: Emulator): Promise<Wire> {
 }
 
 describe('bytes', () => {
-  test('20 MB each way arrive as over a direct connection', async () => {
+  test('20 MB in each direction arrive as over a direct connection', async () => {
     await using emulator = await start();
     const connection = client(emulator);
     const direct = new pg.Client({
@@ -76,7 +76,7 @@ describe('bytes', () => {
     expect(answers).toEqual(numbers);
   });
 
-  test('sent along with the token, before its answer, are not lost', async () => {
+  test('sent together with the token, before its answer, are not lost', async () => {
     await using emulator = await start();
     await using wire = await Wire.openTls(emulator);
     const long = 'x'.repeat(100_000);
@@ -124,7 +124,7 @@ describe('bytes', () => {
   });
 });
 
-/** Half a second in which nothing moved: the one wait here that cannot be for an event. */
+/** Half a second in which nothing moved: the only wait here that cannot be for an event. */
 const quiet = () => new Promise<false>((resolve) => setTimeout(() => resolve(false), 500));
 
 describe('the end of a session', () => {
@@ -154,7 +154,7 @@ describe('the end of a session', () => {
     await until(() => emulator.stats.open === 0);
   });
 
-  test('a client that breaks off takes its backend along', async () => {
+  test("a dropped client's backend ends", async () => {
     await using emulator = await start();
     const connection = client(emulator, { application_name: 'breaks-off' });
     connection.on('error', () => {});
@@ -196,7 +196,7 @@ describe('the end of a session', () => {
     await until(() => emulator.stats.open === 0);
   });
 
-  test('a client that breaks off during the login leaves no connection to the upstream', async () => {
+  test('a client that is dropped during the login leaves no connection to the upstream', async () => {
     await using fake = await fakeUpstream(true);
     await using emulator = await start({ upstream: fake.upstream });
     const wire = await Wire.open(emulator);
@@ -215,7 +215,7 @@ describe('the end of a session', () => {
     expect(emulator.stats).toMatchObject({ accepted: 0, open: 0 });
   });
 
-  test('a server process that is shot ends the client', async () => {
+  test('a killed server process ends the client', async () => {
     await using emulator = await start();
     const connection = client(emulator);
     await connection.connect();
@@ -226,7 +226,7 @@ describe('the end of a session', () => {
     await until(() => emulator.stats.open === 0);
   });
 
-  test('dropConnections breaks off sessions, and nothing else', async () => {
+  test('dropConnections drops sessions, and nothing else', async () => {
     await using emulator = await start();
     const connections = [client(emulator), client(emulator)];
     for (const connection of connections) await connection.connect();
@@ -255,7 +255,7 @@ describe('CancelRequest', () => {
       if (message.type === 'K') key = message.body;
     }
     wire.write(query('select pg_sleep(30)'));
-    // A cancel request for a backend that is not yet at work would be lost.
+    // A cancel request for a backend that is not busy yet would be lost.
     const { hostname: host, port } = inject('postgres');
     const direct = new pg.Client({ host, port, user: 'postgres' });
     await direct.connect();
@@ -277,7 +277,7 @@ describe('CancelRequest', () => {
     expect(emulator.stats.cancelRequests).toBe(1);
   });
 
-  test('for an upstream that is away just ends', async () => {
+  test('for an upstream that is out of reach just ends', async () => {
     await using emulator = await start({ upstream: { hostname: '127.0.0.1', port: 9 } });
     await using canceller = await Wire.open(emulator);
     canceller.write(Buffer.from([0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 0, 1, 0, 0, 0, 1]));

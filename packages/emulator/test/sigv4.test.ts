@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { canonicalRequest, sha256Hex, signature, signingKey, uriEncode } from '../src/sigv4.js';
 
-// Examples that AWS has published; none of the expected values was computed here.
+// Examples published by AWS; none of the expected values was computed here.
 
 const SECRET = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY';
 const IAM = { date: '20150830', region: 'us-east-1', service: 'iam' };
@@ -54,6 +54,6 @@ test('query signature of the Amazon S3 API Reference’s presigned GET', () => {
   ).toBe('aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404');
 });
 
-test('percent-encoding leaves alone only what RFC 3986 reserves for nothing', () => {
+test('percent-encoding leaves only the unreserved characters of RFC 3986 alone', () => {
   expect(uriEncode("AZaz09-._~ !'()*/+%é😀")).toBe('AZaz09-._~%20%21%27%28%29%2A%2F%2B%25%C3%A9%F0%9F%98%80');
 });

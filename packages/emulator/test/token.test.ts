@@ -20,7 +20,7 @@ function expectation(changes: Partial<TokenExpectation> = {}, keys: readonly Acc
   };
 }
 
-describe('tokens that others have made', () => {
+describe('tokens made by others', () => {
   const published: ReadonlyArray<[name: string, token: string, key: AccessKey]> = [
     [
       'botocore’s own test, with its order of parameters',
@@ -72,7 +72,7 @@ describe('tokens that others have made', () => {
   });
 });
 
-describe('the reason for which a token is refused', () => {
+describe('the reason for a refused token', () => {
   const reason = async (options: TokenOptions, changes: Partial<TokenExpectation> = {}, keys?: readonly AccessKey[]) =>
     checkToken(await sign(SERVER, options), expectation(changes, keys));
 
@@ -130,7 +130,7 @@ describe('the reason for which a token is refused', () => {
     ['DBUser', () => good.replace('DBUser=postgres', 'DBUser=root'), 'wrong-user'],
     ['host', () => good.replace(SERVER.hostname, 'evil.example.com'), 'wrong-host'],
     ['port', () => good.replace(':5432', ':5433'), 'wrong-port'],
-    ['a port with a zero before it', () => good.replace(':5432', ':05432'), 'wrong-port'],
+    ['a port with a leading zero', () => good.replace(':5432', ':05432'), 'wrong-port'],
     ['Action', () => good.replace('=connect', '=Connect'), 'malformed'],
     ['algorithm', () => good.replace('AWS4-HMAC-SHA256', 'AWS4-HMAC-SHA1'), 'malformed'],
     ['signed headers', () => good.replace('SignedHeaders=host', 'SignedHeaders=host%3Bx'), 'malformed'],
@@ -144,7 +144,7 @@ describe('the reason for which a token is refused', () => {
       () => good.replace(amzDate(), `${amzDate().slice(0, -3)}${amzDate().endsWith('00Z') ? '01Z' : '00Z'}`),
       'bad-signature',
     ],
-    ['a date that is none', () => good.replace(amzDate(), `${amzDate().slice(0, 9)}246060Z`), 'malformed'],
+    ['an invalid date', () => good.replace(amzDate(), `${amzDate().slice(0, 9)}246060Z`), 'malformed'],
     ['expires later', () => good.replace('Expires=900', 'Expires=901'), 'malformed'],
     ['expires sooner', () => good.replace('Expires=900', 'Expires=899'), 'bad-signature'],
     ['expires never', () => good.replace('Expires=900', 'Expires=-1'), 'malformed'],
@@ -153,7 +153,7 @@ describe('the reason for which a token is refused', () => {
     ['no signature', () => good.replace(/&X-Amz-Signature=[^&]*/, ''), 'malformed'],
     ['an empty signature', () => good.replace(/&X-Amz-Signature=[^&]*/, '&X-Amz-Signature='), 'malformed'],
     [
-      'a signature in capitals',
+      'a signature in upper case',
       () => good.replace(/(?<=Signature=)[^&]*/, (hex) => hex.toUpperCase()),
       'bad-signature',
     ],
@@ -161,7 +161,7 @@ describe('the reason for which a token is refused', () => {
     ['one more parameter', () => `${good}&X-Amz-Extra=1`, 'malformed'],
     ['a parameter twice', () => `${good}&DBUser=postgres`, 'malformed'],
     ['another spelling of a slash', () => good.replaceAll('%2F', '%2f'), 'malformed'],
-    ['no percent sign’s number', () => good.replace('%2F', '%zz'), 'malformed'],
+    ['an invalid percent-encoding', () => good.replace('%2F', '%zz'), 'malformed'],
     ['not UTF-8', () => good.replace('DBUser=postgres', 'DBUser=%FF'), 'malformed'],
   ];
   test.each(tampered)('%s', (_what, change, wanted) => {
@@ -169,7 +169,7 @@ describe('the reason for which a token is refused', () => {
     expect(got).toBe(wanted);
   });
 
-  test('any one character changed, left out or added', () => {
+  test('any single character changed, removed or added', () => {
     const anywhere = fc.nat(good.length - 1);
     const character = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 });
     const plain = fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code));
@@ -183,7 +183,7 @@ describe('the reason for which a token is refused', () => {
     );
     for (let at = 0; at < good.length; at += 1) {
       const shorter = good.slice(0, at) + good.slice(at + 1);
-      if (shorter === good.replace('/?', '?')) continue; // the Go SDK's form of the same
+      if (shorter === good.replace('/?', '?')) continue; // the Go SDK's form of the same token
       expect(checkToken(shorter, expectation()), shorter).toBeDefined();
     }
   });

@@ -153,7 +153,7 @@ describe('an upstream that refuses or fails', () => {
     expect(emulator.stats.accepted).toBe(0);
   });
 
-  test('without the TLS that is asked of it, or with a certificate of another CA', async () => {
+  test('without the configured TLS, or with a certificate from another CA', async () => {
     await using noTls = await start({ upstream: { ...inject('postgres'), tls: {} } });
     expect(await failure(ask(noTls))).toMatchObject({
       code: '57P03',
@@ -194,8 +194,8 @@ describe('an upstream that refuses or fails', () => {
     fake.close();
   });
 
-  test('that says it knows the password, and does not', async () => {
-    // Lets every proof pass, and signs its last message with the wrong key.
+  test('that claims to know the password, but does not', async () => {
+    // Accepts every proof, and signs its last message with the wrong key.
     const fake = createServer((socket) => {
       let step = 0;
       socket

@@ -111,7 +111,7 @@ describe('asking for encryption', () => {
     },
   );
 
-  test('bytes that come in clear before TLS has begun are refused', async () => {
+  test('bytes in clear before TLS has begun are refused', async () => {
     await using wire = await Wire.open(emulator);
     wire.write(Buffer.concat([SSL, startup({ user: 'postgres' })]));
     expect(fields((await wire.read()).body)).toEqual(
@@ -120,7 +120,7 @@ describe('asking for encryption', () => {
     expect(await wire.rest()).toEqual(Buffer.alloc(0));
   });
 
-  test('a handshake that is none costs that connection only', async () => {
+  test('an invalid handshake only affects its own connection', async () => {
     await using wire = await Wire.open(emulator);
     wire.write(SSL);
     expect((await wire.reader.read(1)).toString()).toBe('S');
@@ -130,7 +130,7 @@ describe('asking for encryption', () => {
   });
 });
 
-/** All that a server says to some bytes, with the number of a line in its sources left out. */
+/** Everything that a server answers to some bytes, without line numbers of its sources. */
 async function answer(server: { port: number; ca: string }, tls: boolean, sent: readonly Buffer[]): Promise<string> {
   await using wire = tls ? await Wire.openTls(server) : await Wire.open(server);
   for (const bytes of sent) wire.write(bytes);
@@ -151,7 +151,7 @@ describe('PostgreSQL and the emulator answer the same to', () => {
     ['no user', false, startup({ database: 'x' })],
     ['an empty user', true, startup({ user: '' })],
     ['no terminator', false, code(3 << 16, Buffer.from('user\0nobody\0'))],
-    ['bytes behind the terminator', true, code(3 << 16, Buffer.from('user\0nobody\0\0x\0'))],
+    ['bytes after the terminator', true,  code(3 << 16, Buffer.from('user\0nobody\0\0x\0'))],
     ['protocol 4.0', true, startup(user, 4 << 16)],
     ['SSLRequest over TLS', true, SSL],
     ['GSSENCRequest over TLS', true, GSSENC],
@@ -159,7 +159,7 @@ describe('PostgreSQL and the emulator answer the same to', () => {
     ['a length of 7', false, Buffer.from([0, 0, 0, 7, 0, 3, 0])],
     ['a length that is too large', true, Buffer.from([0x7f, 255, 255, 255])],
     ['the longest startup packet, and one byte more', false, startup({ ...user, x: 'x'.repeat(10_001 - 35) })],
-    ['a startup packet that breaks off', false, ask.subarray(0, -3)],
+    ['a truncated startup packet', false, ask.subarray(0, -3)],
     ['HTTP', false, Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')],
     ['a cancel request for nobody', false, cancel(Buffer.alloc(8, 1))],
     ['a cancel request without a key', false, cancel(Buffer.alloc(4))],
@@ -168,9 +168,9 @@ describe('PostgreSQL and the emulator answer the same to', () => {
     ['an empty password', true, ask, encodePassword('')],
     ['a password with a zero in it', true, ask, encodePassword('a\0b')],
     ['a password without its zero', true, ask, encodeMessage('p', Buffer.from('abc'))],
-    ['a password of not even a zero', true, ask, encodeMessage('p', Buffer.alloc(0))],
+    ['a password without any byte', true, ask, encodeMessage('p', Buffer.alloc(0))],
     ['a query in place of a password', true, ask, encodeMessage('Q', Buffer.from('select 1\0'))],
-    ['a password that breaks off', true, ask, encodePassword('abcdef').subarray(0, -2)],
+    ['a truncated password', true, ask, encodePassword('abcdef').subarray(0, -2)],
     ['a password of 65536 bytes', true, ask, Buffer.from([0x70, 0, 1, 0, 4])],
     ['a password length of 3', true, ask, Buffer.from([0x70, 0, 0, 0, 3])],
     ['nothing', false],
@@ -180,7 +180,7 @@ describe('PostgreSQL and the emulator answer the same to', () => {
     expect(await answer(emulator, tls, sent)).toBe(await answer(real, tls, sent));
   });
 
-  test('a password, but for the word that tells PAM from a password', async () => {
+  test('a password, except for the word that distinguishes PAM from a password', async () => {
     const sent = [ask, encodePassword('wrong')];
     expect((await answer(real, true, sent)).replace('28P01', '28000').replace('Mpassword', 'MPAM')).toBe(
       await answer(emulator, true, sent),
@@ -188,7 +188,7 @@ describe('PostgreSQL and the emulator answer the same to', () => {
   });
 });
 
-describe('what a hostile client sends costs its own connection only', () => {
+describe('a hostile client only affects its own connection', () => {
   test('garbage of any kind, in clear and over TLS', async () => {
     const before = emulator.stats.accepted;
     await fc.assert(
@@ -210,7 +210,7 @@ describe('what a hostile client sends costs its own connection only', () => {
     await until(() => emulator.stats.open === 0);
   });
 
-  test('an endless one is cut off', async () => {
+  test('an endless one is disconnected', async () => {
     await flood(emulator);
     expect(await ask(emulator)).toHaveLength(1);
   });
@@ -219,8 +219,8 @@ describe('what a hostile client sends costs its own connection only', () => {
     ['says nothing', 0],
     ['stops in the middle of its startup packet', 1],
     ['stops after SSLRequest', 2],
-    ['keeps its password to itself', 3],
-  ])('one that %s runs into the time-out, and is told nothing', async (_what, stage) => {
+    ['does not send its password', 3],
+  ])('one that %s runs into the time-out, and gets no answer', async (_what, stage) => {
     await using impatient = await start({ authenticationTimeoutMs: 150 });
     await using wire = stage === 3 ? await Wire.openTls(impatient) : await Wire.open(impatient);
     if (stage === 1) wire.write(startup({ user: 'postgres' }).subarray(0, 10));
@@ -237,7 +237,7 @@ describe('what a hostile client sends costs its own connection only', () => {
     await until(() => impatient.stats.open === 0);
   });
 
-  test('one that never closes after a refusal is closed', async () => {
+  test('one that never closes after a refusal is disconnected', async () => {
     await using impatient = await start({ authenticationTimeoutMs: 150 });
     await refusedWithoutClosing(impatient, startup({ user: 'postgres' }));
     expect(impatient.stats.refused).toMatchObject({ plaintext: 1, timeout: 0 });

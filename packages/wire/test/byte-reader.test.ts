@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ByteQueue, ByteReader, isConnectionEnded } from '../src/index.js';
 import { bytes, cuts, pieces, RUNS } from './fuzz.js';
 
-test('a reader gives the bytes that it is asked for, and leaves the rest', async () => {
+test('a reader returns the requested bytes, and leaves the rest', async () => {
   await fc.assert(
     fc.asyncProperty(bytes(60), cuts, fc.array(fc.integer({ min: 1, max: 20 })), async (sent, cutAt, sizes) => {
       const stream = new PassThrough();
@@ -38,7 +38,7 @@ test('a stream that ends early, with an error or without, ends the reading', asy
   for (const one of [first, second]) expect(one?.status === 'rejected' && isConnectionEnded(one.reason)).toBe(true);
 });
 
-test('a queue puts pieces together', () => {
+test('a queue joins chunks', () => {
   fc.assert(
     fc.property(bytes(60), cuts, fc.array(fc.nat({ max: 20 })), (sent, cutAt, sizes) => {
       const queue = new ByteQueue();

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { isProtocolError } from '../src/index.js';
 
-/** Cuts bytes where the numbers say. */
+/** Splits bytes at the given numbers. */
 export function pieces(bytes: Buffer, cuts: readonly number[]): Buffer[] {
   const at = [0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
   return at.slice(1).map((end, index) => bytes.subarray(at[index], end));
@@ -10,13 +10,13 @@ export function pieces(bytes: Buffer, cuts: readonly number[]): Buffer[] {
 
 export const cuts = fc.array(fc.nat(), { maxLength: 8 });
 export const bytes = (maxLength = 300) => fc.uint8Array({ maxLength }).map((array) => Buffer.from(array));
-/** Text that can stand before a zero. */
+/** Text without a null character. */
 export const text = (maxLength = 40) =>
   fc.string({ maxLength, unit: 'grapheme' }).map((string) => string.replaceAll('\0', ''));
 export const latin1 = fc.string({ maxLength: 30 }).map((string) => string.replace(/[^\x20-\x7e]/g, ''));
 export const uint = (bits: number) => fc.integer({ min: 0, max: 2 ** bits - 1 });
 
-/** Whatever it is shown, a decoder returns or throws a ProtocolError. */
+/** Whatever its input, a decoder returns or throws a ProtocolError. */
 export function survives(decode: (bytes: Buffer) => unknown, ...like: Buffer[]): void {
   const mutated = fc
     .tuple(fc.constantFrom(...like), fc.array(fc.tuple(fc.nat(), uint(8)), { maxLength: 6 }), fc.nat())
@@ -37,5 +37,5 @@ export function survives(decode: (bytes: Buffer) => unknown, ...like: Buffer[]):
   );
 }
 
-/** How often each property is tried. `FUZZ_RUNS=1000000` is for those who have the time. */
+/** How often each property is tried. Set `FUZZ_RUNS=1000000` if you have the time. */
 export const RUNS = Number(process.env['FUZZ_RUNS'] ?? 150);

@@ -66,7 +66,7 @@ const response: HandshakeResponse = {
 const ALL = { capabilities: 0xffffffff, mariadbCapabilities: 0xffffffff };
 
 describe('packets', () => {
-  test('come out as they went in, however they are cut', () => {
+  test('survive encoding and decoding, however they are split', () => {
     const packets = fc.array(fc.record({ sequence: uint(8), payload: bytes() }), { maxLength: 5 });
     fc.assert(
       fc.property(packets, cuts, (sent, cutAt) => {
@@ -83,7 +83,7 @@ describe('packets', () => {
     );
   });
 
-  test('one above the maximum is refused before any of it has arrived', () => {
+  test('one over the maximum is refused before any of it has arrived', () => {
     const assembler = new PacketAssembler(100);
     assembler.add(Buffer.from([101, 0, 0, 0]));
     expect(() => assembler.take()).toThrow(expect.objectContaining({ name: 'ProtocolError', kind: 'length' }));
@@ -97,12 +97,12 @@ describe('a channel', () => {
     return new Channel({ stream, reader: new ByteReader(stream) });
   };
 
-  test('reads packets by their numbers, which begin again after 255', async () => {
+  test('checks sequence numbers, which start again after 255', async () => {
     const channel = over(...Array.from({ length: 300 }, (_, n) => encodePacket(n, Buffer.from([n & 0xff]))));
     for (let n = 0; n < 300; n += 1) expect(await channel.read(10)).toEqual(Buffer.from([n & 0xff]));
   });
 
-  test('refuses a packet that is too long, before anything of it has arrived, and one out of order', async () => {
+  test('refuses a packet that is too long, before any of it has arrived, and one out of order', async () => {
     await expect(over(Buffer.from([11, 0, 0, 0])).read(10)).rejects.toMatchObject({ kind: 'length' });
     for (const second of [encodePacket(1, Buffer.from('x')), Buffer.from([0xff, 0xff, 0xff, 1])]) {
       await expect(over(second).read(10)).rejects.toMatchObject({ kind: 'sequence' });
@@ -111,7 +111,7 @@ describe('a channel', () => {
 });
 
 describe('a greeting', () => {
-  test('comes out as it went in', () => {
+  test('survives encoding and decoding', () => {
     const greetings = fc.record({
       serverVersion: latin1,
       connectionId: uint(32),
@@ -141,7 +141,7 @@ describe('a greeting', () => {
   test('no input does more than break the protocol', () => survives(decodeGreeting, encodeGreeting(greeting)));
 });
 
-/** What a MySQL and a MariaDB really said. */
+/** Recorded from a real MySQL and a real MariaDB. */
 describe('the greeting of a real server', () => {
   test('MySQL 8.0', () => {
     const payload = Buffer.from(
@@ -163,7 +163,7 @@ describe('the greeting of a real server', () => {
     expect(encodeGreeting(decodeGreeting(payload))).toEqual(payload);
   });
 
-  test('MariaDB 10.11, which has flags of its own', () => {
+  test('MariaDB 10.11, with flags of its own', () => {
     const payload = Buffer.concat([
       Buffer.from('\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x05\0\0\0fv@wY9N[\0\xfe\xff\x08\x02\0\xff\x81\x15', 'latin1'),
       Buffer.from([0, 0, 0, 0, 0, 0, 0x1d, 0, 0, 0]),
@@ -179,8 +179,8 @@ describe('the greeting of a real server', () => {
   });
 });
 
-describe('an answer to it', () => {
-  test('comes out as it went in, with the fields that it announces', () => {
+describe('a handshake response', () => {
+  test('survives encoding and decoding, with the fields that it announces', () => {
     const responses = fc.record({
       capabilities: flags,
       mariadbCapabilities: uint(32),
@@ -196,7 +196,7 @@ describe('an answer to it', () => {
     fc.assert(
       fc.property(responses, (sent) => {
         const can = (flag: number) => has(sent.capabilities, flag);
-        // Lengths of a byte, and strings that end with a zero, have their limits.
+        // Within the limits of one-byte lengths and null-terminated strings.
         const limited = can(Capability.secureConnection)
           ? sent.authentication.subarray(0, 255)
           : Buffer.from(sent.authentication.filter((byte) => byte !== 0));
@@ -226,7 +226,7 @@ describe('an answer to it', () => {
 
   test.each([
     ['from before MySQL 4.1', { ...response, capabilities: 1 }, 'version'],
-    ['with a name that ends early', encodeHandshakeResponse(response).subarray(0, 34), 'layout'],
+    ['with a truncated name', encodeHandshakeResponse(response).subarray(0, 34), 'layout'],
   ])('%s is refused', (_what, sent, kind) => {
     const packet = Buffer.isBuffer(sent) ? sent : encodeHandshakeResponse(sent);
     expect(() => decodeHandshakeResponse(packet, ALL)).toThrow(expect.objectContaining({ kind }));
@@ -250,7 +250,7 @@ describe('an answer to it', () => {
 });
 
 describe('replies and commands', () => {
-  test('come out as they went in', () => {
+  test('survive encoding and decoding', () => {
     const reports = fc.record({
       code: uint(16),
       sqlState: fc.constantFrom('28000', 'HY000', '08S01'),
@@ -275,7 +275,7 @@ describe('replies and commands', () => {
     );
   });
 
-  test('an error without SQLSTATE, as clients from before MySQL 4.1 get it', () => {
+  test('an error without SQLSTATE, as for clients from before MySQL 4.1', () => {
     const report = { code: 1040, sqlState: '', message: 'Too many connections' };
     expect(decodeError(encodeError(report))).toEqual(report);
   });
@@ -286,7 +286,7 @@ describe('replies and commands', () => {
     expect(decodeChangeUser(encodeChangeUser({ ...sent, ...missing }))).toEqual({ ...sent, ...missing });
   });
 
-  test('a request for the oldest scheme has one byte', () => {
+  test('a request for the oldest method has one byte', () => {
     expect(decodeAuthSwitch(Buffer.from([0xfe]))?.plugin).toBe('mysql_old_password');
     expect(decodeAuthSwitch(Buffer.from([0x00, 0x01]))).toBeUndefined();
   });
@@ -325,7 +325,7 @@ describe('following the commands of a client', () => {
     return { forwarded, holds: false };
   };
 
-  test('the change of user is found behind any others, however they are cut', () => {
+  test('the change of user is found after any other commands, however they are split', () => {
     fc.assert(
       fc.property(fc.array(bytes(), { maxLength: 5 }), cuts, (statements, cutAt) => {
         const queries = statements.map((text) => encodePacket(0, Buffer.concat([Buffer.from([Command.query]), text])));
@@ -336,7 +336,7 @@ describe('following the commands of a client', () => {
     );
   });
 
-  test('who has to see more of a command gets to see it', () => {
+  test('a caller that needs more bytes of a command gets them', () => {
     const seen: number[] = [];
     const tracker = new CommandTracker((start, length) => {
       seen.push(start.length);
@@ -349,7 +349,7 @@ describe('following the commands of a client', () => {
     expect(seen).toEqual(Array.from({ length: query.length - 4 }, (_, index) => index + 1));
   });
 
-  test('not in a file, of whatever length, but behind it', () => {
+  test('not within a file of any length, but after it', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 600 }), cuts, (packets, cutAt) => {
         const file = Array.from({ length: packets }, (_, index) => encodePacket(index + 2, Buffer.from([0x11, 0x11])));
@@ -361,7 +361,7 @@ describe('following the commands of a client', () => {
     );
   });
 
-  test('a file without a byte', () => {
+  test('an empty file', () => {
     const before = Buffer.concat([query, encodePacket(2, Buffer.alloc(0))]);
     expect(whole(Buffer.concat([before, change]), [])).toEqual({ forwarded: before.length, holds: true });
   });
@@ -369,7 +369,7 @@ describe('following the commands of a client', () => {
   test.each([
     ['a command', 0],
     ['a file', 2],
-  ])('not in what goes on from a packet of 16 MB of %s', (_what, first) => {
+  ])('not in the continuation of a 16 MB packet of %s', (_what, first) => {
     const long = Buffer.alloc(MAX_PAYLOAD_BYTES, Command.query);
     const rest = encodePacket(first + 1, Buffer.from([Command.changeUser]));
     const end = first === 0 ? Buffer.alloc(0) : encodePacket(first + 2, Buffer.alloc(0));
@@ -483,13 +483,13 @@ describe('an encrypted password', () => {
   const pem = Buffer.from(publicKey.export({ type: 'spki', format: 'pem' }));
   const scramble = Buffer.from(Array.from({ length: 20 }, (_, index) => index + 1));
 
-  test('is what the owner of the key can read', () => {
+  test('can be decrypted by the owner of the key', () => {
     const sent = encryptPassword(Buffer.from('secret\0'), scramble, pem);
     const read = privateDecrypt({ key: privateKey, padding: constants.RSA_PKCS1_OAEP_PADDING }, sent);
     expect(Buffer.from(read.map((byte, index) => byte ^ (scramble[index % 20] ?? 0))).toString()).toBe('secret\0');
   });
 
-  test('is another one where it is too long for the key', () => {
+  test('is a different one if it is too long for the key', () => {
     expect(encryptPassword(Buffer.alloc(1300, 65), scramble, pem)).toHaveLength(128);
   });
 });

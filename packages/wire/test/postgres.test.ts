@@ -34,7 +34,7 @@ const only = (packet: Buffer): Message => {
 const startup = { version: 3 << 16, parameters: new Map([['user', 'app']]) };
 
 describe('messages', () => {
-  test('come out as they went in, however they are cut', () => {
+test('survive encoding and decoding, however they are split', () => {
     const messages = fc.array(fc.tuple(fc.constantFrom('R', 'p', 'E', 'Q'), bytes()), { maxLength: 5 });
     fc.assert(
       fc.property(messages, cuts, (sent, cutAt) => {
@@ -54,14 +54,14 @@ describe('messages', () => {
 
   test.each([
     ['a length below that of the length itself', 3],
-    ['a body above the maximum', 105],
+    ['a body over the maximum', 105],
   ])('%s is refused before any of it has arrived', (_what, length) => {
     const assembler = new MessageAssembler(100);
     assembler.add(Buffer.from([0x52, 0, 0, 0, length]));
     expect(() => assembler.take()).toThrow(expect.objectContaining({ name: 'ProtocolError', kind: 'length' }));
   });
 
-  test('a rest stays for the next reader', () => {
+  test('the rest stays for the next reader', () => {
     const assembler = new MessageAssembler(100);
     assembler.add(Buffer.concat([encodePassword('x'), Buffer.from('rest')]));
     expect(assembler.take()?.type).toBe('p');
@@ -80,14 +80,14 @@ describe('from a stream', () => {
   };
 
   test.each([0, 3, 105, 0x7fffffff, 0xffffffff])(
-    'a length of %d is refused before anything of it has arrived',
+    'a length of %d is refused before any of it has arrived',
     async (length) => {
       const reading = readMessage(endless('p\0\0\0\0', length).reader, 100);
       await expect(reading).rejects.toMatchObject({ kind: 'length' });
     },
   );
 
-  test.each([0, 3, 7, MAX_STARTUP_BYTES + 5, 0xffffffff])('a first packet of %d bytes is, too', async (length) => {
+  test.each([0, 3, 7, MAX_STARTUP_BYTES + 5, 0xffffffff])('so is a first packet of %d bytes', async (length) => {
     await expect(readFirstPacket(endless('\0\0\0\0', length).reader)).rejects.toMatchObject({ kind: 'length' });
   });
 
@@ -97,7 +97,7 @@ describe('from a stream', () => {
     expect(await readFirstPacket(reader, await reader.read(1))).toEqual({ kind: 'ssl' });
   });
 
-  test('an endless sender is held back', async () => {
+  test('an endless sender is slowed down', async () => {
     const { stream, reader } = endless('p\0\0\0\0', 65_539);
     const message = readMessage(reader, 65_535);
     for (let sent = 0; stream.write(Buffer.alloc(1024)) && sent < 10_000; sent += 1) await new Promise(setImmediate);
@@ -123,7 +123,7 @@ describe('first packets', () => {
     }),
   );
 
-  test('come out as they went in', () => {
+  test('survive encoding and decoding', () => {
     fc.assert(
       fc.property(packets, cuts, (packet, cutAt) => {
         const assembler = new MessageAssembler(MAX_STARTUP_BYTES);
@@ -141,7 +141,7 @@ describe('first packets', () => {
 
   test.each([
     ['no terminator', Buffer.from([0, 3, 0, 0, 0x61, 0, 0x62, 0]), 'layout'],
-    ['bytes behind the terminator', Buffer.from([0, 3, 0, 0, 0, 0]), 'layout'],
+    ['bytes after the terminator', Buffer.from([0, 3, 0, 0, 0, 0]), 'layout'],
     ['a name that is not UTF-8', Buffer.from([0, 3, 0, 0, 0xff, 0, 0x62, 0, 0]), 'encoding'],
     [
       'a request to cancel without a key',
@@ -159,13 +159,13 @@ describe('first packets', () => {
   });
 });
 
-test('of another major version no more is read', () => {
+test('of another major version are not read any further', () => {
   expect(decodeFirstPacket(Buffer.from([0, 4, 0, 0, 0xff]))).toEqual({ kind: 'unsupported', version: 4 << 16 });
   expect(encodeFirstPacket({ kind: 'unsupported', version: 4 << 16 }).toString('hex')).toBe('0000000800040000');
 });
 
 describe('authentication', () => {
-  test('requests, passwords and SASL come out as they went in', () => {
+  test('requests, passwords and SASL survive encoding and decoding', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...Object.values(Authentication)),
@@ -183,7 +183,7 @@ describe('authentication', () => {
     );
   });
 
-  test('another message is no request', () => {
+  test('another message is not a request', () => {
     expect(decodeAuthentication(only(encodePassword('x')))).toBeUndefined();
   });
 
@@ -204,7 +204,7 @@ describe('authentication', () => {
 });
 
 describe('errors', () => {
-  test('come out as they went in', () => {
+  test('survive encoding and decoding', () => {
     const fields = fc
       .array(fc.tuple(fc.constantFrom(...Object.values(ErrorField)), text()))
       .map((pairs) => new Map(pairs));
@@ -216,7 +216,7 @@ describe('errors', () => {
     );
   });
 
-  test('one that breaks off has the fields before the break', () => {
+  test('a truncated one has the fields before the end', () => {
     expect(decodeErrorFields(Buffer.from('C28000\0Mno'))).toEqual(new Map([['C', '28000']]));
     survives(decodeErrorFields, Buffer.from('SFATAL\0C28000\0Mno\0\0'));
   });

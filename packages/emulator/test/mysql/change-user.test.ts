@@ -46,7 +46,7 @@ async function loggedIn(emulator: { hostname: string; port: number; ca: string }
 }
 
 describe('COM_CHANGE_USER', () => {
-  test('of mysql2 takes a token of the new user, and begins a new session', async () => {
+  test("from mysql2 needs the new user's token, and begins a new session", async () => {
     await using emulator = await start(server);
     const connection = await client(emulator);
     await connection.query('set @a = 1');
@@ -61,11 +61,11 @@ describe('COM_CHANGE_USER', () => {
     await until(() => emulator.stats.open === 0);
   });
 
-  test('of the mariadb connector, and its reset', async () => {
+  test('from the mariadb connector, and its reset', async () => {
     await using emulator = await start(server);
     const connection = await connector(emulator);
     if (server.flavour === 'mariadb') {
-      // It refuses to change the user of a MySQL by itself.
+      // The connector itself refuses to change the user on MySQL.
       const password = await sign(emulator, { username: 'other' });
       await connection.changeUser({ user: 'other', password, database: 'shop' });
       expect(await connection.query(WHO)).toEqual([{ who: 'other@%' }]);
@@ -81,7 +81,7 @@ describe('COM_CHANGE_USER', () => {
     ['malformed', async () => PASSWORD],
     ['expired', (e) => sign(e, { username: 'other' })],
   ];
-  test.each(refused)('with a token that is refused (%s) ends the session', async (reason, token) => {
+  test.each(refused)('with a refused token (%s) ends the session', async (reason, token) => {
     let time = Date.now();
     const log: LoginEvent[] = [];
     await using emulator = await start(server, { now: () => time, onLogin: (login) => log.push(login) });
@@ -101,7 +101,7 @@ describe('COM_CHANGE_USER', () => {
     await until(() => emulator.stats.open === 0);
   });
 
-  test('is refused in the bytes of MySQL, and does not reach the upstream', async () => {
+  test('is refused with the same bytes as by MySQL, and does not reach the upstream', async () => {
     await using emulator = await start(server);
     await using wire = await loggedIn(emulator);
     const root = await server.connectAsSuperuser();
@@ -126,14 +126,14 @@ describe('COM_CHANGE_USER', () => {
     await root.end();
   });
 
-  test('that follows other commands at once is answered after them', async () => {
+  test('that immediately follows other commands is answered after them', async () => {
     await using emulator = await start(server);
     await using wire = await loggedIn(emulator);
     wire.send(
       Buffer.concat([
         query("select repeat('x', 3000000) as a"),
         query('do sleep(0.2)'),
-        // Looks like the answer that the emulator waits for, and is none.
+        // Looks like the answer that the emulator is waiting for, but is not.
         query("signal sqlstate '42000' set mysql_errno = 1049, message_text = 'Unknown database'"),
         encodePacket(0, change('other')),
       ]),
@@ -154,7 +154,7 @@ describe('COM_CHANGE_USER', () => {
     expect((await wire.read()).toString('latin1')).toBe('\x07other@%');
   });
 
-  test('is found wherever the packets of TCP end', async () => {
+  test('is found however TCP splits the bytes', async () => {
     await using emulator = await start(server);
     for (const size of [1, 2, 3, 5]) {
       await using wire = await loggedIn(emulator);
@@ -167,7 +167,7 @@ describe('COM_CHANGE_USER', () => {
     }
   });
 
-  test('is nothing that the bytes of other commands could pass for', async () => {
+  test('cannot be confused with the bytes of other commands', async () => {
     await using emulator = await start(server);
     const connection = await client(emulator);
     const body = Buffer.concat([
@@ -185,7 +185,7 @@ describe('COM_CHANGE_USER', () => {
     await connection.end();
   });
 
-  test('that the upstream refuses is answered in its own words', async () => {
+  test("that the upstream refuses gets the upstream's own error", async () => {
     await using emulator = await start(server);
     const connection = await client(emulator);
     const password = await sign(emulator, { username: 'other' });
@@ -197,7 +197,7 @@ describe('COM_CHANGE_USER', () => {
     await until(() => emulator.stats.open === 0);
   });
 
-  test('of a user without IAM is the upstream’s business', async () => {
+  test('of a user without IAM is left to the upstream', async () => {
     await using emulator = await start(server, { iamUsers: ['app', 'nobody_asks'] });
     const connection = await client(emulator);
     await connection.changeUser({ user: 'other', password: PASSWORD, database: 'shop' });
@@ -223,7 +223,7 @@ describe('COM_CHANGE_USER', () => {
     expect(emulator.stats.refused['static-password']).toBe(1);
   });
 
-  test('is throttled, and may time out, as a login', async () => {
+  test('can be throttled and time out, like a login', async () => {
     await using emulator = await start(server, { authenticationTimeoutMs: 500 });
     const connection = await client(emulator);
     emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'deny', wording: 'rds-proxy' } });
@@ -256,7 +256,7 @@ describe('COM_CHANGE_USER', () => {
     expect(emulator.stats.refused.protocol).toBe(1);
   });
 
-  test('in the middle of which the client leaves, or the upstream', async () => {
+  test('during which the client or the upstream leaves', async () => {
     await using emulator = await start(server);
     const wire = await loggedIn(emulator);
     await wire
@@ -282,7 +282,7 @@ describe('COM_CHANGE_USER', () => {
   });
 });
 
-test('the answer that ends what came before is known by its name, its number and its end', () => {
+test('the answer that ends earlier replies is recognized by its name, its number and its end', () => {
   const name = 'n'.repeat(32);
   const answer = encodePacket(1, Buffer.from(`\xff\x19\x04#42000Unknown database '${name}'`, 'latin1'));
   expect(findAnswer(answer, name)).toBe(0);

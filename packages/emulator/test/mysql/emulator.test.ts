@@ -30,7 +30,7 @@ test.each([
   expect(error.message).toContain(message);
 });
 
-test('shows no secret and no token, whatever happened', async () => {
+test('never shows a secret or a token', async () => {
   await using emulator = await start(server);
   const token = await sign(emulator);
   await ask(emulator, { password: token });

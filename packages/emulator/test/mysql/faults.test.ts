@@ -36,7 +36,7 @@ describe('throttle', () => {
     expect(emulator.stats).toMatchObject({ accepted: 2, distinctTokens: 1, refused: { throttled: 1 } });
   });
 
-  test('a token that is new counts once, however many logins it comes with at once', async () => {
+  test('a new token counts once, however many logins use it at the same time', async () => {
     const { emulator, tokens } = await throttled({});
     await using _ = emulator;
     await Promise.all(Array.from({ length: 10 }, () => ask(emulator, { password: tokens[0] ?? '' })));
@@ -101,14 +101,14 @@ describe('TLS', () => {
     expect(emulator.stats.accepted).toBe(1);
   });
 
-  test('off is not offered, and takes no login in clear', async () => {
+  test('off means that TLS is not offered, and no login in clear is accepted', async () => {
     await using emulator = await start(server, { faults: { tls: 'off' } });
     await using wire = await Wire.open(emulator);
     expect((wire.greeting?.capabilities ?? Capability.ssl) & Capability.ssl).toBe(0);
     wire.respond();
     expect((await wire.rest()).readUInt16LE(5)).toBe(3159);
     expect((await failure(ask(emulator))).message).toContain('Server does not support secure connection');
-    // As MariaDB and MySQL answer one that asks all the same.
+    // What MariaDB and MySQL answer if a client asks for it anyway.
     await using insists = await Wire.open(emulator);
     insists.respond({ capabilities: 0xffffff });
     expect(await insists.rest()).toEqual(errorPacket(2, 1043, '08S01', 'Bad handshake'));
@@ -130,7 +130,7 @@ describe('hang', () => {
     await ask(emulator);
   });
 
-  test('a client that closes is let go at once', async () => {
+  test('a client that closes is released at once', async () => {
     await using emulator = await start(server, { faults: { hang: 'before-authentication' } });
     const wire = await Wire.openTls(emulator);
     wire.respond().stream.end();

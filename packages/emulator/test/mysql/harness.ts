@@ -22,7 +22,7 @@ import { closed, KEY, REGION, rest, sign as signFor, type TokenOptions } from '.
 export const PASSWORD = 'pässwörd with  spaces';
 export const CHARACTER_SET = 45;
 
-/** A MariaDB with `app`, `other` and `nobody_asks`, who have our password, our password, and none; and a database `shop`. */
+/** A MariaDB with the users `app` and `other`, with our password, and `nobody_asks`, without one; and a database `shop`. */
 export async function startServer(options: MariadbOptions = {}): Promise<MariadbServer> {
   const server = await startMariadb({
     ...options,
@@ -42,7 +42,7 @@ export async function startServer(options: MariadbOptions = {}): Promise<Mariadb
   return server;
 }
 
-/** An emulator in front of a server, which knows the passwords of that one's accounts. */
+/** An emulator in front of a server, with the passwords of the server's accounts. */
 export function start(
   server: { hostname: string; port: number },
   { upstream, ...options }: Partial<Omit<EmulatorOptions, 'upstream'>> & { upstream?: object } = {},
@@ -61,7 +61,7 @@ export function start(
   });
 }
 
-/** A token of the AWS SDK's making. */
+/** A token signed by the AWS SDK. */
 export const sign = (emulator: { hostname: string; port: number }, options: TokenOptions = {}): Promise<string> =>
   signFor(emulator, { username: 'app', ...options });
 
@@ -145,9 +145,9 @@ export class Wire implements AsyncDisposable {
   stream: Socket;
   reader: ByteReader;
   channel: Channel;
-  /** What the server said first. */
+  /** The server's greeting. */
   greeting: Greeting | undefined;
-  /** Beneath TLS. */
+  /** The socket underneath TLS. */
   readonly raw: Socket;
 
   private constructor(socket: Socket) {
@@ -178,7 +178,7 @@ export class Wire implements AsyncDisposable {
     return wire;
   }
 
-  /** Connects over TLS, answers the greeting, and is asked for the token. */
+  /** Connects over TLS, answers the greeting, and reads the request for the token. */
   static async openToToken(
     server: { port: number; ca: string },
     options: Partial<HandshakeResponse> = {},
@@ -217,7 +217,7 @@ export class Wire implements AsyncDisposable {
     return this.write(Buffer.concat([Buffer.from([code]), Buffer.from(rest)]));
   }
 
-  /** What is read next is the answer to a command. */
+  /** Makes the next packet count as the answer to a command. */
   answer(): this {
     this.channel = new Channel(this, 1);
     return this;

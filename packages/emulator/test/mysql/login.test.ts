@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** The client program of whichever of the two is installed, with what makes it verify the server. */
+/** The command-line client of MySQL or MariaDB, whichever is installed, with the options to verify the server. */
 async function program(emulator: Emulator, user: string, password: string, args: string[]): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'rds-iam-client-'));
   try {
@@ -64,7 +64,7 @@ describe('a good token', () => {
     await using emulator = await start(server);
     const sql = ['--skip-column-names', '--database=shop', '--execute=select current_user(), database()'];
     expect(await program(emulator, 'app', await sign(emulator), sql)).toBe('app@%\tshop\n');
-    // It may send the token along with its first packet, too.
+    // It may also send the token with its first packet.
     const atOnce = ['--default-auth=mysql_clear_password', ...sql];
     expect(await program(emulator, 'app', await sign(emulator), atOnce)).toBe('app@%\tshop\n');
     await expect(program(emulator, 'app', 'x', sql)).rejects.toThrow(
@@ -75,7 +75,7 @@ describe('a good token', () => {
     expect(other.stats.accepted).toBe(0);
   });
 
-  test('is good for many connections, at once and one after another', async () => {
+  test('is good for many connections, in parallel and in sequence', async () => {
     await using emulator = await start(server);
     const password = await sign(emulator);
     await Promise.all(Array.from({ length: 50 }, () => ask(emulator, { password })));
@@ -166,7 +166,7 @@ describe('a refusal', () => {
     expect(emulator.stats.refused[reason]).toBe(1);
   });
 
-  test('without TLS where it is required, before any password is asked for', async () => {
+  test('without TLS if it is required, before any password is requested', async () => {
     await using emulator = await start(server);
     await using wire = await Wire.open(emulator);
     wire.respond();
@@ -183,7 +183,7 @@ describe('a refusal', () => {
     expect(emulator.stats.refused.plaintext).toBe(2);
   });
 
-  test('without TLS where it is not required: as an account with REQUIRE SSL, when the token has come', async () => {
+  test('without TLS if it is not required: as for an account with REQUIRE SSL, after the token', async () => {
     await using emulator = await start(server, { requireSecureTransport: false });
     await using wire = await Wire.open(emulator);
     await wire.respond().read();
@@ -194,7 +194,7 @@ describe('a refusal', () => {
     expect(emulator.stats).toMatchObject({ accepted: 0, refused: { plaintext: 1 } });
   });
 
-  test('costs nobody else anything', async () => {
+  test('does not affect other clients', async () => {
     await using emulator = await start(server);
     await Promise.all(
       Array.from({ length: 40 }, (_, index) => (index % 2 ? ask(emulator) : failure(ask(emulator, { password: 'x' })))),

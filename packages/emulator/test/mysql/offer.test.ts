@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { NOT_CARRIED } from '../../src/mysql/carried.js';
 import { offer } from '../../src/mysql/offer.js';
 
-test.each([0xffffffff, 0xfffffffe])('of capabilities %d a client is offered what is carried', (capabilities) => {
+test.each([0xffffffff, 0xfffffffe])('of the capabilities %d, a client is offered those that are passed on', (capabilities) => {
   const greeting = {
     serverVersion: '11.8.3-MariaDB',
     connectionId: 7,

@@ -38,7 +38,7 @@ const processes = async (id: number) =>
   (await rows(root, 'select * from information_schema.processlist where id = ?', [id])).length;
 
 describe('bytes', () => {
-  // More than two packets of the longest kind; the second is full, too, and an empty one has to end it.
+  // More than two packets of maximum length; and exactly two, which an empty one has to end.
   test.each([BIG_BYTES, 2 * 0xffffff - 1])('%d of a query, and of its answer', async (bytes) => {
     const connection = await client(emulator, {});
     const prefix = "select md5('";
@@ -86,7 +86,7 @@ describe('bytes', () => {
     });
   });
 
-  test('sent along with the token, before its answer, are not lost', async () => {
+  test('sent together with the token, before its answer, are not lost', async () => {
     await using wire = await Wire.openToToken(emulator);
     wire.write(`${await sign(emulator)}\0`);
     const queries = Array.from({ length: 100 }, (_, i) => Buffer.from(`\x03select ${i} as n, '\x11'`));
@@ -118,7 +118,7 @@ describe('a large result', () => {
   const sql = `with recursive n as (select 1 as i union all select i + 1 from n where i < ${megabytes})
     select repeat('x', 1000000) from n`;
 
-  test('is held nowhere', async () => {
+  test('is not buffered', async () => {
     await using wire = await loggedIn();
     wire.command(Command.query, sql);
     wire.reader.release();
@@ -134,7 +134,7 @@ describe('a large result', () => {
     expect(peak).toBeLessThan(64_000_000);
   });
 
-  test('waits in the upstream for a client that does not read', async () => {
+  test('stays in the upstream while the client does not read', async () => {
     await using wire = await loggedIn();
     const before = process.memoryUsage.rss();
     wire.command(Command.query, sql);
@@ -142,7 +142,7 @@ describe('a large result', () => {
       const [thread] = await rows(root, "select state as state from information_schema.processlist where user = 'app'");
       return String(thread?.['state']);
     };
-    // Until the buffers on the way are full, it goes on in between.
+    // It goes on until the buffers on the way are full.
     let [stuck, bytes] = [0, 0];
     await until(async () => {
       stuck = /writing to net|sending to client/i.test(await state()) && bytes === wire.raw.bytesRead ? stuck + 1 : 0;
@@ -176,7 +176,7 @@ describe('what the client asked for at the login', () => {
     expect(await ask(emulator, { database: undefined as never }, 'select database() as db')).toEqual([{ db: null }]);
   });
 
-  test('found rows, and the connection’s attributes', async () => {
+  test('found rows, and the connection attributes', async () => {
     const strict = await client(emulator, { flags: ['-FOUND_ROWS'] });
     const lax = await client(emulator, { flags: ['+FOUND_ROWS'] });
     for (const [connection, affected] of [
@@ -190,7 +190,7 @@ describe('what the client asked for at the login', () => {
     }
   });
 
-  test('the connection’s attributes', async () => {
+  test('the connection attributes',  async () => {
     await using own = await startServer({ settings: { performance_schema: 'ON' } });
     await using before = await start(own);
     const sql = `select attr_name as name, attr_value as value from performance_schema.session_connect_attrs
@@ -211,12 +211,12 @@ describe('what the client asked for at the login', () => {
   ])('but not %s, which is not offered', async (_what, flags) => {
     await using wire = await Wire.open(emulator);
     expect((wire.greeting?.capabilities ?? flags) & flags).toBe(0);
-    // A client that takes it all the same gets a session without it.
+    // A client that uses it anyway gets a session without it.
     await using session = await loggedIn(CAPABILITIES | flags);
     expect((await session.command(Command.query, "set @a = 'x'").read())[0]).toBe(0);
   });
 
-  test('LOAD DATA LOCAL, of a file in more packets than have a number of their own, and a change of user behind it', async () => {
+  test('LOAD DATA LOCAL of a file in more packets than there are sequence numbers, and a change of user after it', async () => {
     const connection = await client(emulator, { flags: ['+LOCAL_FILES'] });
     const lines = Array.from({ length: 3000 }, (_, line) => Buffer.from(`\x11${line}\n`));
     await connection.query('create temporary table t (a text)');
@@ -239,7 +239,7 @@ describe('what the client asked for at the login', () => {
 });
 
 describe('other commands', () => {
-  test('KILL QUERY, by the id that the client was greeted with', async () => {
+  test("KILL QUERY, with the id from the client's greeting", async () => {
     const connection = await client(emulator);
     const id = connection.threadId;
     expect(await rows(connection, 'select connection_id() as id')).toEqual([{ id }]);
@@ -270,13 +270,13 @@ describe('other commands', () => {
     await connection.end();
   });
 
-  test('ping, statistics, and one that is none', async () => {
+  test('ping, statistics, and an invalid one', async () => {
     await using wire = await loggedIn();
     expect((await wire.command(0x0e).read())[0]).toBe(0);
     expect((await wire.command(0x09).read()).toString()).toMatch(/^Uptime: /);
     const unknown = await wire.command(0x7f).read();
     expect([unknown[0], unknown.readUInt16LE(1)]).toEqual([0xff, 1047]);
-    // An empty command is none either, and hides no other.
+    // An empty command is invalid, too, and does not hide another.
     expect(
       (
         await wire
@@ -289,7 +289,7 @@ describe('other commands', () => {
 });
 
 describe('the end of a session', () => {
-  test('a client that breaks off takes its thread along', async () => {
+  test("a dropped client's thread ends", async () => {
     const connection = await client(emulator);
     const id = connection.threadId;
     connection.query('select sleep(0.2)').catch(() => {});
@@ -299,7 +299,7 @@ describe('the end of a session', () => {
     await until(() => emulator.stats.open === 0);
   });
 
-  test('a thread that is killed ends the client', async () => {
+  test('a killed thread ends the client', async () => {
     const connection = await client(emulator);
     const ended = new Promise((resolve) => connection.once('error', resolve));
     await root.query(`kill ${connection.threadId}`);
@@ -315,7 +315,7 @@ describe('the end of a session', () => {
     await until(() => emulator.stats.open === 0);
   });
 
-  test('dropConnections breaks off sessions, and nothing else', async () => {
+  test('dropConnections drops sessions, and nothing else', async () => {
     const connections = [await client(emulator), await client(emulator)];
     await using half = await Wire.openToToken(emulator);
     const errors = connections.map((connection) => new Promise((resolve) => connection.once('error', resolve)));
@@ -330,7 +330,7 @@ describe('the end of a session', () => {
     expect(await ask(impatient, {}, 'select sleep(1.2) as slept')).toEqual([{ slept: 0 }]);
   });
 
-  test('close ends everything, in whatever state', async () => {
+  test('close ends everything, in any state', async () => {
     const closing = await start(server);
     const session = await client(closing);
     const ended = new Promise((resolve) => session.once('error', resolve));

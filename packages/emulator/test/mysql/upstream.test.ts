@@ -103,7 +103,7 @@ describe('an upstream that refuses or fails', () => {
     expect(emulator.stats).toMatchObject({ accepted: 0, refused: { upstream: 1 } });
   });
 
-  test('without the TLS that is asked of it, or with a certificate of another CA', async () => {
+  test('without the configured TLS, or with a certificate from another CA', async () => {
     await using plain = await startMariadb();
     const root = await plain.connectAsSuperuser();
     await root.query("create user app@'%'");
@@ -236,7 +236,7 @@ async function mysql8(password: string, cached: boolean, plugin = 'caching_sha2_
   };
 }
 
-describe('caching_sha2_password, against a peer that is written from the documentation', () => {
+describe('caching_sha2_password, against a peer implemented from the documentation', () => {
   test.each([
     ['fast', PASSWORD, true],
     ['in full, with the public key', PASSWORD, false],
@@ -264,12 +264,12 @@ describe('caching_sha2_password, against a peer that is written from the documen
     expect(peer.seen).toMatchObject({ username: 'other', fast: true, full: !cached });
     expect(emulator.stats).toMatchObject({ accepted: 0, relayed: 1 });
     if (cached) return;
-    // A token is too long for the upstream's key, and no less wrong for that.
+    // A token is too long for the upstream's key, and a wrong password anyway.
     const error = await failure(client(emulator, { user: 'other', password: await sign(emulator) }));
     expect(error).toMatchObject({ errno: 1045 });
   });
 
-  test('a kind of authentication that is not supported', async () => {
+  test('an unsupported kind of authentication', async () => {
     const fake = createServer((socket) => {
       const channel = new Channel({ stream: socket.on('error', () => {}), reader: new ByteReader(socket) });
       channel.write(encodeGreeting(GREETING));
@@ -296,7 +296,7 @@ describe('users without IAM', () => {
     expect(emulator.stats).toMatchObject({ accepted: 0, relayed: 3, refused: { upstream: 2 } });
   });
 
-  test('who have no password, or are not there, are refused', async () => {
+  test('who have no password, or do not exist, are refused', async () => {
     await using emulator = await start(server, { iamUsers: ['app'] });
     await using wire = await Wire.openTls(emulator);
     const plugin = wire.greeting?.plugin ?? '';
@@ -326,7 +326,7 @@ describe('users without IAM', () => {
   test('a user with IAM has no password', async () => {
     await using emulator = await start(server, { iamUsers: ['app'] });
     expect(await failure(ask(emulator, { password: PASSWORD }))).toMatchObject({ errno: 1045 });
-    // As MySQL takes quotes off a name, they make no other user of it.
+    // MySQL removes quotes from a name, so a name in quotes is the same user.
     expect(await failure(ask(emulator, { user: "'app'", password: PASSWORD }))).toMatchObject({ errno: 1045 });
     expect(emulator.stats.refused.malformed).toBe(2);
   });

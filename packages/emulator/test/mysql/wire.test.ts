@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 describe('the greeting', () => {
-  test('is the upstream’s own, but for what is not carried', async () => {
+  test('is the upstream’s own, except for what is not passed on', async () => {
     await using direct = await Wire.open(server);
     await using wire = await Wire.open(emulator);
     const [theirs, ours] = [direct.greeting, wire.greeting];
@@ -50,7 +50,7 @@ describe('the greeting', () => {
     await expect(ask(emulator, { ssl: ssl as never })).rejects.toThrow();
   });
 
-  test('TLS that comes along with the request for it', async () => {
+  test('TLS bytes that arrive together with the request for it', async () => {
     await using wire = await Wire.open(emulator);
     wire.raw.cork();
     wire.send(SSL_REQUEST);
@@ -60,7 +60,7 @@ describe('the greeting', () => {
     expect(await wire.respond().read()).toEqual(Buffer.from('\xfemysql_clear_password\0', 'latin1'));
   });
 
-  test('what else comes in clear is taken for no login', async () => {
+  test('anything else in clear does not count as a login', async () => {
     const refused = emulator.stats.refused.protocol;
     await using wire = await Wire.open(emulator);
     wire.send(Buffer.concat([SSL_REQUEST, encodePacket(2, FULL)]));
@@ -72,10 +72,10 @@ describe('the greeting', () => {
   });
 });
 
-// MySQL tells even a client that has left that there is nothing to read.
+// MySQL even tells a client that has left that there is nothing to read.
 const NOTHING_TO_READ = '\xff\x86\x04#08S01Got an error reading communication packets';
 
-/** All that a server says to some bytes after its greeting. */
+/** Everything that a server answers to some bytes after its greeting. */
 async function answer(to: { port: number; ca: string }, tls: boolean, sent: readonly Buffer[]): Promise<string> {
   await using wire = tls ? await Wire.openTls(to) : await Wire.open(to);
   for (const bytes of sent) wire.send(bytes);
@@ -92,9 +92,9 @@ describe('the server and the emulator answer the same to', () => {
     ['a packet of one byte', false, encodePacket(1, Buffer.from([1]))],
     ['a response that is cut before its flags end', false, encodePacket(1, FULL.subarray(0, 31))],
     ['one without a user', true, encodePacket(2, FULL.subarray(0, 32))],
-    ['a user without an end', true, encodePacket(2, FULL.subarray(0, 34))],
+    ['an unterminated user name', true, encodePacket(2, FULL.subarray(0, 34))],
     ['an answer that is shorter than it says', false, encodePacket(1, FULL.subarray(0, 40))],
-    ['a packet that breaks off', false, encodePacket(1, FULL).subarray(0, 20)],
+    ['a truncated packet', false, encodePacket(1, FULL).subarray(0, 20)],
     ['a wrong number', false, encodePacket(2, FULL)],
     ['a wrong number after TLS', true, encodePacket(1, FULL)],
     ['HTTP', false, Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')],
@@ -104,7 +104,7 @@ describe('the server and the emulator answer the same to', () => {
   });
 });
 
-// As MySQL 8.0 answers; MariaDB lets them try.
+// MySQL 8.0's answer; MariaDB lets them try.
 test('clients that cannot be asked for a password in clear are told so', async () => {
   const message =
     'Client does not support authentication protocol requested by server; consider upgrading MySQL client';
@@ -119,7 +119,7 @@ test('clients that cannot be asked for a password in clear are told so', async (
   expect(await answer(emulator, false, [encodePacket(1, veryOld)])).toBe(withoutState.toString('latin1'));
 });
 
-describe('what a hostile client sends costs its own connection only', () => {
+describe('a hostile client only affects its own connection', () => {
   test('garbage of any kind, in clear, over TLS and in place of a token', async () => {
     const before = emulator.stats.accepted;
     await fc.assert(
@@ -146,7 +146,7 @@ describe('what a hostile client sends costs its own connection only', () => {
     await until(() => emulator.stats.open === 0);
   });
 
-  test.each([false, true])('a packet that is larger than any login, before it has come; over TLS: %j', async (tls) => {
+  test.each([false, true])('a packet that is larger than any login, before it has arrived; over TLS: %j', async (tls) => {
     await using wire = tls ? await Wire.openTls(emulator) : await Wire.open(emulator);
     wire.send(Buffer.from([0xff, 0xff, 0xff, tls ? 2 : 1]));
     expect(await wire.rest()).toEqual(
@@ -154,13 +154,13 @@ describe('what a hostile client sends costs its own connection only', () => {
     );
   });
 
-  test('a token that is larger than any', async () => {
+  test('a token that is larger than any real one', async () => {
     await using wire = await Wire.openToToken(emulator);
     wire.write(Buffer.alloc(140_000, 'x'));
     expect((await wire.rest()).readUInt16LE(5)).toBe(1153);
   });
 
-  test('an endless one is cut off', async () => {
+  test('an endless one is disconnected', async () => {
     await using impatient = await start(server, { authenticationTimeoutMs: 300 });
     await flood(impatient);
     expect(await ask(emulator)).toHaveLength(1);
@@ -170,8 +170,8 @@ describe('what a hostile client sends costs its own connection only', () => {
     ['says nothing', 0],
     ['stops in the middle of its response', 1],
     ['stops after its request for TLS', 2],
-    ['keeps its token to itself', 3],
-  ])('one that %s runs into the time-out, and is told nothing', async (_what, stage) => {
+    ['does not send its token', 3],
+  ])('one that %s runs into the time-out, and gets no answer', async (_what, stage) => {
     await using impatient = await start(server, { authenticationTimeoutMs: 150 });
     await using wire = stage === 3 ? await Wire.openToToken(impatient) : await Wire.open(impatient);
     if (stage === 1) wire.send(encodePacket(1, FULL).subarray(0, 10));
@@ -181,7 +181,7 @@ describe('what a hostile client sends costs its own connection only', () => {
     await until(() => impatient.stats.open === 0);
   });
 
-  test('one that never closes after a refusal is closed', async () => {
+  test('one that never closes after a refusal is disconnected', async () => {
     await using impatient = await start(server, { authenticationTimeoutMs: 150 });
     await refusedWithoutClosing(impatient, encodePacket(1, FULL));
     expect(impatient.stats.refused).toMatchObject({ plaintext: 1, timeout: 0 });
@@ -196,7 +196,7 @@ describe('what a hostile client sends costs its own connection only', () => {
   });
 });
 
-test('a login that is refused leaves nothing with the upstream', async () => {
+test('a refused login leaves nothing at the upstream', async () => {
   const root = await server.connectAsSuperuser();
   for (let i = 0; i < 5; i += 1) {
     const wire = await Wire.openToToken(emulator);
