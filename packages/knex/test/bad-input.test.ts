@@ -8,7 +8,7 @@ import { QUIET } from './subject.js';
 const iam = { region: REGION, credentials: CREDENTIALS };
 const connection = { host: 'db.abc.eu-west-1.rds.amazonaws.com', user: 'app', database: 'shop' };
 
-describe('what cannot be right is refused when it is given, by name and with the fix', () => {
+describe('what cannot be right is refused at once, by name and with the fix', () => {
   test.each<[string, unknown, RegExp]>([
     ['no client', { connection }, /"client" must be "pg" or "mysql2"/],
     ['mysql', { client: 'mysql', connection }, /"client" uses the driver "mysql",.*use "mysql2"/],
@@ -16,11 +16,11 @@ describe('what cannot be right is refused when it is given, by name and with the
     ['redshift', { client: 'redshift', connection }, /"pg-redshift".*use "pg" or "mysql2"/],
     ['cockroachdb', { client: 'cockroachdb', connection }, /"cockroachdb".*use "pg" or "mysql2"/],
     ['the base of all clients', { client: knex.Client, connection }, /"client" must be "pg" or "mysql2"/],
-    ['a pool of the user', { client: 'pg', connectionPool: {} }, /"connectionPool" is your own pool/],
+    ["the user's own pool", { client: 'pg', connectionPool: {} }, /"connectionPool" is your own pool/],
     ['an unknown IAM option', { client: 'pg', connection, iam: { regoin: 'x' } }, /unknown IAM option "regoin"/],
     ['a URL of mysql', 'mysql://app@db.example.com/shop', /use "mysql2"/],
     ['a URL of an unknown scheme', 'app:hunter2@db', /'client' value app/],
-    ['a text that is no URL', '//app:hunter2@db', /the connection URL cannot be parsed/],
+    ['a string that is not a URL', '//app:hunter2@db', /the connection URL cannot be parsed/],
   ])('%s', (_, config, message) => {
     const given = typeof config === 'object' ? { iam, ...config } : config;
     let refusal: unknown;
@@ -33,7 +33,7 @@ describe('what cannot be right is refused when it is given, by name and with the
     expectNoSecrets(refusal, ['hunter2']);
   });
 
-  test('a client that Knex does not know, by Knex', () => {
+  test('a client that Knex does not know is refused by Knex', () => {
     expect(() => withRdsIam({ client: 'pgg' as 'pg', connection, iam })).toThrow(/'client' value pgg/);
   });
 });
@@ -55,7 +55,7 @@ describe('what contradicts IAM in a connection is refused at the first query, be
     ['a URL without TLS', 'pg', 'postgres://app@db.example.com/shop?sslmode=disable', /"sslmode=disable"/],
     ['a URL without TLS', 'mysql2', 'mysql://app@db.example.com/shop?ssl=false', /"ssl=false"/],
     [
-      'a URL that cannot be read',
+      'a URL that cannot be parsed',
       'pg',
       'postgres://app@db.example.com:port/shop',
       /"connectionString" cannot be parsed/,

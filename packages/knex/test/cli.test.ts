@@ -38,7 +38,7 @@ describe.each(DIALECTS)("Knex's command line with $client", (dialect) => {
     return stdout;
   }
 
-  test('migrates, seeds, and rolls back, as the environment of a knexfile says', async () => {
+  test('migrates, seeds and rolls back, with an environment of a knexfile', async () => {
     expect(await run('migrate:latest')).toContain('Using environment: production\nBatch 1 run: 1 migrations');
     expect(await run('migrate:status')).toContain('20260101000000_fruit.mjs');
     expect(await run('seed:run')).toContain('Ran 1 seed files');
@@ -50,7 +50,7 @@ describe.each(DIALECTS)("Knex's command line with $client", (dialect) => {
     await db.destroy();
   });
 
-  test('says what is wrong with a login', async () => {
+  test('says why a login failed', async () => {
     stack.emulator.setFaults({ clockOffsetMs: 3_600_000 });
     await expect(run('migrate:latest')).rejects.toMatchObject({
       code: 1,

@@ -36,7 +36,7 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
       expect(await one(open({ connection: given() }))).toBe(1);
     });
 
-    test('of a function is asked for again when its expirationChecker says so, and then has its own token', async () => {
+    test('from a function is requested again when its expirationChecker says so, and then has its own token', async () => {
       let asked = 0;
       let expired = false;
       const provider = () => {
@@ -53,13 +53,13 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
       expect(sessions[0]).not.toBe(sessions[1]);
     });
 
-    test('as a URL that is all of the configuration', async () => {
+    test('as a URL in place of a configuration', async () => {
       const db = knex(withRdsIam(url));
       expect(db.client.config.connection).toMatchObject(client === 'pg' ? { connectionString: url } : { uri: url });
       await db.destroy();
     });
 
-    test('as a URL is read as Knex reads it', async () => {
+    test('as a URL is parsed like Knex does', async () => {
       const given = `${url}?application_name=a%20b&charset=utf8mb4&collate=utf8mb4_bin`;
       const plain = knex({ client, connection: given });
       const db = open({ connection: given });
@@ -76,7 +76,7 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
     expect(await one(open({ client: undefined, dialect: spelling }))).toBe(1);
   });
 
-  test.runIf(client === 'mysql2')('the collation of a URL is that of new tables', async () => {
+  test.runIf(client === 'mysql2')("a URL's collation is used for new tables", async () => {
     const db = open({ connection: `${url}?charset=utf8mb4&collate=utf8mb4_bin` });
     await db.schema.createTable('collated', (table) => table.string('name', 7));
     onTestFinished(() => db.schema.dropTable('collated'));
@@ -84,11 +84,11 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
     expect(table).toMatchObject({ Collation: 'utf8mb4_bin' });
   });
 
-  test("the class has the name of Knex's own, by which other packages know the dialect", () => {
+  test("the class has the same name as Knex's, by which other packages recognize the dialect", () => {
     expect(open().client.constructor.name).toBe(knex({ client }).client.constructor.name);
   });
 
-  test('a dialect class of the user keeps its own ways', async () => {
+  test("the user's own dialect class keeps its behavior", async () => {
     class Own extends (knex({ client }).client.constructor as typeof Knex.Client) {
       override wrapIdentifierImpl(value: string): string {
         return super.wrapIdentifierImpl(value.toLowerCase());
@@ -100,7 +100,7 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
     expect(await one(db)).toBe(1);
   });
 
-  test('Knex finds its database in a URL', async () => {
+  test('Knex finds the database in a URL', async () => {
     const db = open({ connection: url });
     await db.schema.createTable('found', (table) => {
       table.increments('id');
@@ -125,14 +125,14 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
     expect(pool.afterCreate).toHaveBeenCalledOnce();
   });
 
-  test('with IAM off the configuration comes back as it was, less "iam"', () => {
+  test('with IAM off, the configuration is returned unchanged except for "iam"', () => {
     const config = { client, connection: { ...connection, password: 'hunter2' } };
     for (const iam of [{ enabled: false }, createRdsIam({ enabled: false })]) {
       expect(withRdsIam({ ...config, iam } as object as KnexConfig)).toEqual(config);
     }
   });
 
-  test('a transaction is opened once its login succeeds, and its work is not done twice', async () => {
+  test('a transaction begins once its login succeeds, and its work is not done twice', async () => {
     const iam = createRdsIam(stack.iam);
     await one(open({ iam }));
     const throttle = { connectionsPerSecond: 0, action: 'deny', counting: 'logins' } as const;
@@ -147,13 +147,13 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
     expect(work).toHaveBeenCalledOnce();
   });
 
-  describe('a login that fails for longer than Knex waits says why, and not that the pool is full', () => {
+  describe('a login that fails for longer than Knex waits says why, not that the pool is full', () => {
     test.each<[string, Faults, object, object]>([
       [
         'acquireConnectionTimeout',
         { clockOffsetMs: 3_600_000 },
         { acquireConnectionTimeout: 3_000 },
-        // The last attempt may be one that is cut short.
+        // The last attempt may be cut short.
         {
           code: expect.stringMatching(/^ERR_RDS_IAM_(REFUSED|UNREACHABLE)$/),
           username: expect.stringMatching(/^app_/),
@@ -181,7 +181,7 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
 
   const inTime = { timeout: 10_000 };
   test.each(['once', 'twice'])(
-    'a pool that is initialized %s and destroyed lets no login go on',
+    'a pool that is initialized %s and destroyed ends every login',
     inTime,
     async (initialized) => {
       const iam = { ...stack.iam, retry: { baseDelayMs: 10, maxDelayMs: 10, patienceMs: 30_000 } };
@@ -200,7 +200,7 @@ describe.each(DIALECTS)('Knex with $client', ({ client, engine, scheme, rowsOf }
       await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
       expect(await query).toBeInstanceOf(Error);
       stack.emulator.setFaults({});
-      // As Knex allows after a destroy.
+      // Knex allows this after a destroy.
       db.initialize();
       expect(await one(db)).toBe(1);
     },

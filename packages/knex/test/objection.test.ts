@@ -51,7 +51,7 @@ describe.each(DIALECTS)('Objection on Knex with $client', (dialect) => {
     await stack[Symbol.asyncDispose]();
   });
 
-  test('a graph goes in within a transaction and comes out with its relations', async () => {
+  test('a graph is inserted in a transaction and read with its relations', async () => {
     await Customer.transaction(db, async (transaction) => {
       await Customer.query(transaction).insertGraph({ name: 'Ada', orders: [{ details: { lines: ['tea'] } }] });
     });
@@ -59,7 +59,7 @@ describe.each(DIALECTS)('Objection on Knex with $client', (dialect) => {
     expect(found?.toJSON()).toMatchObject({ name: 'Ada', orders: [{ details: { lines: ['tea'] } }] });
   });
 
-  test('a transaction that fails leaves nothing', async () => {
+  test('a failed transaction leaves nothing behind', async () => {
     const twice = Customer.transaction(db, async (transaction) => {
       await Customer.query(transaction).insert({ name: 'Bob' });
       await Customer.query(transaction).insert({ name: 'Bob' });

@@ -2,13 +2,13 @@ import type { Subject, SubjectOptions, SubjectPool } from '@rds-iam/conformance'
 import { type Knex, knex } from 'knex';
 import { type KnexConfig, withRdsIam } from '../src/index.js';
 
-/** What the tests of a dialect run on. */
+/** What the tests of a dialect use. */
 export interface Dialect {
   readonly client: 'pg' | 'mysql2';
   readonly engine: Subject['engine'];
   readonly scheme: string;
   rowsOf(result: unknown): readonly Record<string, unknown>[];
-  /** A driver's way to make its sockets. */
+  /** A driver's option for making its sockets. */
   stream(socket: NonNullable<SubjectOptions['socket']>): unknown;
 }
 
@@ -33,7 +33,7 @@ const MYSQL: Dialect = {
 
 export const DIALECTS = [POSTGRES, MYSQL];
 
-/** The subject of the conformance suite: Knex as its users configure it. */
+/** The subject of the conformance suite: Knex, configured like users do. */
 export function subjectOf(dialect: Dialect): Subject {
   return {
     name: `@rds-iam/knex with ${dialect.client}`,
@@ -66,7 +66,7 @@ export function configOf(
   } as KnexConfig;
 }
 
-/** Knex warns of every connection that it could not get, and of every one that it finds closed. */
+/** Knex warns about every connection that it could not get or finds closed. */
 export const QUIET: Knex.Logger = { warn: () => {} };
 
 function poolOf(db: Knex, { rowsOf }: Dialect): SubjectPool {
@@ -82,7 +82,7 @@ function poolOf(db: Knex, { rowsOf }: Dialect): SubjectPool {
         },
       };
     },
-    // Knex begins and ends one itself, on a connection that it keeps for it.
+    // Knex itself begins and ends a transaction, on a connection that it reserves for it.
     transaction: (work) => db.transaction((transaction) => work(async (sql) => rowsOf(await transaction.raw(sql)))),
     end: () => db.destroy(),
   };

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Row } from '@rds-iam/conformance';
 
-/** What the tests use of a client that Prisma generates. */
+/** The members of a generated Prisma client that the tests use. */
 export interface Client extends Queries {
   readonly order: Orders;
   $connect(): Promise<void>;
@@ -33,7 +33,7 @@ export type ClientClass = new (options: { adapter: unknown }) => Client;
 
 export type Provider = 'postgresql' | 'mysql';
 
-/** The package `prisma`, or the name that its oldest supported version has here. */
+/** The package `prisma`, or the alias of its oldest supported version. */
 const PRISMA = process.env['PRISMA_PACKAGE'] ?? 'prisma';
 
 const schema = (provider: Provider, isPrisma6: boolean) => `
@@ -52,7 +52,7 @@ const schema = (provider: Provider, isPrisma6: boolean) => `
   }
 `;
 
-/** Generates the client of a small schema, and loads it, for which alone it is in a folder for a while. */
+/** Generates the client of a small schema in a temporary folder, and loads it. */
 export async function generateClient(provider: Provider): Promise<ClientClass> {
   const parent = fileURLToPath(new URL('.generated/', import.meta.url));
   mkdirSync(parent, { recursive: true });
@@ -64,7 +64,7 @@ export async function generateClient(provider: Provider): Promise<ClientClass> {
   execFileSync(process.execPath, [cli, 'generate', '--schema', join(folder, 'schema.prisma')], {
     cwd: folder,
     stdio: 'pipe',
-    // Generating needs no engine, but looks for one, and would download it.
+    // Generating does not need an engine, but would look for one and download it.
     env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: '1' },
   });
   const { PrismaClient } = await import(join(folder, 'generated/client.ts'));

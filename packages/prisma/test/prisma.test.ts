@@ -38,7 +38,7 @@ describe.each<[Provider, Engine]>([
       (error: unknown) => error,
     );
 
-  test('a client that was disconnected connects again, with a pool of its own time', async () => {
+  test('a client that was disconnected connects again, with a new pool', async () => {
     const prisma = newClient();
     await prisma.$queryRawUnsafe(ONE);
     await prisma.$disconnect();
@@ -49,7 +49,7 @@ describe.each<[Provider, Engine]>([
     expect(await prisma.$queryRawUnsafe(ONE)).toHaveLength(1);
   });
 
-  test('an adapter that is not used opens no connection', async () => {
+  test('an unused adapter opens no connection', async () => {
     adapterOf(provider, whereOf(stack));
     await newClient().$queryRawUnsafe(ONE);
     await Promise.all(clients.splice(0).map((prisma) => prisma.$disconnect()));
@@ -75,7 +75,7 @@ describe.each<[Provider, Engine]>([
     expect(await prisma.$queryRawUnsafe(ONE)).toHaveLength(1);
   });
 
-  test('a login that fails is given up on once', async () => {
+  test('a failed login is given up once', async () => {
     const prisma = newClient({ iam: { ...stack.iam, retry: false } });
     stack.emulator.setFaults({ clockOffsetMs: HOUR });
     const { connections } = stack.emulator.stats;
@@ -83,7 +83,7 @@ describe.each<[Provider, Engine]>([
     expect(stack.emulator.stats.connections - connections).toBe(1);
   });
 
-  describe('an error of a login', () => {
+  describe('the error of a login', () => {
     const EXPECTED = { code: 'ERR_RDS_IAM_REFUSED', message: expect.stringContaining('login refused by localhost') };
     const ways: Record<string, (prisma: Client) => Promise<unknown>> = {
       'a raw query': (prisma) => prisma.$queryRawUnsafe(ONE),
@@ -109,7 +109,7 @@ describe.each<[Provider, Engine]>([
       expect(JSON.parse(JSON.stringify(error))).toMatchObject({ code: 'ERR_RDS_IAM_REFUSED' });
     });
 
-    test('has the diagnosis too when the time to connect has run out', async () => {
+    test('also has the diagnosis when the time to connect has run out', async () => {
       stack.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'reset', counting: 'logins' } });
       const prisma = newClient(provider === 'mysql' ? { connectTimeout: 300 } : { connectionTimeoutMillis: 300 });
       expect(diagnosisOf(await failure(prisma.$queryRawUnsafe(ONE)))).toMatchObject({
@@ -123,13 +123,13 @@ describe.each<[Provider, Engine]>([
     expect(error).toMatchObject({ name: 'PrismaClientKnownRequestError', code: 'P2021' });
   });
 
-  test('with IAM off it is the adapter with a connection string and its password', async () => {
+  test('with IAM off, it is the plain adapter with a connection string and its password', async () => {
     const { hostname, port } = stack.upstream;
     const connectionString = `${provider}://${stack.username}:secret@${hostname}:${port}/${stack.database}?acquireTimeout=200`;
     const adapter = adapterOf(provider, { connectionString, iam: { enabled: false } });
     const prisma = new PrismaClient({ adapter });
     clients.push(prisma);
-    // The user has no password in MySQL, so that a right one cannot be told from none, but a wrong one can.
+    // The user has no password in MySQL, so a right password makes no difference, but a wrong one does.
     if (provider === 'mysql') await expect(prisma.$queryRawUnsafe(ONE)).rejects.toThrow();
     else expect(await prisma.$queryRawUnsafe(ONE)).toHaveLength(1);
   });
@@ -148,7 +148,7 @@ describe.each<[Provider, Engine]>([
     ['no host', { host: '' }, /host/],
     ['a password', { host: 'db.example.com', user: 'app', password: 'hunter2' }, /"password"/],
     ['ssl off', { host: 'db.example.com', user: 'app', ssl: false }, /"ssl"/],
-    ['an IAM option that there is not', { host: 'db.example.com', user: 'app', iam: { regoin: 'x' } }, /"regoin"/],
+    ['an unknown IAM option', { host: 'db.example.com', user: 'app', iam: { regoin: 'x' } }, /"regoin"/],
   ])('%s is refused when the adapter is made', (_, options, message) => {
     const make = () => adapterOf(provider, options);
     expect(make).toThrow(
@@ -159,7 +159,7 @@ describe.each<[Provider, Engine]>([
 });
 
 describe('postgresql', () => {
-  test('options of the adapter pass through: the schema', async () => {
+  test("the adapter's own options pass through: the schema", async () => {
     const PrismaClient = await generateClient('postgresql');
     await using stack = await startStack('postgres');
     const adapter = adapterOf('postgresql', whereOf(stack), { schema: 'other' });
@@ -169,7 +169,7 @@ describe('postgresql', () => {
     expect(String(error)).toContain('other.Order');
   });
 
-  test('$disconnect ends a login that is being tried again', async () => {
+  test('$disconnect ends a login that is being retried', async () => {
     const PrismaClient = await generateClient('postgresql');
     await using stack = await startStack('postgres');
     stack.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'reset', counting: 'logins' } });
@@ -197,14 +197,14 @@ describe('mysql', () => {
     await Promise.all([iam.$disconnect(), plain.$disconnect()]);
   });
 
-  test('options beside a connection string, which has them all in it, are refused by name', () => {
+  test('options beside a connection string, which must contain them all, are refused by name', () => {
     expect(() =>
       adapterOf('mysql', { connectionString: 'mysql://app@db.example.com/shop', connectionLimit: 5 }),
     ).toThrow(/"connectionLimit"/);
   });
 });
 
-test('a provider that has no IAM login is refused by name', () => {
+test('a provider without IAM logins is refused by name', () => {
   expect(() => adapterOf('sqlite' as Provider, {})).toThrow(
     expect.objectContaining({ code: 'ERR_RDS_IAM_CONFIG', message: expect.stringContaining('"provider"') }),
   );

@@ -4,7 +4,7 @@ import { isRdsIamError } from '@rds-iam/core';
 import { createRdsIamAdapter, type MysqlOptions, type PostgresqlOptions } from '../src/index.js';
 import { type Client, type ClientClass, generateClient, type Provider, type Queries } from './client.js';
 
-/** How the tests wait for connections, and how long they keep one: Prisma's own limits are two and five seconds. */
+/** Longer time-outs for waiting for and keeping a connection than Prisma's two and five seconds. */
 const LIMITS = { maxWait: 60_000, timeout: 60_000 };
 
 const A_DAY_MS = 86_400_000;
@@ -19,7 +19,7 @@ export async function subjectOf(provider: Provider): Promise<Subject> {
   };
 }
 
-/** Our error, where Prisma's users find it. */
+/** Our error, taken from where Prisma's users find it. */
 export function diagnosisOf(error: unknown): unknown {
   return isRdsIamError(error) ? error : metaOf(error)?.driverAdapterError;
 }
@@ -30,7 +30,7 @@ function metaOf(error: unknown) {
 
 function poolOf(PrismaClient: ClientClass, provider: Provider, options: SubjectOptions): SubjectPool {
   let prisma: Client | undefined;
-  // Options are refused when the adapter is made, for which a pool of the tests is too early.
+  // The adapter refuses options when it is made, which is too early for the suite's pool.
   const client = () => {
     prisma ??= new PrismaClient({ adapter: adapterOf(provider, options) });
     return prisma;
@@ -49,7 +49,7 @@ function adapterOf(provider: Provider, options: SubjectOptions) {
     : createRdsIamAdapter(postgresqlOptions(options) as PostgresqlOptions);
 }
 
-/** Prisma shows no session: a transaction that is held open has one. */
+/** Prisma does not expose sessions, so this holds a transaction open to have one. */
 function checkout(prisma: Client, provider: Provider): Promise<SubjectSession> {
   return new Promise((resolve, reject) => {
     prisma
@@ -67,13 +67,13 @@ function checkout(prisma: Client, provider: Provider): Promise<SubjectSession> {
   });
 }
 
-/** How the session of a transaction is made to end, from within where the next query would still be given the dying one. */
+/** Ends the session of a transaction; from within if the next query would otherwise still get the dying connection. */
 const ENDS_SESSION: Record<
   Provider,
   (prisma: Queries, tx: Queries) => Promise<(release: () => void) => Promise<unknown>>
 > = {
   mysql: async (_, tx) => (release) => tx.$queryRawUnsafe('kill connection_id()').finally(release),
-  // From without, as Prisma 6 never gives a connection back that was lost in a transaction.
+  // From outside, because Prisma 6 never returns a connection that was lost in a transaction.
   async postgresql(prisma, tx) {
     const [session] = await tx.$queryRawUnsafe('select pg_backend_pid() as id');
     return (release) => {
@@ -120,7 +120,7 @@ function mysqlOptions({ hostname, port, username, database, max, maxUses, socket
       ? { connectionString: `mysql://${username}@${hostname}:${port}/${database}?sslaccept=strict` }
       : { host: hostname, port, user: username, database }),
     ...(max !== undefined && { connectionLimit: max }),
-    // The clock of the scenario jumps by minutes, and it is by the clock that the connector's pool knows who has waited long.
+    // The scenario's clock jumps by minutes, and the connector's pool uses the clock for its time-outs.
     ...(maxUses !== undefined && { acquireTimeout: A_DAY_MS }),
     ...(stream && { stream }),
     ...loginOptions(options),

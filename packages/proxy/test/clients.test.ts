@@ -43,7 +43,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-test.skipIf(lacks('postgresql-client'))('psql: a script, COPY both ways, and an error with its position', async () => {
+test.skipIf(lacks('postgresql-client'))('psql: a script, COPY in both directions, and an error with its position', async () => {
   const site = await startSite(stack);
   const script = `
     create temp table fruit (name text);
@@ -80,11 +80,11 @@ test.skipIf(lacks('postgresql'))('pgbench, also with a new connection for each t
   }
 });
 
-test.skipIf(lacks('pgbouncer'))('pgbouncer pools its connections, past a token’s life', async () => {
+test.skipIf(lacks('pgbouncer'))('pgbouncer pools its connections beyond a token’s life', async () => {
   holdClock();
   const site = await startSite(stack);
   const at = folder();
-  // It does not run as root.
+  // pgbouncer does not run as root.
   chmodSync(at, 0o755);
   const { port, host, config } = site;
   const bouncer = { port: await freePort() };
@@ -123,7 +123,7 @@ test.skipIf(lacks('pgbouncer'))('pgbouncer pools its connections, past a token�
   };
   for (let time = 0; time < 3; time++) {
     expect(await ask(), log).toEqual([{ name: stack.username }]);
-    // Its connections to the proxy end, and it makes new ones.
+    // pgbouncer's connections to the proxy end, and it opens new ones.
     stack.emulator.dropConnections();
     await vi.waitFor(() => expect(site.proxy.stats.connected).toBe(0), { timeout: 10_000 });
     letTokensExpire();
@@ -133,7 +133,7 @@ test.skipIf(lacks('pgbouncer'))('pgbouncer pools its connections, past a token�
 
 const PYTHON = '/usr/bin/python3';
 
-test.skipIf(lacks('python3-psycopg2'))('Python: psycopg2, past a token’s life', async () => {
+test.skipIf(lacks('python3-psycopg2'))('Python: psycopg2, beyond a token’s life', async () => {
   const site = await startSite(stack);
   const { password, database, user } = site.config;
   const program = `
@@ -183,14 +183,14 @@ public class Logins {
   },
 );
 
-/** Of Debian's packages. */
+/** The folder of the programs in Debian's packages. */
 const versions = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql') : [];
 const binaries = versions
   .map((version) => `/usr/lib/postgresql/${version}/bin`)
   .find((at) => existsSync(join(at, 'pg_basebackup')));
 
-// They read servers of their own version, and older ones.
-describe.skipIf(lacks('postgresql') || binaries === undefined)('of the version of pg_dump', () => {
+// They can only read servers of their own version or older.
+describe.skipIf(lacks('postgresql') || binaries === undefined)('with a server of the same version', () => {
   test('pg_dump and pg_restore, with several connections; pg_basebackup over replication', {
     timeout: 180_000,
   }, async () => {

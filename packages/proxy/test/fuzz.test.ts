@@ -9,7 +9,7 @@ import { createPostgres } from '../src/postgres/postgres.js';
 import { Refusal, refusalFor } from '../src/refusal.js';
 import { message, request, startup } from './harness.js';
 
-/** More by command: `FUZZ_RUNS=1000000`. */
+/** Set `FUZZ_RUNS=1000000` for more. */
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 2_000);
 const target = { engine: 'postgres', hostname: 'localhost', port: 5432, username: 'app' } as const;
 
@@ -32,14 +32,14 @@ const sound = fc.oneof(
   bytes,
 );
 
-/** Of sound messages, some with a byte that is another, cut into pieces. */
+/** Valid messages, some with a changed byte, split into chunks. */
 const said = fc.tuple(
   fc.array(sound, { maxLength: 5 }),
   fc.option(fc.tuple(fc.nat(), fc.nat(255))),
   fc.integer({ min: 1, max: 50 }),
 );
 
-test(`${RUNS} clients that say what they should not: each is refused, none ends the process`, {
+test(`${RUNS} clients that send garbage: each is refused, none ends the process`, {
   timeout: 3_600_000,
 }, async () => {
   const engines = [
@@ -54,7 +54,7 @@ test(`${RUNS} clients that say what they should not: each is refused, none ends 
     fc.asyncProperty(said, fc.nat(engines.length - 1), async ([messages, change, piece], which) => {
       const all = Buffer.concat(messages);
       if (change && all.length > 0) all[change[0] % all.length] = change[1];
-      // A socket's place is taken by a stream: 10^6 connections would be of the kernel's, not of the parsers'.
+      // A stream in place of a socket: 10^6 connections would test the kernel, not the parsers.
       const stream = new PassThrough() as unknown as Socket;
       const written: Buffer[] = [];
       stream.write = ((chunk: Buffer) => written.push(chunk) > 0) as Socket['write'];
@@ -82,6 +82,6 @@ test(`${RUNS} clients that say what they should not: each is refused, none ends 
     }),
     { numRuns: RUNS },
   );
-  // It got everywhere, and in nowhere with a password.
+  // Every refusal was reached, and nobody got in without the password.
   for (const [outcome, times] of Object.entries(outcomes)) expect(times, outcome).toBeGreaterThan(0);
 });

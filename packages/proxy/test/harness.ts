@@ -8,14 +8,14 @@ import { type Clock, systemClock } from '../src/clock.js';
 import type { ProxyEvent, ProxyOptions, RdsIamProxy } from '../src/index.js';
 import { startProxyWith } from '../src/proxy.js';
 
-/** A proxy before a stack, for the rest of a test. */
+/** Starts a proxy in front of a stack, for the rest of a test. */
 export interface Site {
   readonly proxy: RdsIamProxy;
   readonly events: ProxyEvent[];
-  /** Where its first target is. */
+  /** The address of its first target. */
   readonly host: string;
   readonly port: number;
-  /** What a driver would be configured with. */
+  /** The configuration for a driver. */
   readonly config: pg.ClientConfig;
 }
 
@@ -38,7 +38,7 @@ export async function startSite(
   return { proxy, events, host, port, config };
 }
 
-/** As libpq has it: of a Unix socket, the folder and the number in its name. */
+/** As in libpq: for a Unix socket, the folder and the number in its name. */
 export function addressOf(proxy: RdsIamProxy, index = 0): { host: string; port: number } {
   const at = proxy.listeners[index]?.listening;
   if (at === undefined) throw new Error(`there is no listener ${index}`);
@@ -68,7 +68,7 @@ export async function ask(config: pg.ClientConfig, sql = 'select current_user as
   }
 }
 
-/** What a login ends with. */
+/** The error of a login. */
 export async function failure(config: pg.ClientConfig): Promise<Error & { code?: string; hint?: string }> {
   try {
     await ask(config);
@@ -105,7 +105,7 @@ export class Wire {
     return new Wire(socket);
   }
 
-  /** What was received, once it is so many bytes or the other side has ended. */
+  /** The bytes received, once there are this many or the other side has ended. */
   async bytes(size: number): Promise<Buffer> {
     while (this.received.length < size && !this.ended) await turn();
     const taken = this.received.subarray(0, size);
@@ -119,7 +119,7 @@ export class Wire {
     return { type: header.toString('latin1', 0, 1), body: await this.bytes(header.readUInt32BE(1) - 4) };
   }
 
-  /** All until the other side ends. */
+  /** Everything until the other side ends. */
   async rest(): Promise<Buffer> {
     while (!this.ended) await turn();
     return this.received;
@@ -155,7 +155,7 @@ export const cancelRequest = (key: Buffer) => request((1234 << 16) | 5678, key);
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Resolves once it holds; for what another process or socket does in its own time. */
+/** Resolves once the condition holds; for events in another process or socket. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   for (const deadline = performance.now() + 20_000; performance.now() < deadline; ) {
     if (await condition()) return;
@@ -170,7 +170,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a program in an environment with nothing of the developer's databases in it. */
+/** Runs a program in an environment without the developer's database settings. */
 export async function run(
   program: string,
   args: readonly string[],

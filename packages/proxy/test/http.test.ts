@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
-/** What a client can make up, to be shown to whoever looks on. */
+/** Text that a client can make up and the page will show. */
 const MARKUP = '<img src=x onerror="document.title=1">';
 
 async function startWithHttp(options = {}) {
@@ -24,7 +24,7 @@ async function startWithHttp(options = {}) {
   return { ...site, url, get };
 }
 
-/** A login, two refusals, and a session that stays. */
+/** Makes a login, two refusals, and a session that stays open. */
 async function liven(site: Awaited<ReturnType<typeof startWithHttp>>): Promise<void> {
   await ask(site.config);
   await failure({ ...site.config, password: 'wrong' });
@@ -34,7 +34,7 @@ async function liven(site: Awaited<ReturnType<typeof startWithHttp>>): Promise<v
 }
 
 describe('checks', () => {
-  test('say that it runs, and whether it takes more', async () => {
+  test('say that it is running, and whether it accepts more clients', async () => {
     const { proxy, get, config } = await startWithHttp({ maxConnections: 1 });
     for (const path of ['/startup', '/liveness', '/readiness']) {
       expect(await get(path)).toMatchObject({ status: 200, text: 'ready\n' });
@@ -52,7 +52,7 @@ describe('checks', () => {
     expect(await get('/startup')).toMatchObject({ status: 200 });
   });
 
-  test('nothing else is there, and nothing can be changed', async () => {
+  test('there is nothing else, and nothing can be changed', async () => {
     const { get, url } = await startWithHttp();
     for (const path of ['/constructor', '/__proto__', '/../package.json', '/metrics/x']) {
       expect(await get(path), path).toMatchObject({ status: 404 });
@@ -78,7 +78,7 @@ test('metrics for Prometheus', async () => {
     expect(text.split('\n')).toContain(line);
   }
   expect(text).toMatch(/rds_iam_proxy_bytes_total\{.*direction="out"\} [1-9]/);
-  // Whoever is refused has made up the name.
+  // A refused client may have made up the name.
   expect(text).not.toContain('onerror');
   expectNoSecrets(text, [CREDENTIALS.secretAccessKey, site.proxy.password ?? '']);
 });
@@ -94,14 +94,14 @@ describe('the page, in Chromium', () => {
     ['desktop', 1280, 'light'],
     ['phone', 390, 'dark'],
   ] as const)(
-    'on a %s it shows what happens, live, and no secret',
+    'on a %s it shows the state live, and no secrets',
     { timeout: 60_000 },
     async (name, width, colorScheme) => {
       const site = await startWithHttp();
       await using open = await openPage(browser, site.url, { width, colorScheme });
       const { page } = open;
       await page.getByText('nobody has logged in yet').waitFor();
-      // It shows what comes, without being loaded again.
+      // It updates itself without a reload.
       await liven(site);
       await page.getByText(`rds-iam proxy: this port is for the user`).waitFor();
       await page.locator('.tile', { hasText: '2logins' }).waitFor();

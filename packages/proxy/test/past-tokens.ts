@@ -4,18 +4,18 @@ import { expect, onTestFinished, vi } from 'vitest';
 
 const SIXTEEN_MINUTES_MS = 16 * 60_000;
 
-/** The clock of the emulator and of the proxy jumps: every token that there was is too old then. */
+/** Makes the clocks of the emulator and the proxy jump, so that every existing token has expired. */
 export function letTokensExpire(): void {
   vi.setSystemTime(Date.now() + SIXTEEN_MINUTES_MS);
 }
 
-/** The process's clock stands still, but for jumps, for the rest of a test. */
+/** Stops the process's clock, except for jumps, for the rest of a test. */
 export function holdClock(): void {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
   onTestFinished(() => void vi.useRealTimers());
 }
 
-/** A program that connects, says as whom, and waits for a line before it does so again. */
+/** Starts a program that connects, prints its user, and waits for a line before it does so again. */
 export async function loginsPastTokens(program: string, args: readonly string[], user: string): Promise<void> {
   holdClock();
   const child = spawn(program, args);

@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
-/** Without a password of the port's, so that a login is its startup packet. */
+/** A port without a password, so that a login consists of its startup packet. */
 const open = { trustLocalUsers: true, password: false } as const;
 
 async function loggedInWire(parameters: Readonly<Record<string, string>> = {}, options: Partial<ProxyOptions> = {}) {
@@ -40,7 +40,7 @@ async function loggedInWire(parameters: Readonly<Record<string, string>> = {}, o
 }
 
 describe('before the login', () => {
-  test('requests for encryption are declined where there is no certificate, each once', async () => {
+  test('requests for encryption are declined without a certificate, each once', async () => {
     const site = await startSite(stack, open);
     const wire = await Wire.open(site);
     wire.socket.write(GSSENC_REQUEST);
@@ -57,7 +57,7 @@ describe('before the login', () => {
     expect((await asksTwice.message()).body.toString()).toContain('C08P01');
   });
 
-  test('TLS by request and at once, with a certificate of the user’s', async () => {
+  test('TLS on request and direct TLS, with the user’s own certificate', async () => {
     const authority = await createCertificateAuthority();
     const site = await startSite(stack, { tls: await authority.issue({ hostnames: ['localhost'] }) });
     const { ca } = authority;
@@ -65,7 +65,7 @@ describe('before the login', () => {
       const config = { ...site.config, host: 'localhost', ssl: { ca }, sslnegotiation };
       expect(await ask(config)).toEqual([{ name: stack.username }]);
     }
-    // Optional on loopback.
+    // TLS is optional on loopback.
     expect(await ask(site.config)).toEqual([{ name: stack.username }]);
 
     const otherProtocol = connectTls({ host: site.host, port: site.port, ca, servername: 'localhost' });
@@ -75,7 +75,7 @@ describe('before the login', () => {
     expect(answer.toString()).toContain('direct TLS without the protocol');
   });
 
-  test('bytes in clear behind a request for encryption are refused', async () => {
+  test('bytes in clear after a request for encryption are refused', async () => {
     const authority = await createCertificateAuthority();
     const site = await startSite(stack, { ...open, tls: await authority.issue({ hostnames: ['localhost'] }) });
     const wire = await Wire.open(site);
@@ -89,9 +89,9 @@ describe('before the login', () => {
     ['another protocol', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
     ['version 2', startup({ user: 'app' }, 2 << 16)],
     ['no terminator', request(3 << 16, Buffer.from('user\0app'))],
-    ['bytes behind the terminator', request(3 << 16, Buffer.from('user\0app\0\0more'))],
+    ['bytes after the terminator', request(3 << 16, Buffer.from('user\0app\0\0more'))],
     ['no user', startup({ database: 'shop' })],
-    ['what is no UTF-8', request(3 << 16, Buffer.from([0x75, 0, 0xff, 0, 0]))],
+    ['invalid UTF-8', request(3 << 16, Buffer.from([0x75, 0, 0xff, 0, 0]))],
   ])('%s is refused', async (_, bytes) => {
     const site = await startSite(stack, open);
     const wire = await Wire.open(site);
@@ -103,7 +103,7 @@ describe('before the login', () => {
 });
 
 describe('the session', () => {
-  test('has the startup parameters of the client, and the database of the target where it names none', async () => {
+  test("has the client's startup parameters, and the target's database if it names none", async () => {
     const site = await startSite(stack);
     const config = { ...site.config, application_name: 'a tool', options: '-c work_mem=1234kB' };
     const sql = "select current_setting('application_name') a, current_setting('work_mem') w, current_database() d";
@@ -115,7 +115,7 @@ describe('the session', () => {
     expect(answer.body.toString()).toContain(stack.database);
   });
 
-  test('passes every byte, pipelined messages and large ones, both ways', async () => {
+  test('passes every byte, pipelined messages and large ones, in both directions', async () => {
     const site = await startSite(stack);
     const client = await logIn(site.config);
     const large = 'x'.repeat(5_000_000);
@@ -129,7 +129,7 @@ describe('the session', () => {
     ]);
   });
 
-  test('ends when the client says so, and when either side breaks off', async () => {
+  test('ends when the client says so, and when either side is lost', async () => {
     const { proxy, wire, events } = await loggedInWire();
     wire.socket.end(message('X', ''));
     expect(await wire.rest()).toEqual(Buffer.alloc(0));
@@ -147,20 +147,20 @@ describe('the session', () => {
     await until(() => dropped.proxy.stats.connected === 0);
   });
 
-  test('is over for a client that does not hang up when its server has', async () => {
+  test('is over when the server ends it, even if the client does not close its side', async () => {
     const { wire, proxy } = await loggedInWire({}, { authenticationTimeoutMs: 200 });
     stack.emulator.dropConnections();
     await wire.rest();
     await until(() => proxy.stats.connected === 0);
   });
 
-  test('goes on the other way when a client ends its own', async () => {
+  test('continues in the other direction when a client ends its side', async () => {
     const { wire } = await loggedInWire();
     wire.socket.end(message('Q', "select pg_sleep(0.05), 'the answer'\0"));
     expect((await wire.rest()).toString()).toContain('the answer');
   });
 
-  test('holds back a server whose client does not read', async () => {
+  test('slows down a server whose client does not read', async () => {
     const { wire } = await loggedInWire();
     wire.socket.removeAllListeners('data').pause();
     const before = process.memoryUsage().rss;
@@ -173,7 +173,7 @@ describe('the session', () => {
     });
     await admin.connect();
     onTestFinished(() => admin.end());
-    // The server waits to write.
+    // The server is waiting to write.
     await until(async () => {
       const { rows } = await admin.query('select wait_event from pg_stat_activity where usename = $1', [
         stack.username,
@@ -190,8 +190,8 @@ describe('the session', () => {
   });
 });
 
-describe('a request to cancel', () => {
-  test('reaches the query of the session whose key it has, over TLS', async () => {
+describe('a cancel request', () => {
+  test('reaches the query of the session with its key, over TLS', async () => {
     const site = await startSite(stack);
     const client = await logIn(site.config);
     const canceled = client.query('select pg_sleep(60)').then(
@@ -215,7 +215,7 @@ describe('a request to cancel', () => {
     expect(stack.emulator.stats.cancelRequests).toBeGreaterThan(0);
   });
 
-  test('with another key goes nowhere', async () => {
+  test('with another key has no effect', async () => {
     const site = await startSite(stack);
     const before = stack.emulator.stats.connections;
     const wire = await Wire.open(site);

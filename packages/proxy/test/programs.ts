@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Other people's programs and libraries that tests run, by Debian's package, with a file of each. */
+/** Other people's programs and libraries that tests run, by Debian package, with a file of each. */
 const PROGRAMS = {
   'postgresql-client': 'psql',
   postgresql: 'pgbench',
@@ -18,8 +18,8 @@ const PROGRAMS = {
 } as const;
 
 /**
- * Whether this machine lacks one of these packages: a developer's may, and the tests are skipped. Where `EVERY_PROGRAM` is
- * set, as in CI (.github/workflows/test.yml), none may be missing.
+ * Whether this machine lacks one of these packages. A developer's machine may, and the tests are skipped; if `EVERY_PROGRAM`
+ * is set, as in CI (.github/workflows/test.yml), none may be missing.
  */
 export function lacks(...packages: readonly (keyof typeof PROGRAMS)[]): boolean {
   const missing = packages.filter((name) => !isThere(PROGRAMS[name]));

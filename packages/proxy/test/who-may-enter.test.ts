@@ -21,7 +21,7 @@ function folder(): string {
 }
 
 describe('by default', () => {
-  test('a port of loopback, with a password that is another at each start', async () => {
+  test('a port on loopback, with a password that is new at each start', async () => {
     const [one, other] = [await startSite(stack), await startSite(stack)];
     expect(one.host).toBe('127.0.0.1');
     expect(one.proxy.password).toMatch(/^[\w-]{24}$/);
@@ -29,7 +29,7 @@ describe('by default', () => {
     expect(await ask(one.config)).toEqual([{ name: stack.username }]);
   });
 
-  test.each(['wrong', '', undefined])('the password %j is refused, and its line says so', async (password) => {
+  test.each(['wrong', '', undefined])('the password %j is refused, and the log says so', async (password) => {
     const site = await startSite(stack);
     const before = stack.emulator.stats.connections;
     const error = await failure({ ...site.config, password: password as string });
@@ -37,7 +37,7 @@ describe('by default', () => {
     await until(() => site.proxy.stats.connected === 0);
     expect(site.proxy.stats.logins).toBe(0);
     if (password) expect(site.events).toMatchObject([{ type: 'refusal', reason: 'password', client: '127.0.0.1' }]);
-    // It has not been to the server.
+    // It did not reach the server.
     expect(stack.emulator.stats.connections).toBe(before);
   });
 
@@ -51,12 +51,12 @@ describe('by default', () => {
     expect(await failure({ ...site.config, database: 'other' })).toMatchObject({
       message: `rds-iam proxy: this port is for the database "${stack.database}"`,
     });
-    // Who does not know the password learns nothing of them.
+    // A client that does not know the password learns nothing about them.
     expect(await failure({ ...site.config, user: 'root', password: 'wrong' })).toMatchObject({ code: '28P01' });
   });
 });
 
-test('the password in clear text, for clients that are too old for SCRAM', async () => {
+test('the password in clear text, for clients too old for SCRAM', async () => {
   const site = await startSite(stack, { passwordMethod: 'password', password: 'a-password' });
   expect(await ask({ ...site.config, password: 'a-password' })).toEqual([{ name: stack.username }]);
   for (const password of ['a-passwore', 'a-passwor', 'a-password2'])
@@ -71,7 +71,7 @@ test('with anyUser a client may name another user and another database', async (
 describe('SCRAM-SHA-256', () => {
   test.each([
     ['another mechanism', message('p', 'PLAIN\0\0\0\0\x05hello'), '08P01'],
-    ['a message that is none', message('p', 'SCRAM-SHA-256\0\0\0\0\x05hello'), '08P01'],
+    ['an invalid message',  message('p', 'SCRAM-SHA-256\0\0\0\0\x05hello'), '08P01'],
     [
       'channel binding that was not offered',
       message('p', 'SCRAM-SHA-256\0\0\0\0\x1ap=tls-server-end-point,,n=,r=a'),
@@ -115,7 +115,7 @@ describe('SCRAM-SHA-256', () => {
 });
 
 describe('a Unix socket', () => {
-  test('in a folder of its own, which only its owner may enter, needs no password', async () => {
+  test('in its own folder, which only its owner can access, needs no password', async () => {
     const socketFolder = join(folder(), 'new');
     const site = await startSite(stack, { socketFolder });
     expect(site.proxy.password).toBeUndefined();
@@ -128,14 +128,14 @@ describe('a Unix socket', () => {
     expect(readdirSync(socketFolder)).toEqual([]);
   });
 
-  test('may have one all the same, and a number of its own', async () => {
+  test('may have a password anyway, and its own number', async () => {
     const site = await startSite(stack, { socketFolder: folder(), password: 'secret', port: 6000 });
     expect(site.port).toBe(6000);
     expect(await ask({ ...site.config, password: 'secret' })).toEqual([{ name: stack.username }]);
     expect(await failure({ ...site.config, password: 'other' })).toMatchObject({ code: '28P01' });
   });
 
-  test('a folder that others may enter, or that is a link, is refused', async () => {
+  test('in a folder that others can access, or that is a link, is refused', async () => {
     const open = folder();
     chmodSync(open, 0o755);
     await expect(startSite(stack, { socketFolder: open })).rejects.toMatchObject({
@@ -146,7 +146,7 @@ describe('a Unix socket', () => {
     await expect(startSite(stack, { socketFolder: link })).rejects.toMatchObject({ code: 'ERR_RDS_IAM_CONFIG' });
   });
 
-  test('that a killed proxy left is taken over, and that of one that runs is not', async () => {
+  test('left behind by a killed proxy is taken over, but not that of a running one', async () => {
     const socketFolder = folder();
     await startSite(stack, { socketFolder });
     await expect(startSite(stack, { socketFolder })).rejects.toMatchObject({ code: 'EADDRINUSE' });
@@ -199,7 +199,7 @@ test.each([
 
 const targets = () => [{ engine: 'postgres', hostname: 'localhost', port: 5432, username: 'app' }] as const;
 
-test('no secret is in what it shows, tells or answers', async () => {
+test('no output, event or response contains a secret', async () => {
   const site = await startSite(stack);
   await ask(site.config);
   const refused = await failure({ ...site.config, database: 'other' });

@@ -8,7 +8,7 @@ import { createClient as createClient4 } from 'redis-oldest';
 import { onTestFinished } from 'vitest';
 import type { RedisClient } from '../src/index.js';
 
-/** A client as an application has it, to be connected or not. */
+/** An application's client, connected or not. */
 export interface Application {
   readonly client: RedisClient;
   /** Sends any command. */
@@ -34,7 +34,7 @@ const nodeRedis = (create: CreateClient): Open => {
     const client = (create as typeof createClient)({ url, socket: { reconnectStrategy: () => 20 } });
     client.on('error', () => {});
     client.connect().catch(() => {});
-    // What ends it at once goes by another name in version 4.
+    // The method that ends it at once has another name in version 4.
     onTestFinished(() => ('destroy' in client ? client.destroy() : (client as Disconnectable).disconnect()));
     return { client, call: (...command) => client.sendCommand(command) };
   };
@@ -44,7 +44,7 @@ interface Disconnectable {
   disconnect(): Promise<void>;
 }
 
-/** The newest of each, and by them the lower end of each part of the peer ranges. */
+/** The newest version of each, and the oldest of each part of the peer ranges. */
 export const NEWEST: readonly [[string, Open], [string, Open]] = [
   ['ioredis', ioredis(Redis)],
   ['node-redis', nodeRedis(createClient)],
@@ -57,7 +57,7 @@ export const ALL: readonly [string, Open][] = [
   ['node-redis 4.2', nodeRedis(createClient4)],
 ];
 
-/** A client that is connected. */
+/** A connected client. */
 export async function opened(open: Open, url: string): Promise<Application> {
   const application = open(url);
   await once(application.client as unknown as EventTarget, 'ready');

@@ -45,7 +45,7 @@ describe.each(CLIENTS)('with %s', (_, open) => {
 
   const limiters = (timeoutMs = 30_000) =>
     Array.from({ length: PROCESSES }, () => redisLimiter({ client: open(cluster), timeoutMs }));
-  /** All ask at once for a connection each; no two get the same slot. */
+  /** All reserve one connection each at the same time; no two get the same slot. */
   async function expectDistinctSlots(members: readonly ConnectionLimiter[], connectionsPerSecond: number) {
     const startedAt = performance.now();
     const waits = (
@@ -56,17 +56,17 @@ describe.each(CLIENTS)('with %s', (_, open) => {
       )
     ).sort((a, b) => a - b);
     const tookMs = performance.now() - startedAt;
-    // Between the first that was reserved and the last are all the others.
+    // All other slots are between the first and the last.
     expect((waits.at(-1) ?? 0) - (waits[0] ?? 0)).toBeGreaterThan(
       ((waits.length - 1) * 1_000) / connectionsPerSecond - tookMs - 1,
     );
   }
 
-  test('eight share one limit, wherever the key is', async () => {
+  test('eight clients share one limit, wherever the key is', async () => {
     await expectDistinctSlots(limiters(), 1);
   });
 
-  test('MOVED and ASK: the slot of the key goes to another node in the midst', async () => {
+  test("MOVED and ASK: the key's slot moves to another node in the meantime", async () => {
     const members = limiters();
     const from = await cluster.masterOf(KEY);
     const slot = String(await cluster.call(from, 'CLUSTER', 'KEYSLOT', KEY));
@@ -81,7 +81,7 @@ describe.each(CLIENTS)('with %s', (_, open) => {
     await cluster.call(to, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids.get(from) as string);
     await cluster.call(from, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', ids.get(to) as string);
     await cluster.call(from, 'MIGRATE', '127.0.0.1', String(to), KEY, '0', '1000');
-    // The one node answers ASK from here on, as the key is gone from there,
+    // From here on, the first node answers ASK, because the key is gone from there,
     await expectDistinctSlots(members, 1);
     for (const port of masters) await cluster.call(port, 'CLUSTER', 'SETSLOT', slot, 'NODE', ids.get(to) as string);
     expect(await cluster.masterOf(KEY)).toBe(to);
@@ -89,12 +89,12 @@ describe.each(CLIENTS)('with %s', (_, open) => {
     await expectDistinctSlots(members, 1);
   });
 
-  test('a failover of the node that has the key is over when reservations are made again', async () => {
+  test('after a failover of the node with the key, reservations work again', async () => {
     const members = limiters(2_000);
     await expectDistinctSlots(members, 1_000);
     const failing = await cluster.masterOf(KEY);
     await cluster.kill(failing);
-    // What is asked meanwhile fails, or is answered by the new master: either way nothing is left hanging.
+    // Requests in the meantime fail, or are answered by the new master: either way nothing is left hanging.
     const meanwhile = await Promise.allSettled(
       members.map((member) => member.reserve({ ...INSTANCE, connectionsPerSecond: 1_000, count: 1 })),
     );

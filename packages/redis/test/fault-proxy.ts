@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A way to a server, on which answers can be held up. */
+/** A relay to a server that can delay answers. */
 export interface FaultProxy {
   readonly url: string;
-  /** From now on answers wait. */
+  /** Holds back answers from now on. */
   hold(): void;
-  /** They go on, those that waited first. */
+  /** Lets them pass again, oldest first. */
   release(): void;
 }
 

@@ -10,7 +10,7 @@ import { startFaultProxy } from './fault-proxy.js';
 const LIMIT = 1_000;
 const FLEET_SIZE = 4;
 const TIMEOUT_MS = 100;
-/** What a busy machine may add to a wait: less than ten timeouts one after the other, which is what the bounds are to rule out. */
+/** What a busy machine may add to a wait. It is less than ten time-outs in a row, which the bounds have to rule out. */
 const SLACK_MS = 750;
 
 type Unavailable = RdsIamEvents['rds-iam:limiter:unavailable'];
@@ -21,7 +21,7 @@ async function startedRedis(): Promise<RedisServer> {
   return redis;
 }
 
-/** A database that is connected to through a pool, whose limiter has this client. */
+/** A database with a pool whose limiter uses this client. */
 async function startDatabase({ client }: Application) {
   const stack = await startStack('postgres');
   const { emulator, username: user, database } = stack;
@@ -37,7 +37,7 @@ async function startDatabase({ client }: Application) {
   let waitedMs: number[] = [];
   listen('rds-iam:connection:admitted', (event) => waitedMs.push(event.waitedMs));
 
-  /** Opens so many physical connections at once; gives the longest wait for leave. */
+  /** Opens this many physical connections at once. @returns the longest wait for a permit */
   async function connect(count: number): Promise<number> {
     waitedMs = [];
     const clients = await Promise.all(Array.from({ length: count }, () => pool.connect()));
@@ -56,7 +56,7 @@ async function startDatabase({ client }: Application) {
         expect(connectionsPerSecond).toBe(LIMIT / FLEET_SIZE);
       }
     },
-    /** Connects until Redis has been asked, and has answered, which is a second after it failed last. */
+    /** Connects until Redis is asked again, a second after its last failure, and answers. */
     async expectSharedAgain(witness: Application) {
       const isShared = async () => {
         const [evals, events] = [await evalsOf(witness), unavailable.length];
@@ -71,18 +71,18 @@ async function startDatabase({ client }: Application) {
   };
 }
 
-/** How many scripts a Redis was asked to run. */
+/** How many scripts a Redis server was asked to run. */
 async function evalsOf(application: Application): Promise<number> {
   return Number(/cmdstat_eval:calls=(\d+)/.exec(String(await application.call('INFO', 'commandstats')))?.[1] ?? 0);
 }
 
-/** The process of a Redis. */
+/** The process of a Redis server. */
 async function processOf(application: Application): Promise<number> {
   return Number(/process_id:(\d+)/.exec(String(await application.call('INFO', 'server')))?.[1]);
 }
 
 describe.each(NEWEST)('with %s', (_, open) => {
-  test('Redis is killed in the middle, and comes back', async () => {
+  test('Redis is killed and comes back', async () => {
     const redis = await startedRedis();
     const application = await opened(open, redis.url);
     const database = await startDatabase(application);
@@ -125,7 +125,7 @@ describe.each(NEWEST)('with %s', (_, open) => {
     await database.expectSharedAgain(application);
   });
 
-  test('the password for Redis is wrong, and is put right', async () => {
+  test('the password for Redis is wrong, and is corrected', async () => {
     const redis = await startedRedis();
     const administrator = await opened(open, redis.url);
     await administrator.call('CONFIG', 'SET', 'requirepass', 'another');
@@ -138,14 +138,14 @@ describe.each(NEWEST)('with %s', (_, open) => {
     await database.expectSharedAgain(administrator);
   });
 
-  test('Redis was never there', async () => {
+  test('Redis was never running', async () => {
     const redis = await startedRedis();
     await redis.close();
     const database = await startDatabase(open(redis.url));
     await database.expectOwnShare();
   });
 
-  test('Redis refuses, as a replica or one without memory does', async () => {
+  test('Redis refuses, like a replica or a server without memory', async () => {
     const redis = await startedRedis();
     const application = await opened(open, redis.url);
     const database = await startDatabase(application);
@@ -156,7 +156,7 @@ describe.each(NEWEST)('with %s', (_, open) => {
     await database.expectSharedAgain(application);
   });
 
-  test('a Redis that hung does not find a heap of reservations that nobody waits for', async () => {
+  test('a Redis that hung does not find a pile of reservations that nobody is waiting for', async () => {
     const redis = await startedRedis();
     const application = await opened(open, redis.url);
     const limiter = redisLimiter({ client: application.client, timeoutMs: 1 });
@@ -166,7 +166,7 @@ describe.each(NEWEST)('with %s', (_, open) => {
     const forgotten: Promise<unknown>[] = [];
     const refusals: unknown[] = [];
     const ask = () => forgotten.push(limiter.reserve(request).catch((error: unknown) => refusals.push(error)));
-    // What is asked within a millisecond is sent; of all that follows, nothing is.
+    // Requests within the first millisecond are sent, later ones are not.
     while (refusals.length === 0) {
       ask();
       await new Promise(setImmediate);
@@ -183,14 +183,14 @@ describe.each(NEWEST)('with %s', (_, open) => {
   });
 });
 
-test('an answer that came in time counts, though the process was too busy to read it', async () => {
+test('an answer that arrived in time counts, even if the process was too busy to read it', async () => {
   const [[, ioredis]] = NEWEST;
   const redis = await startedRedis();
   const application = await opened(ioredis, redis.url);
   const database = await startDatabase(application);
   await database.connect(1);
   const underWay = database.connect(1);
-  // The reservation is on its way then; node-redis would write it a turn later.
+  // By then the reservation has been sent; node-redis would write it a turn later.
   await new Promise(setImmediate);
   const busyUntil = performance.now() + 2 * TIMEOUT_MS;
   while (performance.now() < busyUntil);

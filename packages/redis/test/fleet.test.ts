@@ -10,7 +10,7 @@ const LIMIT = 20;
 const EACH = 15;
 const ALL = PROCESSES * EACH;
 
-test('four processes share one limit, which without sharing they overstep', { timeout: 120_000 }, async () => {
+test('four processes share one limit, which they exceed without sharing', { timeout: 120_000 }, async () => {
   await using redis = await startRedis();
   await using stack = await startStack('postgres');
   const { username: user, database, iam } = stack;
@@ -28,7 +28,7 @@ test('four processes share one limit, which without sharing they overstep', { ti
   const exits = members.map((member) => once(member, 'exit'));
   await Promise.all(members.map(heardFrom));
 
-  /** All open their connections at once: how many they let go in the busiest second. */
+  /** All open their connections at once. @returns how many they started in the busiest second */
   const storm = async (how: 'shared' | 'alone') => {
     const { accepted } = stack.emulator.stats;
     for (const member of members) member.send(how);
@@ -37,8 +37,8 @@ test('four processes share one limit, which without sharing they overstep', { ti
     return busiestSecond(times.flat());
   };
 
-  // By their own clock, and not as they arrive: on the way each meets with a delay of its own. That no second has more than
-  // the limit is shown in core's tests, with times that nothing disturbs; here is a machine that does other things.
+  // By their own clocks, not by arrival, since each connection has its own delay on the way. That no second exceeds the limit is
+  // shown in core's tests, where nothing disturbs the timing; this machine does other things as well.
   expect(await storm('shared')).toBeLessThanOrEqual(1.25 * LIMIT);
   expect(await storm('alone')).toBeGreaterThan(1.5 * LIMIT);
 

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.close());
 
-/** Does a few reservations, and gives the waits with what time that took, which is the most that they can be short of. */
+/** Makes a few reservations. @returns the waits and the time it took, which is the most that the waits can be short by */
 async function timed(reserve: () => Promise<number>[]): Promise<{ waits: number[]; tookMs: number }> {
   const startedAt = performance.now();
   const waits = await Promise.all(reserve());
@@ -29,7 +29,7 @@ describe.each(ALL)('with %s', (_, open) => {
     await application.call('FLUSHALL');
   });
 
-  test('two processes get slots that are spaced evenly at the rate, and no slot twice', async () => {
+  test('two processes get slots that are evenly spaced at the rate, and no slot twice', async () => {
     const limiters = [application, await opened(open, redis.url)].map(({ client }) => redisLimiter({ client }));
     const { waits, tookMs } = await timed(() =>
       Array.from({ length: 20 }, (_unused, index) =>
@@ -42,7 +42,7 @@ describe.each(ALL)('with %s', (_, open) => {
     }
   });
 
-  test('a reservation for several takes as many slots, at whichever rate it was made', async () => {
+  test('a reservation for several connections takes as many slots, at any rate', async () => {
     const limiter = redisLimiter({ client: application.client });
     const { waits, tookMs } = await timed(() => [
       limiter.reserve({ ...INSTANCE, connectionsPerSecond: 190, count: 950 }),
@@ -57,7 +57,7 @@ describe.each(ALL)('with %s', (_, open) => {
 
   test('many reservations do not drift from the rate', async () => {
     const limiter = redisLimiter({ client: application.client });
-    // 1/190 s is no whole number of microseconds.
+    // 1/190 s is not a whole number of microseconds.
     const { waits, tookMs } = await timed(() =>
       Array.from({ length: 191 }, () => limiter.reserve({ ...INSTANCE, connectionsPerSecond: 190, count: 10 })),
     );
@@ -65,7 +65,7 @@ describe.each(ALL)('with %s', (_, open) => {
     expect(waits[190]).toBeGreaterThan(10_000 - tookMs);
   });
 
-  test('holds one key for each instance, which vanishes when its slots are past', async () => {
+  test('keeps one key for each instance, which expires when its slots have passed', async () => {
     const limiter = redisLimiter({ client: application.client });
     await limiter.reserve({ ...INSTANCE, connectionsPerSecond: 1, count: 60 });
     await limiter.reserve({ hostname: 'other', port: 3306, connectionsPerSecond: 1_000, count: 1 });
@@ -85,13 +85,13 @@ describe.each(ALL)('with %s', (_, open) => {
     expect(await application.call('EXISTS', 'db:5432')).toBe(1);
   });
 
-  test('waits for a client that is just connecting', async () => {
+  test('waits for a client that is still connecting', async () => {
     const { client } = open(redis.url);
     const limiter = redisLimiter({ client });
     expect(await limiter.reserve({ ...INSTANCE, connectionsPerSecond: 1, count: 1 })).toBe(0);
   });
 
-  test('needs no more of Redis than its keys and four commands', async () => {
+  test('only needs access to its keys and four commands', async () => {
     await application.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~rds-iam:*', '+eval', '+time', '+get', '+set');
     const { port } = redis;
     const { client } = await opened(open, `redis://app:secret@127.0.0.1:${port}`);
@@ -101,7 +101,7 @@ describe.each(ALL)('with %s', (_, open) => {
     await expect(limiter.reserve({ ...INSTANCE, connectionsPerSecond: 1, count: 1 })).rejects.toThrow();
   });
 
-  test('refuses what is not an answer', async () => {
+  test('refuses an invalid answer', async () => {
     await application.call('SET', KEY, 'something else');
     const reserved = redisLimiter({ client: application.client }).reserve({
       ...INSTANCE,
@@ -112,7 +112,7 @@ describe.each(ALL)('with %s', (_, open) => {
   });
 });
 
-test('an ioredis client that gives numbers as strings will do', async () => {
+test('works with an ioredis client that returns numbers as strings', async () => {
   const client = new Redis(redis.url, { stringNumbers: true });
   onTestFinished(() => client.disconnect());
   await client.flushall();

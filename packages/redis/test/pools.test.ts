@@ -18,7 +18,7 @@ interface Login {
   readonly iam: ReturnType<typeof createRdsIam>;
 }
 
-/** Opens so many physical connections at once through a pool of its own. */
+/** Opens this many physical connections at once through a pool of its own. */
 const USES: Readonly<Record<Engine, (login: Login) => Promise<void>>> = {
   async postgres(login) {
     const pool = new Pool({ ...login, max: EACH });
@@ -35,7 +35,7 @@ const USES: Readonly<Record<Engine, (login: Login) => Promise<void>>> = {
 };
 
 test.each(['postgres', 'mysql'] as const)(
-  'pools of %s that know nothing of each other share the limit',
+  'pools of %s that do not know of each other share the limit',
   async (engine) => {
     await using redis = await startRedis();
     await using stack = await startStack(engine);
@@ -56,7 +56,7 @@ test.each(['postgres', 'mysql'] as const)(
 
     expect(emulator.stats.accepted).toBe(2 * EACH);
     expect(unavailable()).toBe(0);
-    // Each by itself would be done in half the time.
+    // Each on its own would take half the time.
     const [first = 0, last = 0] = [admittedAt[0], admittedAt.at(-1)];
     expect(last - first).toBeGreaterThan(((2 * EACH - 2) / LIMIT) * 1_000);
   },

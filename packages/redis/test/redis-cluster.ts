@@ -5,14 +5,14 @@ import { Redis } from 'ioredis';
 
 const MASTERS = 3;
 
-/** Six real servers: three masters with a replica each, that notice within half a second when one is gone. */
+/** Six real servers: three masters with a replica each, which notice within half a second when one is gone. */
 export interface RedisCluster extends AsyncDisposable {
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
-  /** Which node has the slot of a key now. */
+  /** The node that has the slot of a key now. */
   masterOf(key: string): Promise<number>;
   /** Sends any command to the node at a port. */
   call(port: number, ...command: string[]): Promise<unknown>;
-  /** Ends the process of the node at a port, without a word. */
+  /** Kills the process of the node at a port. */
   kill(port: number): Promise<void>;
 }
 

@@ -17,7 +17,7 @@ describe('Sequelize 6: what cannot be right is refused at once, by name', () => 
     ['a dialectModule', { ...good, dialectModule: {} }, /"dialectModule" replaces the driver.*remove it/],
     ['a dialectModulePath', { ...good, dialectModulePath: 'pg' }, /"dialectModulePath" replaces the driver/],
     ['pg-native', { ...good, native: true }, /"native" replaces the driver/],
-    ['ssl: false, of which Sequelize takes no notice', { ...good, ssl: false }, /"ssl" is false.*remove "ssl"/],
+    ['ssl: false, which Sequelize ignores', { ...good, ssl: false }, /"ssl" is false.*remove "ssl"/],
     ['another dialect', { ...good, dialect: 'sqlite' }, /"dialect" must be.*postgres, mysql or mariadb/],
     ['a dialect that is a property of all objects', { ...good, dialect: 'constructor' }, /"dialect" must be/],
     ['no dialect', { ...good, dialect: undefined }, /"dialect" must be/],
@@ -77,7 +77,7 @@ describe('Sequelize 7: what cannot be right is refused at once, by name', () => 
   });
 });
 
-describe('with IAM off, the options go back as they came', () => {
+describe('with IAM off, the options are returned unchanged', () => {
   const off = { iam: { enabled: false } };
   test('Sequelize 6', () => {
     const options = { dialect: 'postgres', password: 'hunter2', native: true, ssl: false } as const;

@@ -2,7 +2,7 @@ import { describeScenario } from '@rds-iam/conformance';
 import { beforeEach, vi } from 'vitest';
 import { SUBJECTS } from './subjects.js';
 
-// Sequelize warns of each transaction whose connection broke off, which are many here.
+// Sequelize warns about each transaction whose connection was lost, and there are many here.
 beforeEach(() => {
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
   return () => warn.mockRestore();

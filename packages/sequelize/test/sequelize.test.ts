@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { createRdsIam, isRdsIamError, withRdsIam } from '../src/index.js';
 import { withRdsIam as withRdsIam7 } from '../src/v7.js';
 
-/** What both majors have, by the types of the older one. */
+/** What both major versions have in common, with the types of the older one. */
 type Either = Pick<v6.Sequelize, 'query' | 'transaction' | 'close'>;
 
 const DIALECTS = { postgres: PostgresDialect, mysql: MySqlDialect, mariadb: MariaDbDialect };
@@ -27,7 +27,7 @@ const VALUES = {
 describe.each(['postgres', 'mysql', 'mariadb'] as const)('%s', (dialect) => {
   const engine = dialect === 'postgres' ? 'postgres' : 'mysql';
   let stack: Stack;
-  /** Another server, of another CA, in front of the same database. */
+  /** Another server, with another CA, in front of the same database. */
   let replica: Emulator;
   const open: { close(): Promise<void> }[] = [];
   beforeAll(async () => {
@@ -71,7 +71,7 @@ describe.each(['postgres', 'mysql', 'mariadb'] as const)('%s', (dialect) => {
   ])('%s', (name, newSequelize) => {
     const select = (sequelize: Either, sql: string) => sequelize.query<Row>(sql, { type: v6.QueryTypes.SELECT });
 
-    test('replicas and the writer each get a token of their own', async () => {
+    test('replicas and the writer each get their own token', async () => {
       const places: string[] = [];
       const node = (port: number) => ({ host: 'localhost', port });
       const sequelize = newSequelize({
@@ -84,7 +84,7 @@ describe.each(['postgres', 'mysql', 'mariadb'] as const)('%s', (dialect) => {
       await sequelize.query('create table written (id int)');
       await select(sequelize, 'select * from written');
       await sequelize.query('drop table written');
-      // A token for another port would have been refused: see the emulator's own tests.
+      // A token for another port would be refused: see the emulator's own tests.
       expect(stack.emulator.stats.accepted).toBeGreaterThan(before[0] ?? 0);
       expect(replica.stats.accepted).toBe((before[1] ?? 0) + 1);
       expect([...new Set(places)].sort(), "the user's own hooks ran").toEqual(
@@ -103,7 +103,7 @@ describe.each(['postgres', 'mysql', 'mariadb'] as const)('%s', (dialect) => {
     });
 
     test('a transaction begins although its connection is throttled at first', async () => {
-      // Who was logged in before is throttled, not refused.
+      // The user has logged in before, so this counts as throttling and not as a refusal.
       const shared = createRdsIam(iam());
       await select(newSequelize({ iam: shared }), 'select 1');
       const sequelize = newSequelize({ iam: shared });
@@ -123,7 +123,7 @@ describe.each(['postgres', 'mysql', 'mariadb'] as const)('%s', (dialect) => {
       expect(stack.emulator.stats.refused.throttled - before).toBe(1);
     });
 
-    test('the error of a login is an own one of Sequelize, with ours in it', async () => {
+    test("the error of a login is one of Sequelize's, with ours in it", async () => {
       stack.emulator.setFaults({ clockOffsetMs: 3_600_000 });
       const error = await select(newSequelize(), 'select 1').catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ name: 'SequelizeConnectionError', message: expect.stringMatching(/refused/) });
@@ -137,7 +137,7 @@ describe.each(['postgres', 'mysql', 'mariadb'] as const)('%s', (dialect) => {
   });
 
   const ASKS_FOR_TLS = ['ssl=true', 'ssl=1', dialect === 'postgres' ? 'sslmode=require' : 'ssl-mode=REQUIRED'];
-  test.each(ASKS_FOR_TLS)('Sequelize 6 with a URL that asks for TLS by %s', async (parameter) => {
+  test.each(ASKS_FOR_TLS)('Sequelize 6 with a URL that asks for TLS with %s', async (parameter) => {
     const url = `${dialect}://${stack.username}@localhost:${stack.emulator.port}/${stack.database}?${parameter}`;
     const sequelize = new v6.Sequelize(...withRdsIam(url, { iam: iam(), logging: false }));
     open.push(sequelize);
@@ -160,7 +160,7 @@ describe.each(['postgres', 'mysql', 'mariadb'] as const)('%s', (dialect) => {
           large: DataTypes.BIGINT,
           flag: DataTypes.BOOLEAN,
           bytes: DataTypes.BLOB,
-          // For the dialect mysql, Sequelize 7 writes what MariaDB cannot read.
+          // For the dialect mysql, Sequelize 7 writes SQL that MariaDB does not understand.
           ...(dialect !== 'mysql' && { document: DataTypes.JSON }),
         },
         { timestamps: false },
@@ -177,7 +177,7 @@ describe.each(['postgres', 'mysql', 'mariadb'] as const)('%s', (dialect) => {
   });
 });
 
-test('what else the driver is told passes through', async () => {
+test("the driver's other options pass through", async () => {
   await using stack = await startStack('postgres');
   const { emulator, username, database, iam } = stack;
   const place = { host: 'localhost', port: emulator.port, database, iam, logging: false as const };

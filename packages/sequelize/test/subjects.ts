@@ -21,7 +21,7 @@ export const SUBJECTS: readonly Subject[] = (['postgres', 'mysql', 'mariadb'] as
     engine: ENGINES[dialect],
     createPool: (options: SubjectOptions) => poolOf6(newSequelize6(dialect, options)),
     diagnosisOf: (error: unknown) => (isRdsIamError(error) ? error : (error as { parent: unknown }).parent),
-    // It asks for the version of the server first.
+    // It first asks for the server's version.
     ownConnections: 1,
   },
   {
@@ -57,7 +57,7 @@ function newSequelize6(dialect: DialectName, options: SubjectOptions): Sequelize
 function poolOf6(sequelize: Sequelize): SubjectPool {
   const query = async (sql: string, transaction?: Transaction): Promise<readonly Row[]> => {
     const on = transaction && { transaction };
-    // Of other queries that give rows, Sequelize 6 deletes something that the connector of MariaDB no longer lets it.
+    // For other queries that return rows, Sequelize 6 deletes a property, which the mariadb connector no longer allows.
     if (/^select/i.test(sql)) return sequelize.query<Row>(sql, { ...on, type: QueryTypes.SELECT });
     await sequelize.query(sql, on);
     return [];
@@ -68,7 +68,7 @@ function poolOf6(sequelize: Sequelize): SubjectPool {
       const { connectionManager } = sequelize;
       const connection = await connectionManager.getConnection({ type: 'write', uuid: 'default' } as never);
       return {
-        // What a query takes a connection from.
+        // The pool that queries take a connection from.
         query: (sql) => query(sql, { connection } as unknown as Transaction),
         release: () => connectionManager.releaseConnection(connection),
         destroy: () => void connectionManager.destroyConnection(connection),
@@ -124,21 +124,21 @@ function poolOf7(sequelize: Sequelize7): SubjectPool {
   };
 }
 
-/** A pool of Sequelize's. */
+/** Sequelize's pool. */
 interface Pool {
   readonly size: number;
   readonly available: number;
   readonly using: number;
 }
 
-/** Sequelize's close() forgets a connection that is being opened for somebody who has been given another meanwhile. */
+/** Sequelize's close() forgets a connection that was being opened for a caller who got another one in the meantime. */
 async function nothingIsBeingOpened(pool: Pool): Promise<void> {
   await vi.waitFor(() => expect(pool.size).toBe(pool.available + pool.using), { timeout: 10_000, interval: 1 });
 }
 
 /**
- * Sequelize 7 takes a connection that breaks off out of the pool, and nobody hears when it is in none yet, between its login
- * and its pool: sequelize/sequelize#18232, with any driver.
+ * Sequelize 7 removes a broken connection from the pool, but does not notice one that breaks between its login and entering the
+ * pool: sequelize/sequelize#18232, with any driver.
  */
 function hearRejections({ pool }: Sequelize7): void {
   const destroy = pool.destroy.bind(pool);
@@ -148,7 +148,7 @@ function hearRejections({ pool }: Sequelize7): void {
     });
 }
 
-/** A driver's option that makes the sockets. */
+/** A driver's option for making its sockets. */
 function streamOf(dialect: DialectName, socket: () => Socket): unknown {
   if (dialect === 'postgres') return socket;
   if (dialect === 'mysql') return ({ config }: { config: DialTo }) => socket().connect(config.port, config.host);

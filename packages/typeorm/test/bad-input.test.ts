@@ -8,7 +8,7 @@ const host = 'db.abc.eu-west-1.rds.amazonaws.com';
 const node = { host, username: 'app', database: 'shop' };
 const url = (type: string, rest = '') => `${type}://app@${host}/shop${rest}`;
 
-/** What weakens TLS in a URL that mysql2 would read. */
+/** URL parameters that mysql2 would read and that weaken TLS. */
 const WEAKENING = [
   'ssl={"rejectUnauthorized":false}',
   'ssl={"verifyIdentity":false}',
@@ -21,7 +21,7 @@ const WEAKENING = [
   'rejectUnauthorized=false',
 ];
 
-/** What the options are refused with, by `withRdsIam` or else by `initialize`. */
+/** The error for the options, from `withRdsIam` or else from `initialize`. */
 async function refusalOf(options: object): Promise<unknown> {
   try {
     const dataSource = new DataSource(withRdsIam(options as RdsIamDataSourceOptions));
@@ -41,7 +41,7 @@ describe('what cannot be right is refused by name and with the fix', () => {
       { type: 'better-sqlite3', database: ':memory:', iam },
       /"type" must be "postgres", "mysql" or/,
     ],
-    ['a driver that only speaks like one', { type: 'cockroachdb', ...node, iam }, /"type" must be/],
+    ['a database that only resembles PostgreSQL', { type: 'cockroachdb', ...node, iam }, /"type" must be/],
     ['no type', { ...node, iam }, /"type" must be/],
     ['a driver for postgres', { type: 'postgres', ...node, driver: {}, iam }, /"driver" would replace the IAM login/],
     ['a driver for mysql', { type: 'mysql', ...node, driver: {}, iam }, /"driver" would replace the IAM login/],
@@ -67,7 +67,7 @@ describe('what cannot be right is refused by name and with the fix', () => {
       ['TLS without verification', { ...node, ssl: { rejectUnauthorized: false } }, /"ssl.rejectUnauthorized" is off/],
       ['TLS that is off in "extra"', { ...node, extra: { ssl: false } }, /"ssl" is false/],
       ['a URL with a password', { url: `${type}://app:hunter2@${host}/shop` }, /contains a password/],
-      ['a URL that takes TLS away', { url: url(type, '?sslmode=disable') }, weakening],
+      ['a URL that turns off TLS', { url: url(type, '?sslmode=disable') }, weakening],
       [
         'a password beside replication',
         { password: 'hunter2', replication: { master, slaves: [] } },
@@ -108,7 +108,7 @@ describe('what cannot be right is refused by name and with the fix', () => {
         ],
       );
     }
-    // The parameters of these URLs TypeORM itself never reads.
+    // TypeORM itself never reads the parameters of these URLs.
     if (type !== 'postgres') {
       cases.push(
         [
@@ -121,7 +121,7 @@ describe('what cannot be right is refused by name and with the fix', () => {
           { url: url(type, `?${encodeURI(parameter)}`) },
           /"(?:ssl\.)?(?:rejectUnauthorized|verifyIdentity|ssl|tls)/,
         ]),
-        ['a URL that is none', { url: 'nonsense' }, /the connection URI cannot be parsed/],
+        ['an invalid URL',  { url: 'nonsense' }, /the connection URI cannot be parsed/],
       );
     }
 
@@ -133,7 +133,7 @@ describe('what cannot be right is refused by name and with the fix', () => {
   });
 });
 
-test('with IAM off the options are what they were, less iam', () => {
+test('with IAM off, the options are returned unchanged except for "iam"', () => {
   const options = { type: 'postgres', ...node, password: 'secret', driver: {}, replication: undefined };
   expect(withRdsIam({ ...options, iam: { enabled: false } } as object as RdsIamDataSourceOptions)).toEqual(options);
 });

@@ -65,7 +65,7 @@ describe.each<[RdsIamDataSourceOptions['type'], Engine]>([
   test.each([
     ['fields', nodeOf],
     ['URLs', urlOf],
-  ])('replicates, with %s, the master and each slave with a token of its own', async (_, node) => {
+  ])('replicates, with %s, the master and each slave with its own token', async (_, node) => {
     const signed = count('rds-iam:token:signed');
     const dataSource = await newDataSource({
       iam: { ...stack.iam, ca: [stack.emulator.ca, replica.emulator.ca] },
@@ -76,13 +76,13 @@ describe.each<[RdsIamDataSourceOptions['type'], Engine]>([
     expect(signed()).toBe(2);
   });
 
-  test('with replication, a login that fails says why', async () => {
+  test('with replication, a failed login says why', async () => {
     const dataSource = newDataSource({ replication: { master: nodeOf(stack), slaves: [] } });
     stack.emulator.setFaults({ tls: 'other-ca' });
     await expect(dataSource.initialize()).rejects.toMatchObject({ name: 'RdsIamError', code: 'ERR_RDS_IAM_TLS' });
   });
 
-  test('a first connection that fails leaves nothing behind, and the next initialize() is not hindered', async () => {
+  test('a failed first connection leaves nothing behind, and the next initialize() works', async () => {
     const dataSource = newDataSource({ iam: { ...stack.iam, retry: false } });
     stack.emulator.setFaults({ clockOffsetMs: 3_600_000 });
     const error = await dataSource.initialize().catch((thrown: unknown) => thrown);
@@ -94,7 +94,7 @@ describe.each<[RdsIamDataSourceOptions['type'], Engine]>([
     expect(await userOf(dataSource, 'master')).toBe(stack.username);
   });
 
-  test('a master that refuses leaves nothing of its slaves once they are idle', async () => {
+  test('if the master refuses, nothing is left of its slaves once they are idle', async () => {
     const dataSource = newDataSource({
       iam: { ...stack.iam, ca: [stack.emulator.ca, replica.emulator.ca], retry: false },
       replication: { master: nodeOf(stack), slaves: [nodeOf(replica)] },
@@ -106,21 +106,21 @@ describe.each<[RdsIamDataSourceOptions['type'], Engine]>([
     expect((await stack.sessions()) + (await replica.sessions())).toBe(0);
   });
 
-  test('an established connection that is dropped is replaced', async () => {
+  test('a dropped connection is replaced', async () => {
     const dataSource = await newDataSource({ poolSize: 1, logging: false }).initialize();
     expect(stack.emulator.dropConnections()).toBe(1);
     await vi.waitFor(() => expect(stack.emulator.stats.open).toBe(0), 10_000);
     expect(await userOf(dataSource, 'master')).toBe(stack.username);
   });
 
-  test('poolSize is how many physical connections there are', async () => {
+  test('poolSize limits the number of physical connections', async () => {
     const opened = count('rds-iam:connection:admitted');
     const dataSource = await newDataSource({ poolSize: 2 }).initialize();
     await Promise.all(Array.from({ length: 10 }, () => dataSource.query('select 1')));
     expect(opened()).toBe(2);
   });
 
-  test('its own time limit to connect is the deadline over all attempts', async () => {
+  test('its own connect time-out is the deadline for all attempts', async () => {
     const limit = type === 'postgres' ? { connectTimeoutMS: 300 } : { connectTimeout: 300 };
     stack.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'deny', counting: 'logins' } });
     const error = await newDataSource(limit)
@@ -138,7 +138,7 @@ describe.each<[RdsIamDataSourceOptions['type'], Engine]>([
     expect(await dataSource.query(query)).toEqual([{ application_name: 'shop' }]);
   });
 
-  test('migrations, a schema and transactions are those of TypeORM', async () => {
+  test("TypeORM's migrations, schema and transactions work", async () => {
     class AddItems1700000000000 implements MigrationInterface {
       name = 'AddItems1700000000000';
       async up(runner: QueryRunner): Promise<void> {
@@ -164,7 +164,7 @@ describe.each<[RdsIamDataSourceOptions['type'], Engine]>([
     await dataSource.query('drop table migrations');
   });
 
-  test('with IAM off it logs in with its password', async () => {
+  test('with IAM off, it logs in with its password', async () => {
     const { hostname: host, port } = stack.upstream;
     const password = type === 'postgres' ? async () => 'any' : '';
     const dataSource = newDataSource({ host, port, ssl: false, password, iam: { enabled: false } });

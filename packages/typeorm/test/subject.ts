@@ -2,13 +2,13 @@ import type { Row, Subject, SubjectOptions, SubjectPool } from '@rds-iam/conform
 import { DataSource } from 'typeorm';
 import { type RdsIamDataSourceOptions, withRdsIam } from '../src/index.js';
 
-/** What TypeORM's users see of a physical connection: pg's client or mysql2's connection. */
+/** A physical connection as TypeORM's users see it: pg's client or mysql2's connection. */
 interface PhysicalConnection {
   end?(): Promise<void>;
   destroy?(): void;
 }
 
-/** TypeORM under test, for an engine by TypeORM's name. */
+/** TypeORM, for an engine by TypeORM's name. */
 export function subject(type: 'postgres' | 'mysql' | 'mariadb'): Subject {
   return {
     name: `@rds-iam/typeorm for ${type}`,
@@ -46,7 +46,7 @@ const dialing =
   ({ config }: DialTo) =>
     socket().connect(config.port, config.host);
 
-/** A data source that is initialized when it is used, once for all who wait, and again where that failed. */
+/** A data source that is initialized at its first use, once for all who wait, and again if that failed. */
 function poolOf(dataSource: DataSource): SubjectPool {
   let initialized: Promise<unknown> | undefined;
   const ready = async () => {

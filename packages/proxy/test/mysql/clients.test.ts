@@ -58,7 +58,7 @@ describe.skipIf(lacks('mariadb-client'))('the command-line client', () => {
     expect(wrong).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('ERROR 1045 (28000)') });
   });
 
-  test('logs in past a token’s life', async () => {
+  test('logs in beyond a token’s life', async () => {
     holdClock();
     const site = await startSite(stack);
     for (let time = 0; time < 3; time++) {
@@ -69,7 +69,7 @@ describe.skipIf(lacks('mariadb-client'))('the command-line client', () => {
   });
 });
 
-test.skipIf(lacks('mariadb-client'))('a dump, and the way back', async () => {
+test.skipIf(lacks('mariadb-client'))('a dump, and restoring it', async () => {
   const site = await startSite(stack);
   const connection = await logIn({ ...site.config, multipleStatements: true });
   await connection.query(
@@ -85,7 +85,7 @@ test.skipIf(lacks('mariadb-client'))('a dump, and the way back', async () => {
   await connection.query('drop table kept');
 });
 
-describe('past a token’s life', () => {
+describe('beyond a token’s life', () => {
   test('mysql2 and the mariadb connector', async () => {
     holdClock();
     const site = await startSite(stack);
@@ -96,7 +96,7 @@ describe('past a token’s life', () => {
       await connection.end();
       const other = await mariadb.createConnection(site.config);
       await other.end();
-      // One that is open stays so, and may change its user.
+      // An open connection stays open, and may change its user.
       const { user, password = '', database } = site.config;
       await open.changeUser({ user, password, database });
       expect(await rows(open, 'select 1 as one')).toEqual([{ one: 1 }]);
@@ -106,7 +106,7 @@ describe('past a token’s life', () => {
   const PYTHON = '/usr/bin/python3';
   test.each([
     ...(lacks('python3-pymysql') ? [] : ['pymysql']),
-    // On MariaDB's own library.
+    // Based on MariaDB's own library.
     ...(lacks('python3-mysqldb') ? [] : ['MySQLdb']),
   ])('Python: %s', async (module) => {
     const site = await startSite(stack);

@@ -20,7 +20,7 @@ const COMPRESSION = "show session status like 'Compression'";
 const siteAt = ({ port, ca }: CompressingRelay, options: Partial<ProxyOptions> = {}) =>
   startSite({ ...stack, config: { ...stack.config, port, iam: { ...stack.iam, ca } } }, options);
 
-/** Asks over connections with compression and without; what the server sent for each. */
+/** Queries with and without compression. @returns how much the server sent for each */
 async function bytesSent(relay: CompressingRelay, ask: (site: Site, compress: boolean) => Promise<void>) {
   const site = await siteAt(relay);
   const bytes: number[] = [];
@@ -32,7 +32,7 @@ async function bytesSent(relay: CompressingRelay, ask: (site: Site, compress: bo
   return bytes as [plain: number, compressed: number];
 }
 
-test('mysql2: what passes is compressed, both ways and in many packets', async () => {
+test('mysql2: the session is compressed, in both directions and in many packets', async () => {
   await using relay = await startCompressingRelay(stack);
   const [plain, compressed] = await bytesSent(relay, async (site, compress) => {
     const connection = await logIn({ ...site.config, compress });

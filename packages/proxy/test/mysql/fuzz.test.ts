@@ -22,7 +22,7 @@ import { createMysql } from '../../src/mysql/mysql.js';
 import { ThreadIds } from '../../src/mysql/thread-ids.js';
 import { Refusal, refusalFor } from '../../src/refusal.js';
 
-/** More by command: `FUZZ_RUNS=1000000`. */
+/** Set `FUZZ_RUNS=1000000` for more. */
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 500);
 const target = { engine: 'mysql', hostname: 'localhost', port: 3306, username: 'app' } as const;
 
@@ -31,7 +31,7 @@ const memberNames = ['toString', 'constructor', '__proto__', 'hasOwnProperty'];
 const plugin = fc.oneof(fc.constantFrom(...Object.values(Plugin), ...memberNames), fc.string({ maxLength: 12 }));
 const answers = fc.oneof(bytes, fc.constant(Buffer.from('[object Object]')), fc.constant(Buffer.alloc(0)));
 
-/** What a client answers to the greeting, as a payload. */
+/** A client's handshake response, as a payload. */
 const response = fc
   .record({ capabilities: fc.integer({ min: 0, max: 0xffff_ffff }), plugin, authentication: answers })
   .map(({ capabilities, plugin: named, authentication }) =>
@@ -42,7 +42,7 @@ const response = fc
     }),
   );
 
-/** Packets, in their order or not, of what a client could say, some with a byte that is another, cut into pieces. */
+/** A client's packets, in order or not, some with a changed byte, split into chunks. */
 const said = fc.record({
   payloads: fc.array(fc.oneof(response, answers, bytes), { maxLength: 4 }),
   isInOrder: fc.boolean(),
@@ -51,7 +51,7 @@ const said = fc.record({
   isRight: fc.nat(3).map((one) => one === 0),
 });
 
-test(`${RUNS} clients that say what they should not: each is refused, none ends the process`, {
+test(`${RUNS} clients that send garbage: each is refused, none ends the process`, {
   timeout: 24 * 3_600_000,
 }, async () => {
   const outcomes = { refused: 0, protocol: 0, left: 0, connects: 0 };
@@ -59,7 +59,7 @@ test(`${RUNS} clients that say what they should not: each is refused, none ends 
   const reached: Door['connect'] = () => Promise.reject(connects);
   await fc.assert(
     fc.asyncProperty(said, async ({ payloads, isInOrder, change, piece, isRight }) => {
-      // A socket's place is taken by a stream: 10^6 connections would be of the kernel's, not of the parsers'.
+      // A stream in place of a socket: 10^6 connections would test the kernel, not the parsers.
       const stream = new PassThrough() as unknown as Socket;
       const written: Buffer[] = [];
       stream.write = ((chunk: Buffer) => written.push(chunk) > 0) as Socket['write'];
@@ -100,7 +100,7 @@ test(`${RUNS} clients that say what they should not: each is refused, none ends 
     }),
     { numRuns: RUNS },
   );
-  // It got everywhere, and in nowhere without the password.
+  // Every refusal was reached, and nobody got in without the password.
   for (const [outcome, times] of Object.entries(outcomes)) expect(times, outcome).toBeGreaterThan(0);
 });
 
@@ -108,7 +108,7 @@ const command = fc
   .tuple(fc.constantFrom(...Object.values(Command), 0x19), fc.oneof(bytes, fc.constant(Buffer.from('kill 7'))))
   .map(([first, rest]) => encodePacket(0, Buffer.concat([Buffer.from([first]), rest])));
 
-test(`${RUNS} sessions of commands and of anything else: none throws, and no more passes than has come`, {
+test(`${RUNS} sessions of commands and garbage: none throws, and no more bytes pass than have arrived`, {
   timeout: 24 * 3_600_000,
 }, () => {
   const ids = new ThreadIds();

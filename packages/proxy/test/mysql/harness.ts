@@ -18,11 +18,11 @@ import { type Clock, systemClock } from '../../src/clock.js';
 import type { ProxyEvent, ProxyOptions, RdsIamProxy } from '../../src/index.js';
 import { startProxyWith } from '../../src/proxy.js';
 
-/** A proxy before a stack, for the rest of a test. */
+/** Starts a proxy in front of a stack, for the rest of a test. */
 export interface Site {
   readonly proxy: RdsIamProxy;
   readonly events: ProxyEvent[];
-  /** What a driver would be configured with. */
+  /** The configuration for a driver. */
   readonly config: {
     readonly host?: string;
     readonly port?: number;
@@ -78,7 +78,7 @@ export async function ask(config: ConnectionOptions, sql = 'select current_user(
   }
 }
 
-/** What a login ends with. */
+/** The error of a login. */
 export async function failure(
   config: ConnectionOptions,
 ): Promise<Error & { readonly errno?: number; readonly sqlState?: string }> {
@@ -131,7 +131,7 @@ export class Wire {
     });
   }
 
-  /** All until the other side ends. */
+  /** Everything until the other side ends. */
   async rest(): Promise<Buffer> {
     const pieces: Buffer[] = [];
     try {

@@ -24,14 +24,14 @@ function folder(): string {
 }
 
 describe('a login', () => {
-  test('of mysql2, and of the mariadb connector, with the password of the port', async () => {
+  test("by mysql2 and the mariadb connector, with the port's password", async () => {
     const site = await startSite(stack);
     const before = stack.emulator.stats.accepted;
     expect(await ask(site.config)).toEqual([{ name: `${stack.username}@%` }]);
     const connection = await mariadb.createConnection(site.config);
     expect(await connection.query('select database() as db')).toEqual([{ db: stack.database }]);
     await connection.end();
-    // The proxy's own, for the greeting, and one for each client.
+    // The proxy's own login, for the greeting, and one for each client.
     expect(stack.emulator.stats.accepted - before).toBe(3);
     await until(() => site.events.filter(({ type }) => type === 'logout').length === 2);
     expect(site.events.map(({ type }) => type).filter((type) => type === 'login')).toHaveLength(2);
@@ -39,7 +39,7 @@ describe('a login', () => {
   });
 
   test.each(['wrong', '', undefined])(
-    'with the password %j is refused, and has not been to the server',
+    'with the password %j is refused, without reaching the server',
     async (password) => {
       const site = await startSite(stack);
       await ask(site.config);
@@ -52,14 +52,14 @@ describe('a login', () => {
     },
   );
 
-  // An object has members that nobody has put there.
+  // An object has inherited members.
   test.each([
     ['toString', '[object Object]'],
     ['toLocaleString', '[object Object]'],
     ['constructor', 'secret'],
     ['__proto__', ''],
     ['mysql_clear_password', 'secret\0'],
-  ])('by the plugin %s is no proof of the password', async (plugin, answer) => {
+  ])('with the plugin %s does not prove the password', async (plugin, answer) => {
     const site = await startSite(stack, { password: 'secret' });
     const wire = await Wire.open(site);
     wire.channel.write(wire.response(site, { plugin, authentication: Buffer.alloc(0) }));
@@ -82,13 +82,13 @@ describe('a login', () => {
     expect(stranger.message).not.toContain(stack.username);
   });
 
-  test('to no database gets that of the target', async () => {
+  test("without a database gets the target's", async () => {
     const site = await startSite(stack);
     const { database: _, ...config } = site.config;
     expect(await ask(config, 'select database() as db')).toEqual([{ db: stack.database }]);
   });
 
-  test('at a Unix socket takes any password, or none', async () => {
+  test('at a Unix socket works with any password, or none', async () => {
     const site = await startSite(stack, { socketFolder: folder() });
     expect(site.proxy.password).toBeUndefined();
     for (const password of ['anything', '']) expect(await ask({ ...site.config, password })).toHaveLength(1);
@@ -97,18 +97,18 @@ describe('a login', () => {
     await connection.end();
   });
 
-  test('over TLS to the proxy, where it has a certificate', async () => {
+  test('over TLS to the proxy, if it has a certificate', async () => {
     const authority = await createCertificateAuthority();
     const tls = await authority.issue({ hostnames: ['localhost'] });
     const site = await startSite(stack, { tls });
     const config = { ...site.config, host: 'localhost', ssl: { ca: authority.ca, verifyIdentity: true } };
     const connection = await logIn(config);
     expect(await rows(connection, 'select 1 as one')).toEqual([{ one: 1 }]);
-    // And without it, at loopback.
+    // And without TLS, at loopback.
     expect(await ask(site.config)).toHaveLength(1);
   });
 
-  test('that the server refuses says why to the client', async () => {
+  test('that the server refuses tells the client why', async () => {
     const site = await startSite(stack, { anyUser: true, iam: { ...stack.iam, retry: false } });
     expect(await failure({ ...site.config, database: 'nowhere' })).toMatchObject({ errno: 1044 });
     onTestFinished(() => stack.emulator.setFaults({}));
@@ -135,7 +135,7 @@ describe('a login', () => {
 });
 
 describe('a session', () => {
-  test('has the character set, the attributes and the capabilities of the client', async () => {
+  test("has the client's character set, attributes and capabilities", async () => {
     const site = await startSite(stack);
     const connection = await logIn({ ...site.config, charset: 'latin1_german1_ci', multipleStatements: true });
     const sql = 'select @@collation_connection as collation; select 2 as two';
@@ -155,7 +155,7 @@ describe('a session', () => {
     expect(await rows(connection, 'select count(*) as n from t')).toEqual([{ n: lines.length }]);
   });
 
-  test('KILL of the id that the client was greeted with is for its thread at the server', async () => {
+  test("KILL with the id from the client's greeting ends its thread at the server", async () => {
     const site = await startSite(stack);
     const [one, other] = [await logIn(site.config), await logIn(site.config)];
     expect(one.threadId).not.toBe(other.threadId);
@@ -175,7 +175,7 @@ describe('a session', () => {
     const gone = new Promise((resolve) => one.once('error', resolve));
     await other.query(`kill ${one.threadId}`);
     expect(await gone).toMatchObject({ code: 'PROTOCOL_CONNECTION_LOST' });
-    // One that has ended is the server's to answer.
+    // The id of an ended session is left to the server.
     await until(() => site.proxy.stats.connected === 1);
     await expect(other.query(`kill ${one.threadId}`)).rejects.toMatchObject({ errno: 1094 });
   });
@@ -195,7 +195,7 @@ describe('a session', () => {
 });
 
 describe('a change of user', () => {
-  test('to the same one begins a new session with a token of its own, and is counted nowhere else', async () => {
+  test('to the same user begins a new session with its own token, and does not count as a login', async () => {
     const site = await startSite(stack);
     const connection = await logIn(site.config);
     await connection.query('set @a = 1');
