@@ -104,7 +104,7 @@ function addExec(program: Command, line: CommandLine): void {
       'exec',
       [
         'Runs a command with a fresh token in its environment.',
-        "It sets PG* for PostgreSQL, MYSQL_* for MySQL and MariaDB, DATABASE_URL, and the CA file in RDS_IAM_CA_FILE and NODE_EXTRA_CA_CERTS.",
+        'It sets PG* for PostgreSQL, MYSQL_* for MySQL and MariaDB, DATABASE_URL, and the CA file in RDS_IAM_CA_FILE and NODE_EXTRA_CA_CERTS.',
         "Exits with the command's exit code: 128 plus the signal's number if a signal ended it, 126 if it cannot be run, 127 if it does not exist.",
       ].join('\n\n'),
       '$ rds-iam exec postgresql://app@mydb.abc123.eu-west-1.rds.amazonaws.com:5432/shop -- psql -c "select 1"',

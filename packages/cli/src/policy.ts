@@ -51,7 +51,9 @@ async function completed(question: PolicyQuestion): Promise<PolicyRequest> {
     const lookup = await DatabaseLookup.of({ hostname }, { region, profile });
     const database = await lookup.find({ hostname });
     if (accountId !== undefined && accountId !== database.accountId) {
-      throw new UsageError(`--account-id is ${accountId}, but ${hostname} belongs to ${database.accountId}: leave it out`);
+      throw new UsageError(
+        `--account-id is ${accountId}, but ${hostname} belongs to ${database.accountId}: leave it out`,
+      );
     }
     if (!database.iamEnabled) {
       tell(
@@ -106,7 +108,9 @@ function checkUsername(username: string, wildcards: boolean): void {
 
 function checkResourceId(id: string, wildcards: boolean): void {
   if (!wildcards && /[*?]/.test(id)) {
-    throw new UsageError('--resource-id has a * or ?, which is a wildcard in a policy: give --wildcards if that is intended');
+    throw new UsageError(
+      '--resource-id has a * or ?, which is a wildcard in a policy: give --wildcards if that is intended',
+    );
   }
   if (!(/[*?]/.test(id) ? RESOURCE_IDS : RESOURCE_ID).test(id)) {
     throw new UsageError(

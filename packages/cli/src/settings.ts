@@ -197,6 +197,7 @@ export function readCa(path: string): string {
   } catch (error) {
     throw new UsageError(`--ca cannot be read: ${(error as Error).message}`);
   }
-  if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new UsageError(`--ca contains no certificate in PEM: ${path}`);
+  if (!text.includes('-----BEGIN CERTIFICATE-----'))
+    throw new UsageError(`--ca contains no certificate in PEM: ${path}`);
   return text;
 }

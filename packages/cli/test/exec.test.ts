@@ -41,7 +41,7 @@ describe('exec and the process', () => {
     expect(filesLeft()).toEqual([]);
   });
 
-  test("everything after -- belongs to the command, including flags and another --", async () => {
+  test('everything after -- belongs to the command, including flags and another --', async () => {
     const { stdout } = await exec([URL_OF_RDS, ...node('console.log(process.argv.slice(1))'), '--', '--help', '--ca']);
     expect(stdout).toBe("[ '--help', '--ca' ]\n");
   });

@@ -167,7 +167,7 @@ describe('enable', () => {
     const { error } = JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
     expect(error.code).toBe('ERR_RDS_IAM_FAILED');
     expect(error.message).toMatch(
-      /^the change was requested, but not applied within 1 seconds  .*"configuring-iam-database-auth".* rds-iam enable --instance mydb --region eu-west-1$/,
+      /^the change was requested, but not applied within 1 seconds {2}.*"configuring-iam-database-auth".* rds-iam enable --instance mydb --region eu-west-1$/,
     );
     expect(stdout).toBe('');
     expect(exitCode).toBe(1);
@@ -251,7 +251,7 @@ describe.skipIf(!hasTerminal)('in a terminal', () => {
 
   test.each([
     ['n', 'n\n', 1],
-    ['just Enter',  '\n', 1],
+    ['just Enter', '\n', 1],
     ['Ctrl-D', '\x04', 1],
     ['Ctrl-C', '\x03', 130],
   ])('%s as the answer changes nothing', async (_, keys, code) => {

@@ -9,11 +9,7 @@ const TOKEN = new RegExp(`^${HOST}:5432/\\?Action=connect&DBUser=app&\\S+\n$`);
 describe('token', () => {
   test.each([
     ['flags', ['--hostname', HOST, '--port', '5432', '--username', 'app'], {}],
-    [
-      "flags, with the engine's port",
-      ['--hostname', HOST, '--engine', 'aurora-postgresql', '--username', 'app'],
-      {},
-    ],
+    ["flags, with the engine's port", ['--hostname', HOST, '--engine', 'aurora-postgresql', '--username', 'app'], {}],
     ['a URL', [`postgres://app@${HOST}/shop`], {}],
     ['DATABASE_URL', [], { DATABASE_URL: `postgresql://app@${HOST}:5432/shop` }],
     ["libpq's variables", [], { PGHOST: HOST, PGUSER: 'app' }],

@@ -381,15 +381,18 @@ describe('a limiter that processes share', () => {
     ['fails', () => Promise.reject(new Error('connect ECONNREFUSED'))],
     ['throws', () => expect.unreachable('connect ECONNREFUSED')],
     ['does not answer', () => new Promise(() => {})],
-  ])('that %s is waited for no longer than its time-out, and the process keeps to its own share', async (_, reserve) => {
-    const { world, iam, server } = setUp({ maxConnectionsPerSecond: 40, limiter: limiter(reserve) }, 10_000);
-    const startedAt = world.time;
-    await world.runTimersUntil(iam.connect(endpoint, server.logIn));
-    expect(world.time - startedAt).toBeLessThan(110);
-    expect(events[0]).toMatchObject({ connectionsPerSecond: 20, hostname: endpoint.hostname });
-    await world.runTimersUntil(Promise.all(times(60, () => iam.connect(endpoint, server.logIn))));
-    expect(server.busiestSecond()).toBeLessThanOrEqual(21);
-  });
+  ])(
+    'that %s is waited for no longer than its time-out, and the process keeps to its own share',
+    async (_, reserve) => {
+      const { world, iam, server } = setUp({ maxConnectionsPerSecond: 40, limiter: limiter(reserve) }, 10_000);
+      const startedAt = world.time;
+      await world.runTimersUntil(iam.connect(endpoint, server.logIn));
+      expect(world.time - startedAt).toBeLessThan(110);
+      expect(events[0]).toMatchObject({ connectionsPerSecond: 20, hostname: endpoint.hostname });
+      await world.runTimersUntil(Promise.all(times(60, () => iam.connect(endpoint, server.logIn))));
+      expect(server.busiestSecond()).toBeLessThanOrEqual(21);
+    },
+  );
 
   test('is used again when it is back', async () => {
     let isDown = true;

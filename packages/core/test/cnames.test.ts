@@ -106,13 +106,20 @@ describe('a custom name', () => {
         server.a('other.example', '127.0.0.1');
       },
     ],
-  ])('that %s is signed for as it is if a region is configured, and otherwise an error that says so', async (_, set) => {
-    set();
-    expect(await signedFor(ALIAS, { region: 'eu-west-1' })).toEqual({ host: ALIAS, port: '5432', region: 'eu-west-1' });
-    const error = await failureOf(signedFor(ALIAS));
-    expect(error.code).toBe('ERR_RDS_IAM_REGION');
-    expect(error.message).toContain(`"${ALIAS}"`);
-  });
+  ])(
+    'that %s is signed for as it is if a region is configured, and otherwise an error that says so',
+    async (_, set) => {
+      set();
+      expect(await signedFor(ALIAS, { region: 'eu-west-1' })).toEqual({
+        host: ALIAS,
+        port: '5432',
+        region: 'eu-west-1',
+      });
+      const error = await failureOf(signedFor(ALIAS));
+      expect(error.code).toBe('ERR_RDS_IAM_REGION');
+      expect(error.message).toContain(`"${ALIAS}"`);
+    },
+  );
 
   test('whose RDS endpoint is itself an alias of an EC2 name stops at the RDS endpoint, without further look-ups', async () => {
     server.cname(ALIAS, RDS);

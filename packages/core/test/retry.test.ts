@@ -200,7 +200,13 @@ describe('a failure', () => {
     ['a missing plugin', 1524, "Plugin 'AWSAuthenticationPlugin' is not loaded", 'REFUSED', 'never'],
     ['a locked account', 3118, "Access denied for user 'app'@'10.0.0.1'. Account is locked.", 'REFUSED', 'never'],
     ['a locked account of MariaDB', 4151, 'Access denied, this account is locked', 'REFUSED', 'never'],
-    ['a host that may not connect', 1130, "Host '10.0.0.1' is not allowed to connect to this MySQL server", 'REFUSED', 'never'],
+    [
+      'a host that may not connect',
+      1130,
+      "Host '10.0.0.1' is not allowed to connect to this MySQL server",
+      'REFUSED',
+      'never',
+    ],
     ['too many connections', 1040, 'Too many connections', 'TOO_MANY_CONNECTIONS', FOREVER],
     [
       'too many connections of a user',

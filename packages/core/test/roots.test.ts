@@ -90,12 +90,7 @@ describe('the roots that a server is verified with', () => {
       8,
       /Proxy/,
     ],
-    [
-      'an instance named proxy',
-      { hostname: 'proxy-x.abc1.eu-west-1.rds.amazonaws.com', region: 'eu-west-1' },
-      3,
-      /^3/,
-    ],
+    ['an instance named proxy', { hostname: 'proxy-x.abc1.eu-west-1.rds.amazonaws.com', region: 'eu-west-1' }, 3, /^3/],
     [
       'a proxy in a region without other roots',
       { hostname: `p.proxy-a.${NO_ROOTS}.rds.amazonaws.com`, region: NO_ROOTS },

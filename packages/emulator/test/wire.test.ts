@@ -151,7 +151,7 @@ describe('PostgreSQL and the emulator answer the same to', () => {
     ['no user', false, startup({ database: 'x' })],
     ['an empty user', true, startup({ user: '' })],
     ['no terminator', false, code(3 << 16, Buffer.from('user\0nobody\0'))],
-    ['bytes after the terminator', true,  code(3 << 16, Buffer.from('user\0nobody\0\0x\0'))],
+    ['bytes after the terminator', true, code(3 << 16, Buffer.from('user\0nobody\0\0x\0'))],
     ['protocol 4.0', true, startup(user, 4 << 16)],
     ['SSLRequest over TLS', true, SSL],
     ['GSSENCRequest over TLS', true, GSSENC],

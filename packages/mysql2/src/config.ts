@@ -92,7 +92,10 @@ function refuseWhatIamReplaces(config: Readonly<Record<string, unknown>>): void 
 function checkSsl(ssl: unknown): DriverTls {
   if (ssl === undefined || ssl === 'Amazon RDS' || ssl === 'true' || ssl === '1') return undefined;
   if (typeof ssl === 'string') {
-    throw configError('ssl', 'must be true or an object of TLS options, got a string: remove it to trust the RDS roots');
+    throw configError(
+      'ssl',
+      'must be true or an object of TLS options, got a string: remove it to trust the RDS roots',
+    );
   }
   if (typeof ssl !== 'object' || ssl === null) {
     checkDriverTls(ssl);

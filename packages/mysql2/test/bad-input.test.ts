@@ -79,7 +79,7 @@ describe('a configuration that cannot be right is refused at once, by name and w
     ['a password in a URI', { uri: 'mysql://app:hunter2@db.example.com/db', iam }, /URI contains a password/],
     ['a password as a parameter', uri('password=hunter2'), /"password" cannot be used with IAM/],
     ['a password in a URI alone', 'mysql://app:hunter2@db.example.com/db', /URI contains a password/],
-    ['a URI that is not a string',  { uri: 7, iam }, /the connection URI cannot be parsed/],
+    ['a URI that is not a string', { uri: 7, iam }, /the connection URI cannot be parsed/],
     ['passwords of MySQL 4.0', { ...good, insecureAuth: true }, /"insecureAuth"/],
     ['an authSwitchHandler', { ...good, authSwitchHandler: () => {} }, /"authSwitchHandler"/],
     [

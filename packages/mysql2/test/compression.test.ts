@@ -57,11 +57,14 @@ test.each(Object.entries(WAYS))('%s: a session is compressed if the option asks 
   expect(compressed).toBeLessThan(plain / 10);
 });
 
-test.each(Object.entries(WAYS))('%s: with a server that does not compress, a session is not compressed', async (name, open) => {
-  const session = await open({ ...stack.config, compress: true });
-  expect(await session.query('select ? as text', [name])).toEqual([{ text: name }]);
-  await session.end();
-});
+test.each(Object.entries(WAYS))(
+  '%s: with a server that does not compress, a session is not compressed',
+  async (name, open) => {
+    const session = await open({ ...stack.config, compress: true });
+    expect(await session.query('select ? as text', [name])).toEqual([{ text: name }]);
+    await session.end();
+  },
+);
 
 test('connections of one driver, with compression and without', async () => {
   await using relay = await startCompressingRelay(stack);

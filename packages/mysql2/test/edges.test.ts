@@ -243,7 +243,7 @@ describe.each(Object.entries(FAILING))('with a failing login: %s', (_, scene) =>
   // Our connections treat a refused login like a closed port.
   test.each([
     ['at a closed port', () => unreachable],
-    ['on a database that does not exist',  () => ({ database: 'nowhere' })],
+    ['on a database that does not exist', () => ({ database: 'nowhere' })],
   ])('%s, behaves as with mysql2 alone at a closed port', async (_, failing) => {
     const expected = await watch(plain.createConnection({ ...plainConfig, ...unreachable }), scene);
     expect(expected.length).toBeGreaterThan(0);

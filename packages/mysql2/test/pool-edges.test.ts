@@ -187,7 +187,7 @@ describe.each(Object.entries(POOL))('a pool: %s', (_, scene) => {
 describe.each(Object.entries(FAILING_POOL))('a pool that cannot log in: %s', (_, scene) => {
   test.each([
     ['at a closed port', () => unreachable],
-    ['to a database that does not exist',  () => ({ database: 'nowhere' })],
+    ['to a database that does not exist', () => ({ database: 'nowhere' })],
   ])('%s, behaves as with mysql2 alone', async (_, failing) => {
     const options = { connectionLimit: 1, ...failing() };
     const expected = await watchPool(plain.createPool({ ...plainConfig, ...options }), scene);

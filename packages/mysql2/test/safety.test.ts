@@ -80,11 +80,14 @@ describe('a token', () => {
     }
   });
 
-  test.each(Object.entries(WAYS))('is sent once, whatever the server asks for after that, with %s', async (_, logIn) => {
-    await using server = await startRecordingMysql(await authority.issue({ hostnames: ['localhost'] }));
-    expect(await logIn(optionsFor(server.port))).toMatchObject({
-      message: expect.stringMatching(/more than the token|a packet out of order/),
-    });
-    expect(server.received().match(/Action=connect.*?X-Amz-Signature=[0-9a-f]{64}/g)).toHaveLength(1);
-  });
+  test.each(Object.entries(WAYS))(
+    'is sent once, whatever the server asks for after that, with %s',
+    async (_, logIn) => {
+      await using server = await startRecordingMysql(await authority.issue({ hostnames: ['localhost'] }));
+      expect(await logIn(optionsFor(server.port))).toMatchObject({
+        message: expect.stringMatching(/more than the token|a packet out of order/),
+      });
+      expect(server.received().match(/Action=connect.*?X-Amz-Signature=[0-9a-f]{64}/g)).toHaveLength(1);
+    },
+  );
 });

@@ -21,7 +21,7 @@ describe('a configuration that cannot be right is refused at once, by name and w
       { ...good, ssl: { checkServerIdentity: () => undefined } },
       /"ssl.checkServerIdentity"/,
     ],
-    ['a string for ssl',  { ...good, ssl: 'no-verify' }, /"ssl" must be an object of TLS options or true, got a string/],
+    ['a string for ssl', { ...good, ssl: 'no-verify' }, /"ssl" must be an object of TLS options or true, got a string/],
     ...['disable', 'allow', 'prefer', 'no-verify', 'bogus'].map((mode): [string, object, RegExp] => [
       `sslmode=${mode}`,
       { connectionString: `postgres://app@db.example.com/db?sslmode=${mode}`, iam },
@@ -45,7 +45,7 @@ describe('a configuration that cannot be right is refused at once, by name and w
       /"connectionString" contains a password/,
     ],
     ['a password in a URL alone', 'postgres://app:hunter2@db.example.com/db', /"connectionString" contains a password/],
-    ['a URL that is not a string',  { connectionString: 7, iam }, /"connectionString" must be a string/],
+    ['a URL that is not a string', { connectionString: 7, iam }, /"connectionString" must be a string/],
     ['an unknown IAM option', { ...good, iam: { ...iam, regoin: 'x' } }, /unknown IAM option "regoin"/],
     ['IAM options that are none', { ...good, iam: true }, /the IAM options must be an object.*got true/],
     ['a client of plain pg', { ...good, Client: class {} }, /"Client" must be the Client of @rds-iam\/pg/],

@@ -168,7 +168,7 @@ const FAILING: Readonly<Record<string, Scene>> = {
     await over;
     client.end(seen.callback('end'));
   },
-  'queries made before it':  async (client, seen) => {
+  'queries made before it': async (client, seen) => {
     const over = ended(client);
     const queries = [seen.outcome('first', client.query('select 1')), seen.outcome('second', client.query('select 1'))];
     await Promise.all([seen.outcome('connect', client.connect()), ...queries]);
@@ -197,7 +197,7 @@ describe.each(Object.entries(GOOD))('with a good server: %s', (_, scene) => {
 describe.each(Object.entries(FAILING))('with a failing login: %s', (_, scene) => {
   test.each([
     ['at a closed port', () => ({ port: closedPort })],
-    ['on a database that does not exist',  () => ({ database: 'nowhere' })],
+    ['on a database that does not exist', () => ({ database: 'nowhere' })],
   ])('%s, behaves as with pg alone', async (_, failing) => {
     const plain = await watch(new pg.Client({ ...plainConfig, ...failing() }), scene);
     expect(plain.length).toBeGreaterThan(0);

@@ -43,9 +43,11 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-test.skipIf(lacks('postgresql-client'))('psql: a script, COPY in both directions, and an error with its position', async () => {
-  const site = await startSite(stack);
-  const script = `
+test.skipIf(lacks('postgresql-client'))(
+  'psql: a script, COPY in both directions, and an error with its position',
+  async () => {
+    const site = await startSite(stack);
+    const script = `
     create temp table fruit (name text);
     copy fruit from stdin;
 apple
@@ -54,10 +56,11 @@ pear
     copy fruit to stdout;
     select name frm fruit;
   `;
-  const { stdout, stderr } = await run('psql', ['-X', '-q'], { env: libpq(site), input: script });
-  expect(stdout).toBe('apple\npear\n');
-  expect(stderr).toContain('ERROR:  syntax error');
-});
+    const { stdout, stderr } = await run('psql', ['-X', '-q'], { env: libpq(site), input: script });
+    expect(stdout).toBe('apple\npear\n');
+    expect(stderr).toContain('ERROR:  syntax error');
+  },
+);
 
 test.skipIf(lacks('postgresql-client'))('psql over a Unix socket, without a password', async () => {
   const site = await startSite(stack, { socketFolder: folder() });

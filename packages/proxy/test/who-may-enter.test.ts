@@ -71,7 +71,7 @@ test('with anyUser a client may name another user and another database', async (
 describe('SCRAM-SHA-256', () => {
   test.each([
     ['another mechanism', message('p', 'PLAIN\0\0\0\0\x05hello'), '08P01'],
-    ['an invalid message',  message('p', 'SCRAM-SHA-256\0\0\0\0\x05hello'), '08P01'],
+    ['an invalid message', message('p', 'SCRAM-SHA-256\0\0\0\0\x05hello'), '08P01'],
     [
       'channel binding that was not offered',
       message('p', 'SCRAM-SHA-256\0\0\0\0\x1ap=tls-server-end-point,,n=,r=a'),

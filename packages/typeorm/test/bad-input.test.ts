@@ -121,7 +121,7 @@ describe('what cannot be right is refused by name and with the fix', () => {
           { url: url(type, `?${encodeURI(parameter)}`) },
           /"(?:ssl\.)?(?:rejectUnauthorized|verifyIdentity|ssl|tls)/,
         ]),
-        ['an invalid URL',  { url: 'nonsense' }, /the connection URI cannot be parsed/],
+        ['an invalid URL', { url: 'nonsense' }, /the connection URI cannot be parsed/],
       );
     }
 

@@ -34,7 +34,7 @@ const only = (packet: Buffer): Message => {
 const startup = { version: 3 << 16, parameters: new Map([['user', 'app']]) };
 
 describe('messages', () => {
-test('survive encoding and decoding, however they are split', () => {
+  test('survive encoding and decoding, however they are split', () => {
     const messages = fc.array(fc.tuple(fc.constantFrom('R', 'p', 'E', 'Q'), bytes()), { maxLength: 5 });
     fc.assert(
       fc.property(messages, cuts, (sent, cutAt) => {

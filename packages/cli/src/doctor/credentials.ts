@@ -81,10 +81,7 @@ export function judgeCredentials({ credentials: seen, profile }: Facts): Step {
 
 function renew(profile: string | undefined): readonly Fix[] {
   const flag = profile === undefined ? '' : ` --profile ${shellWord(profile)}`;
-  return [
-    { shell: `aws sso login${flag}` },
-    { do: 'or, if they are not from SSO, get new ones from their source' },
-  ];
+  return [{ shell: `aws sso login${flag}` }, { do: 'or, if they are not from SSO, get new ones from their source' }];
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
@@ -137,7 +134,8 @@ export function judgeIdentity({ identity, profile }: Facts): Step {
     const why = 'the credentials are expired';
     return failed('identity', seen, [{ diagnosis: 'expired-credentials', why, fix: renew(profile) }]);
   }
-  const why = 'AWS does not know this access key, or the secret does not belong to it: it was deleted, or copied wrongly';
+  const why =
+    'AWS does not know this access key, or the secret does not belong to it: it was deleted, or copied wrongly';
   const fix: readonly Fix[] = [{ shell: 'aws sts get-caller-identity' }, ...renew(profile)];
   return failed('identity', seen, [{ diagnosis: 'refused-credentials', why, fix }]);
 }

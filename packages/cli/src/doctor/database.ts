@@ -42,7 +42,8 @@ export function judgeDatabase({ described }: Facts): Step {
   if ('error' in described) {
     const { error } = described;
     if (!(error instanceof FailedError)) return notChecked('database', error.message);
-    const why = 'the database is not in the account of these credentials, and a token only works within its own account';
+    const why =
+      'the database is not in the account of these credentials, and a token only works within its own account';
     const fix = [
       { shell: 'aws sts get-caller-identity' },
       {

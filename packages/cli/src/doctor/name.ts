@@ -108,7 +108,10 @@ function judgeDnsError(way: string, name: string, error: unknown): Step {
     {
       diagnosis: 'dns-failed',
       why: 'the DNS of this machine does not work for this name',
-      fix: [{ shell: `dig ${name}` }, { do: 'fix the CNAME records or the resolver, whichever this shows to be wrong' }],
+      fix: [
+        { shell: `dig ${name}` },
+        { do: 'fix the CNAME records or the resolver, whichever this shows to be wrong' },
+      ],
     },
   ]);
 }

@@ -47,7 +47,9 @@ function judgeNoTunnel(error: unknown, dial: DialedAddress): Step {
       why: `nobody answers at ${where}, where --dial leads: the tunnel is not there, or listens elsewhere`,
       fix: [
         { do: 'start the tunnel, or give the address that it listens on as --dial' },
-        { do: 'within a container, localhost is the container itself: give the name of the host, such as host.docker.internal' },
+        {
+          do: 'within a container, localhost is the container itself: give the name of the host, such as host.docker.internal',
+        },
       ],
     },
   ]);

@@ -17,9 +17,7 @@ export function accountFor(data: string): Account {
   const { uid, gid } = statSync(data);
   if (uid !== 0) return { uid, gid };
   if (readdirSync(data).length > 0) {
-    throw new UsageError(
-      `--data belongs to root, and PostgreSQL does not run as root: give a new folder, or chown it`,
-    );
+    throw new UsageError(`--data belongs to root, and PostgreSQL does not run as root: give a new folder, or chown it`);
   }
   chownSync(data, 65_534, 65_534);
   return NOBODY;

@@ -56,7 +56,8 @@ export async function emulateEmbedded(
   request: EmbeddedRequest,
   environment: Environment,
 ): Promise<number> {
-  if (engine === 'mysql') throw new UsageError('--embedded starts a PostgreSQL: leave out --engine, or start a MySQL yourself');
+  if (engine === 'mysql')
+    throw new UsageError('--embedded starts a PostgreSQL: leave out --engine, or start a MySQL yourself');
   const region = regionFor({ region: given }, environment);
   const ports = portsOf(request);
   return untilStopped(async (folder, stopped) => {
@@ -64,9 +65,7 @@ export async function emulateEmbedded(
     const { data } = request;
     await using upstream = await startEmbeddedPostgres({ data, username, database, signal: stopped });
     const { hostname, ended } = upstream;
-    tell(
-      `PostgreSQL keeps ${data === undefined ? 'its data in a temporary folder' : `its data in ${data}`}`,
-    );
+    tell(`PostgreSQL keeps ${data === undefined ? 'its data in a temporary folder' : `its data in ${data}`}`);
     const at = { upstream: { hostname, port: upstream.port }, ended, ...ports };
     await serve({ engine, region, username, database, folder, json: request.json, ...at }, stopped);
   });

@@ -4,7 +4,10 @@ import type { Command } from 'commander';
 export const SETTINGS = {
   port: ['number', 'the port for the first URL; each further URL gets the next; 0 for free ones'],
   socket: ['folder', 'Unix sockets in a folder that only you can access, in place of ports'],
-  address: ['ip', 'the address to listen on, 127.0.0.1 if left out; beyond loopback it needs --tls-cert and a password'],
+  address: [
+    'ip',
+    'the address to listen on, 127.0.0.1 if left out; beyond loopback it needs --tls-cert and a password',
+  ],
   'password-file': ['file', "the clients' password; if left out a random one, and none at a socket"],
   'no-password': ['', 'asks for none; at a port only with --trust-local-users'],
   'trust-local-users': ['', 'lets in everybody with an account on this machine'],

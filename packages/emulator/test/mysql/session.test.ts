@@ -190,7 +190,7 @@ describe('what the client asked for at the login', () => {
     }
   });
 
-  test('the connection attributes',  async () => {
+  test('the connection attributes', async () => {
     await using own = await startServer({ settings: { performance_schema: 'ON' } });
     await using before = await start(own);
     const sql = `select attr_name as name, attr_value as value from performance_schema.session_connect_attrs

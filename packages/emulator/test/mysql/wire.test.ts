@@ -146,13 +146,16 @@ describe('a hostile client only affects its own connection', () => {
     await until(() => emulator.stats.open === 0);
   });
 
-  test.each([false, true])('a packet that is larger than any login, before it has arrived; over TLS: %j', async (tls) => {
-    await using wire = tls ? await Wire.openTls(emulator) : await Wire.open(emulator);
-    wire.send(Buffer.from([0xff, 0xff, 0xff, tls ? 2 : 1]));
-    expect(await wire.rest()).toEqual(
-      errorPacket(tls ? 3 : 2, 1153, '08S01', "Got a packet bigger than 'max_allowed_packet' bytes"),
-    );
-  });
+  test.each([false, true])(
+    'a packet that is larger than any login, before it has arrived; over TLS: %j',
+    async (tls) => {
+      await using wire = tls ? await Wire.openTls(emulator) : await Wire.open(emulator);
+      wire.send(Buffer.from([0xff, 0xff, 0xff, tls ? 2 : 1]));
+      expect(await wire.rest()).toEqual(
+        errorPacket(tls ? 3 : 2, 1153, '08S01', "Got a packet bigger than 'max_allowed_packet' bytes"),
+      );
+    },
+  );
 
   test('a token that is larger than any real one', async () => {
     await using wire = await Wire.openToToken(emulator);

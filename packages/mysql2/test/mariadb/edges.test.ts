@@ -128,8 +128,8 @@ describe.each(Object.entries(SCENES))('a connection: %s', (_, scene) => {
 
 test.each<[string, () => object]>([
   ['at a closed port', () => unreachable],
-  ['on a database that does not exist',  () => ({ database: 'nowhere' })],
-  ['at a name that does not exist',  () => ({ host: 'nowhere.invalid' })],
+  ['on a database that does not exist', () => ({ database: 'nowhere' })],
+  ['at a name that does not exist', () => ({ host: 'nowhere.invalid' })],
 ])('a login %s rejects, and leaves nothing behind', async (_, failing) => {
   await expect(mariadb.createConnection({ ...plainConfig, ...failing() })).rejects.toBeInstanceOf(Error);
   await expect(ours.createConnection({ ...ourConfig, ...failing() })).rejects.toMatchObject({ name: 'RdsIamError' });

@@ -31,10 +31,12 @@ const LOST = ['CONNECTION_CLOSED', 'EPIPE', 'ECONNRESET'];
 test.each([
   [1, 1],
   [3, 6],
-])('after a freeze in which %i connections ended, %i queries are answered, and so are later ones', async (max, count) => {
-  // Like a Lambda function after a thaw, or a program after a failover: within one turn of the event loop, a query is made, and
-  // only then is the end of the connection noticed.
-  const { output, ...ended } = await run(`
+])(
+  'after a freeze in which %i connections ended, %i queries are answered, and so are later ones',
+  async (max, count) => {
+    // Like a Lambda function after a thaw, or a program after a failover: within one turn of the event loop, a query is made, and
+    // only then is the end of the connection noticed.
+    const { output, ...ended } = await run(`
     const sql = postgres(withRdsIam({ ...config, max: ${max} }));
     await Promise.all(Array.from({ length: ${max} }, () => sql\`select pg_sleep(0.01)\`));
     const answers = [];
@@ -45,11 +47,12 @@ test.each([
       answers.push(...(await Promise.all(queries)), await outcomeOf(sql\`select 2 as n\`));
     }
     console.log(JSON.stringify(answers));
-    // The driver's own `end` can wait forever after this, with and without us.
+    // The driver's own end() can wait forever after this, with and without us.
     process.exit();`);
-  expect({ ...ended, output }).toMatchObject(FREE);
-  const answers: unknown[] = JSON.parse(output);
-  expect(answers).toHaveLength(5 * (count + 1));
-  for (const answer of answers) expect([...LOST, 1, 2]).toContain(answer);
-  expect(answers.filter((answer) => answer === 2)).toHaveLength(5);
-});
+    expect({ ...ended, output }).toMatchObject(FREE);
+    const answers: unknown[] = JSON.parse(output);
+    expect(answers).toHaveLength(5 * (count + 1));
+    for (const answer of answers) expect([...LOST, 1, 2]).toContain(answer);
+    expect(answers.filter((answer) => answer === 2)).toHaveLength(5);
+  },
+);

@@ -44,15 +44,18 @@ describe('a token', () => {
     expect(connections()).toBeGreaterThan(0);
   });
 
-  test.each(['postgres', 'direct'])('is sent once, whatever the server asks for after that: sslnegotiation=%s', async (way) => {
-    await using server = await startRecordingPostgres(await authority.issue({ hostnames: ['localhost'] }));
-    expect(await failure(server.port, { sslnegotiation: way })).toMatchObject({
-      code: 'ERR_RDS_IAM_LOGIN',
-      attempts: 1,
-      cause: { message: expect.stringContaining('the server wants more than the token') },
-    });
-    expect(server.received().match(/Action=connect/g)).toHaveLength(1);
-  });
+  test.each(['postgres', 'direct'])(
+    'is sent once, whatever the server asks for after that: sslnegotiation=%s',
+    async (way) => {
+      await using server = await startRecordingPostgres(await authority.issue({ hostnames: ['localhost'] }));
+      expect(await failure(server.port, { sslnegotiation: way })).toMatchObject({
+        code: 'ERR_RDS_IAM_LOGIN',
+        attempts: 1,
+        cause: { message: expect.stringContaining('the server wants more than the token') },
+      });
+      expect(server.received().match(/Action=connect/g)).toHaveLength(1);
+    },
+  );
 });
 
 describe('a server is refused if it answers the request for TLS', () => {
