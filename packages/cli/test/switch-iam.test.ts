@@ -167,7 +167,7 @@ describe('enable', () => {
     const { error } = JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
     expect(error.code).toBe('ERR_RDS_IAM_FAILED');
     expect(error.message).toMatch(
-      /^the change was requested, but not applied within 1 seconds {2}.*"configuring-iam-database-auth".* rds-iam enable --instance mydb --region eu-west-1$/,
+      /^the change was requested, but not applied within 1 seconds .*"configuring-iam-database-auth".* rds-iam enable --instance mydb --region eu-west-1$/,
     );
     expect(stdout).toBe('');
     expect(exitCode).toBe(1);
