@@ -1,7 +1,7 @@
 import type { Engine } from '@rds-iam/conformance';
 import { namedDatabase, VARIABLES } from './environment.js';
 
-/** Says what the tests run on, and what they do not for want of a variable. */
+/** Prints what the tests run on, and what they skip because a variable is not set. */
 export default function announce(): void {
   for (const engine of ['postgres', 'mysql'] satisfies Engine[]) {
     const named = namedDatabase(engine);

@@ -7,7 +7,7 @@ export interface NamedDatabase {
   readonly port: number;
   readonly username: string;
   readonly database: string;
-  /** In place of the RDS roots. */
+  /** Certificates in place of the RDS roots. */
   readonly ca?: string;
 }
 
@@ -19,7 +19,7 @@ const CA_VARIABLE = 'RDS_IAM_TEST_CA';
 export const LIFETIME_VARIABLE = 'RDS_IAM_TEST_LIFETIME';
 const DEFAULT_PORTS: Readonly<Record<Engine, number>> = { postgres: 5432, mysql: 3306 };
 
-/** The database of an engine that the environment names, if it does. */
+/** The database that the environment names for an engine, if any. */
 export function namedDatabase(engine: Engine, environment = process.env): NamedDatabase | undefined {
   const variable = VARIABLES[engine];
   const text = environment[variable];

@@ -5,7 +5,7 @@ import { expect, vi } from 'vitest';
 import { LIFETIME_VARIABLE, type NamedDatabase } from './environment.js';
 import { logInPlainly, type Reference } from './reference.js';
 
-/** So much may this machine's clock be ahead of AWS's, which takes five minutes. */
+/** How far this machine's clock may be ahead of AWS's, which tolerates five minutes. */
 const MOST_AHEAD_MS = 60_000;
 
 const OWN_SESSIONS: Readonly<Record<Engine, string>> = {
@@ -19,22 +19,22 @@ const EXPECT_ENCRYPTED: Readonly<Record<Engine, (session: SubjectSession, refere
     const rows = await session.query('select ssl from pg_stat_ssl where pid = pg_backend_pid()');
     expect(rows).toEqual([{ ssl: true }]);
   },
-  // What tells of a single session differs between MySQL and MariaDB, and may be off. This has the server refuse others.
+  // How to inspect a single session differs between MySQL and MariaDB, and may be turned off. With this, the server refuses others.
   async mysql(_, reference) {
     const [row = {}] = await reference.query('show create user current_user()');
     expect(Object.values(row)[0]).toContain('REQUIRE SSL');
   },
 };
 
-/** The database that the environment names, with credentials of the default chain, as a place to log in to. */
+/** The database that the environment names, as a place to log in to with the default credential chain. */
 export async function openPlace(engine: Engine, named: NamedDatabase): Promise<Place> {
-  // Whatever is wrong with the set-up fails here, in words of AWS and of the driver.
+  // A wrong setup fails here, with the errors of AWS and the driver.
   const reference = await logInPlainly(engine, named);
   const { hostname, port, username, database, ca } = named;
   const maySpendLifetimes = Boolean(process.env[LIFETIME_VARIABLE]);
   return {
     ...{ hostname, port, username, database, maySpendLifetimes },
-    // The contract has logins refused on purpose, which are to be given up on soon.
+    // The contract makes logins fail on purpose, which should be given up soon.
     iam: { retry: { patienceMs: 1_000 }, ...(ca !== undefined && { ca }) },
     credentials: fromNodeProviderChain(),
     sessions: async () => Number((await reference.query(OWN_SESSIONS[engine]))[0]?.['n']),

@@ -7,14 +7,14 @@ import type { NamedDatabase } from './environment.js';
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** A session of the plain driver, logged in as AWS documents it: what our packages are compared with. */
+/** A session of the plain driver, logged in as AWS documents it, to compare our packages with. */
 export interface Reference {
   query(sql: string): Promise<readonly Row[]>;
   end(): Promise<void>;
 }
 
 export interface ReferenceOptions {
-  /** In place of a token. */
+  /** A password in place of a token. */
   readonly password?: string;
   readonly withoutTls?: boolean;
 }

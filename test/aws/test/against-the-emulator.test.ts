@@ -9,7 +9,7 @@ import { createCertificateAuthority, type Emulator, startEmulator } from '@rds-i
 import { startMariadb, startPostgres } from '@rds-iam/test-servers';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
-// The suite is for RDS, which nobody has at hand: here the emulator takes its place, by the same variables.
+// The suite is for RDS, which is not available here: the emulator takes its place, with the same variables.
 const HOSTNAME = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 const KEY = { accessKeyId: 'ASIAEXAMPLE', secretAccessKey: 'the secret', sessionToken: 'IQoJb3JpZ2lu/+='.repeat(60) };
 const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
@@ -21,7 +21,7 @@ const closing: (() => Promise<void>)[] = [];
 let environment: Record<string, string>;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'rds-iam-aws-'));
-  // The databases themselves speak TLS, too: they are asked whether a session is encrypted.
+  // The databases themselves also use TLS, because they are asked whether a session is encrypted.
   const authority = await createCertificateAuthority();
   const tls = await authority.issue({ hostnames: ['127.0.0.1'] });
   const postgres = await startPostgres({ tls });
@@ -77,10 +77,10 @@ interface Result {
   readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
 }
 
-/** Runs the suite as its users do; how it ended, what it said, and its tests by name. */
+/** Runs the suite like its users do. @returns how it ended, its output, and its tests by name */
 async function runSuite(settings: Readonly<Record<string, string>>, ...args: readonly string[]) {
   const report = join(folder, 'report.json');
-  // Nothing of the run that this is a part of.
+  // Without the variables of the surrounding test run.
   const own = Object.entries(process.env).filter(([name]) => !/^(VITEST|TEST$|NODE_OPTIONS|AWS_|RDS_IAM_)/.test(name));
   const isolation = {
     AWS_EC2_METADATA_DISABLED: 'true',
@@ -124,7 +124,7 @@ const SUBJECTS = [
   '@rds-iam/prisma on mysql',
 ];
 
-test('every package keeps the contract, but for what takes a lifetime', async () => {
+test("every package keeps the contract, except for tests that take a token's lifetime", async () => {
   const { exitCode, stderr, named } = await runSuite(environment);
   expect(named('failed'), stderr).toEqual([]);
   expect(exitCode).toBe(0);
@@ -137,7 +137,7 @@ test('every package keeps the contract, but for what takes a lifetime', async ()
   expect(stderr).toContain(`test/aws: postgres: ${HOSTNAME}:`);
 }, 300_000);
 
-test('it fails where logins do', async () => {
+test('it fails if logins do', async () => {
   const { exitCode, stderr, named } = await runSuite(
     { ...environment, AWS_SECRET_ACCESS_KEY: 'not the secret' },
     'suite/refusals.ts',
@@ -149,7 +149,7 @@ test('it fails where logins do', async () => {
   expect(named('passed')).toEqual([]);
 }, 60_000);
 
-test('without variables it skips all of it, and says so', async () => {
+test('without variables it skips everything, and says so', async () => {
   const { exitCode, stderr, named } = await runSuite({}, 'suite/drivers.ts', 'suite/refusals.ts');
   expect(exitCode).toBe(0);
   expect(stderr).toContain(

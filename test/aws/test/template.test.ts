@@ -8,7 +8,7 @@ import { VARIABLES } from '../src/environment.js';
 const file = fileURLToPath(new URL('../template.yaml', import.meta.url));
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
-/** What CloudFormation's short forms refer to, by the name of a parameter or a resource. */
+/** The parameters or resources that CloudFormation's short forms refer to. */
 const references: string[] = [];
 const refer = (name: string) => {
   references.push(name.split('.')[0] ?? '');
@@ -33,14 +33,14 @@ interface Template {
 }
 const { Parameters, Resources, Outputs }: Template = parse(readFileSync(file, 'utf8'), { customTags });
 
-test('all that the template refers to is there, and every parameter is used', () => {
+test('everything that the template refers to exists, and every parameter is used', () => {
   const known = [...Object.keys(Parameters), ...Object.keys(Resources)];
   const unknown = references.filter((name) => !name.startsWith('AWS::') && !known.includes(name));
   expect(unknown).toEqual([]);
   expect(Object.keys(Parameters).filter((name) => !references.includes(name))).toEqual([]);
 });
 
-test('its instances have IAM authentication, are reached from one place only, and leave nothing behind', () => {
+test('its instances have IAM authentication, can be reached from only one place, and leave nothing behind', () => {
   const instances = Object.values(Resources).filter(({ Type }) => Type === 'AWS::RDS::DBInstance');
   expect(instances).toHaveLength(2);
   for (const instance of instances) {
@@ -54,7 +54,7 @@ test('its instances have IAM authentication, are reached from one place only, an
   expect(rules.map(({ CidrIp }) => CidrIp)).toEqual(['ClientCidr', 'ClientCidr']);
 });
 
-test('the README names every variable, output and parameter that there is', () => {
+test('the README names every variable, output and parameter', () => {
   const outputs = Object.values(Outputs).map(({ Description }) => Description);
   for (const variable of Object.values(VARIABLES)) expect(outputs).toContain(`For ${variable}`);
   for (const name of [...Object.values(VARIABLES), ...Object.keys(Outputs), 'ClientCidr'])
@@ -63,7 +63,7 @@ test('the README names every variable, output and parameter that there is', () =
 
 const hasLinter = spawnSync('cfn-lint', ['--version']).status === 0;
 test.skipIf(!hasLinter)(
-  'cfn-lint, where this machine has it, finds nothing',
+  'cfn-lint, if this machine has it, finds nothing',
   () => {
     expect(
       execFileSync('cfn-lint', ['--regions', 'eu-west-1', '--non-zero-exit-code', 'informational', '--', file], {

@@ -1,4 +1,4 @@
-// A login that takes any token, in front of a server that compresses: the emulator carries no compression.
+// A login that accepts any token, in front of a server that compresses, which the emulator does not support.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
@@ -12,17 +12,17 @@ const CLIENT_COMPRESS = 0x20;
 const CLIENT_SSL = 0x0800;
 const SSL_REQUEST_LENGTH = 36;
 
-/** A login as on RDS in front of a server, of which nothing is kept back. */
+/** An RDS-like login in front of a server, which passes on all capabilities. */
 export interface CompressingRelay extends AsyncDisposable {
   readonly port: number;
   readonly ca: string;
   /** How many logins asked for compression. */
   readonly compressed: number;
-  /** How many bytes the server has sent in sessions. */
+  /** How many bytes the server has sent in its sessions. */
   readonly sent: number;
 }
 
-/** @param offersCompression - asked for each connection */
+/** @param offersCompression - called for each connection */
 export async function startCompressingRelay(
   { upstream: database }: Pick<Stack, 'upstream'>,
   offersCompression = () => true,
@@ -49,7 +49,7 @@ export async function startCompressingRelay(
     greeting.writeUInt16LE((greeting.readUInt16LE(flags) | CLIENT_SSL) & ~withheld, flags);
     client.write(greeting);
     const [request] = (await once(client, 'data')) as [Buffer];
-    // The client's first words over TLS may come with its request for it.
+    // The client's first TLS bytes may arrive together with its request for TLS.
     client.pause();
     if (request.length > SSL_REQUEST_LENGTH) client.unshift(request.subarray(SSL_REQUEST_LENGTH));
     const secure = new TLSSocket(client, { isServer: true, secureContext });
@@ -72,7 +72,7 @@ export async function startCompressingRelay(
       seen.sent += chunk.length;
     });
     upstream.pipe(secure).pipe(upstream);
-    // A client that breaks off has no end to be passed on.
+    // A lost client has no 'end' to pass on.
     secure.once('close', () => upstream.destroy());
   }
 
@@ -87,7 +87,7 @@ export async function startCompressingRelay(
     },
     async [Symbol.asyncDispose]() {
       try {
-        // Older versions of mysql2 say goodbye some time after the end, and complain if nobody is there.
+        // Older versions of mysql2 send their last packet some time after the end, and fail if nobody is there.
         await vi.waitFor(() => expect(sockets.size, 'no connection outlives its test').toBe(0), { timeout: 10_000 });
       } finally {
         for (const socket of sockets) socket.destroy();

@@ -12,23 +12,23 @@ import { CREDENTIALS, type Engine, RDS_HOSTNAME, type Stack, startStack } from '
 import { watchTlsSockets } from './tls-sockets.js';
 import { describeTokenSafety } from './token-safety.js';
 
-/** What a test configures; a subject puts it into the words of its framework. */
+/** A test's configuration, which a subject translates into the options of its framework. */
 export interface SubjectOptions {
   readonly hostname: string;
   readonly port: number;
   readonly username: string;
   readonly database: string;
   readonly iam: RdsIamOptions | RdsIam;
-  /** How many physical connections there may be. */
+  /** The maximum number of physical connections. */
   readonly max?: number;
-  /** After how many checkouts the pool closes a connection, where the framework has such an option. */
+  /** After how many checkouts the pool closes a connection, if the framework has such an option. */
   readonly maxUses?: number;
   readonly password?: string;
-  /** The framework's own switch that would take TLS away. */
+  /** Uses the framework's own option for turning off TLS. */
   readonly withoutTls?: boolean;
-  /** TLS options where the framework takes them. */
+  /** TLS options, in the place where the framework expects them. */
   readonly tls?: ConnectionOptions;
-  /** Give host, port, user and database as a connection URL. */
+  /** Whether to give host, port, user and database as a connection URL. */
   readonly asUrl?: boolean;
   /** Makes the sockets. */
   readonly socket?: () => Socket;
@@ -39,9 +39,9 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface SubjectPool {
   /** Runs a query on any connection. */
   query(sql: string): Promise<readonly Row[]>;
-  /** Takes a connection out, to be given back with `release`, or with `destroy` to be closed. */
+  /** Checks out a connection, to be returned with `release` or closed with `destroy`. */
   checkout(): Promise<SubjectSession>;
-  /** Runs work in a transaction of the framework's own, committed when it resolves and rolled back when it rejects. */
+  /** Runs work in one of the framework's transactions, which is committed when it resolves and rolled back when it rejects. */
   transaction<T>(work: (query: (sql: string) => Promise<readonly Row[]>) => Promise<T>): Promise<T>;
   end(): Promise<void>;
 }
@@ -56,11 +56,11 @@ export interface SubjectSession {
 export interface Subject {
   readonly name: string;
   readonly engine: Engine;
-  /** Makes a pool of the framework. Options that are refused are so here, or at the first query. */
+  /** Makes one of the framework's pools. Wrong options are refused here or at the first query. */
   createPool(options: SubjectOptions): SubjectPool;
-  /** Where the framework puts our error that it wraps, as its users would look for it. */
+  /** Finds our error in the framework's, where its users would look for it. */
   diagnosisOf?(error: unknown): unknown;
-  /** How many connections the framework opens of its own accord before its pool's. @defaultValue 0 */
+  /** How many connections the framework opens by itself before those of its pool. @defaultValue 0 */
   readonly ownConnections?: number;
 }
 
@@ -134,7 +134,7 @@ export function describeConformance(subject: Subject): void {
 
     test.each<[string, Faults]>([
       ['of another CA', { tls: 'other-ca' }],
-      ['of another name', { tls: 'wrong-name' }],
+      ['with another name', { tls: 'wrong-name' }],
       ['whose certificate has expired', { tls: 'expired' }],
       ['without TLS', { tls: 'off' }],
     ])('a server %s is refused at the first try, and gets no token', async (_, faults) => {
@@ -144,7 +144,7 @@ export function describeConformance(subject: Subject): void {
       expect(stack.emulator.stats, 'no password got there, good or bad').toMatchObject({ accepted, refused });
     });
 
-    test('with IAM off it is the plain driver', async () => {
+    test('with IAM off, it is the plain driver', async () => {
       const { hostname, port } = stack.upstream;
       const pool = newPool({ hostname, port, withoutTls: true, password: '', iam: { enabled: false } });
       expect(await pool.query(ONE)).toHaveLength(1);
@@ -154,7 +154,7 @@ export function describeConformance(subject: Subject): void {
       ['a static password beside IAM', { password: 'hunter2' }, /password/],
       ['the switch that turns TLS off', { withoutTls: true }, /ssl/],
       ['no host name', { hostname: '' }, /host/],
-      ['a port that is none', { port: 70_000 }, /port/],
+      ['an invalid port', { port: 70_000 }, /port/],
     ])('%s is refused by name', async (_, options, name) => {
       const { connections } = stack.emulator.stats;
       const error = await failureOf(options);
@@ -163,7 +163,7 @@ export function describeConformance(subject: Subject): void {
       expect(stack.emulator.stats.connections, 'nothing was dialed').toBe(connections);
     });
 
-    test('an RDS endpoint is dialed, signed for and verified by its name, which names the region', async () => {
+    test('an RDS endpoint is dialed, signed for and verified by its name, which contains the region', async () => {
       const rds = await anotherStack({ hostnames: [RDS_HOSTNAME] });
       const { region: _, ...iam } = rds.iam as RdsIamOptions;
       const pool = newPool({
@@ -179,7 +179,7 @@ export function describeConformance(subject: Subject): void {
       session.release();
     });
 
-    test('`dial` connects elsewhere, and all else is about the endpoint, which need not be known here', async () => {
+    test('`dial` connects elsewhere, and everything else is about the endpoint, which need not be in DNS', async () => {
       const rds = await anotherStack({ hostnames: [RDS_HOSTNAME] });
       const { region: _, ...iam } = rds.iam as RdsIamOptions;
       const { port } = rds.emulator;
@@ -207,7 +207,7 @@ export function describeConformance(subject: Subject): void {
       });
     });
 
-    test('a custom name is followed anew for each connection, to the endpoint that it leads to', async () => {
+    test('a custom name is followed again for each connection, to the endpoint that it leads to', async () => {
       const other = 'standby.abc123.eu-west-1.rds.amazonaws.com';
       const custom = 'db.shop.example';
       const rds = await anotherStack({ hostnames: [RDS_HOSTNAME, other] });
@@ -222,7 +222,7 @@ export function describeConformance(subject: Subject): void {
       const pool = newPool({
         ...optionsOf(rds),
         hostname: custom,
-        // A pool may open all its connections at once: this one opens its next when the first is gone.
+        // A pool may open all its connections at once, so this one opens its next when the first is gone.
         max: 1,
         socket: () => socketThatLooksUp(server.lookup),
       });
@@ -238,7 +238,7 @@ export function describeConformance(subject: Subject): void {
       expect(rds.emulator.stats.distinctTokens).toBe(2);
     });
 
-    test('throttled logins are tried again until the server takes them, unnoticed', async () => {
+    test('throttled logins are retried, unnoticed, until the server accepts them', async () => {
       const pool = newPool({ max: 1 });
       (await pool.checkout()).destroy();
       stack.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'deny', counting: 'logins' } });
@@ -250,7 +250,7 @@ export function describeConformance(subject: Subject): void {
       await vi.waitFor(async () => expect(await stack.sessions()).toBe(1), 10_000);
     });
 
-    test('connections that are reset during the login are tried again', async () => {
+    test('connections that are reset during the login are retried', async () => {
       stack.emulator.setFaults({ throttle: { connectionsPerSecond: 0, action: 'reset', counting: 'logins' } });
       const before = stack.emulator.stats.connections;
       const query = newPool().query(ONE);
@@ -259,7 +259,7 @@ export function describeConformance(subject: Subject): void {
       expect(await query).toHaveLength(1);
     });
 
-    test('a failed login leaves no session, and its place in the pool is free for the next', async () => {
+    test('a failed login leaves no session, and its slot in the pool is free for the next', async () => {
       const pool = newPool({ max: 1, iam: { ...stack.iam, retry: false } });
       stack.emulator.setFaults({ clockOffsetMs: 60 * MINUTE });
       for (let count = 0; count < 3; count++) await expect(pool.query(ONE)).rejects.toThrow();
@@ -269,7 +269,7 @@ export function describeConformance(subject: Subject): void {
       expect(await pool.query(ONE)).toHaveLength(1);
     });
 
-    test('an error carries its code, the endpoint, the user and the error of the driver, and no secret', async () => {
+    test("an error has its code, the endpoint, the user and the driver's error, and no secret", async () => {
       stack.emulator.setFaults({ clockOffsetMs: 60 * MINUTE });
       const error = await failureOf();
       expect(error).toMatchObject({
@@ -286,7 +286,7 @@ export function describeConformance(subject: Subject): void {
   });
 }
 
-/** The emulator as a place to log in to, where time passes as tests like. */
+/** The emulator as a place to log in to, where tests control the time. */
 async function emulated(engine: Engine): Promise<Place> {
   const stack = await startStack(engine);
   const { emulator, username, database, iam } = stack;
@@ -298,7 +298,7 @@ async function emulated(engine: Engine): Promise<Place> {
     iam,
     credentials: async () => CREDENTIALS,
     sessions: stack.sessions,
-    // The emulator asks for a token on TLS only: see "is refused without TLS" in its own tests.
+    // The emulator only asks for a token over TLS; its own tests show that.
     expectEncrypted: async () => expect(emulator.stats.accepted).toBeGreaterThan(0),
     maySpendLifetimes: true,
     async pass(durationMs) {
@@ -306,14 +306,14 @@ async function emulated(engine: Engine): Promise<Place> {
       vi.setSystemTime(Date.now() + durationMs);
     },
     async [Symbol.asyncDispose]() {
-      // The server has heard the goodbye; that the socket is closed takes a round trip more.
+      // The server has received the end; closing the socket takes another round trip.
       await vi.waitFor(() => expect(emulator.stats.open, 'no connection outlives its pool').toBe(0), 5_000);
       await stack[Symbol.asyncDispose]();
     },
   };
 }
 
-/** The name that a client asked for, which @types/node only knows of servers' sockets. */
+/** The name that a client asked for; @types/node only has it for servers' sockets. */
 function nameAskedFor(socket: TLSSocket): unknown {
   return (socket as { readonly servername?: unknown }).servername;
 }

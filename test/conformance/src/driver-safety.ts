@@ -7,22 +7,22 @@ import { hostileServers, PART_OF_TOKEN, startWithTls, TOKEN } from './hostile-se
 import { CREDENTIALS, type Engine, REGION, type Stack, startStack } from './stack.js';
 import { verifyNothing } from './tls-sockets.js';
 
-/** A package for a driver, with all ways in which a program can use it. */
+/** A package for a driver, with every way to use it. */
 export interface Driver {
   readonly engine: Engine;
-  /** The ways to a physical connection: what becomes of a login with these options, as an error or undefined. */
+  /** The ways to open a physical connection. @returns the error of a login with these options, or undefined */
   readonly ways: Readonly<Record<string, (options: object) => Promise<unknown>>>;
-  /** The ways to name a server at a port of `localhost`. */
+  /** The ways to name a server at a port on `localhost`. */
   readonly addresses: Readonly<Record<string, (port: number) => object>>;
   /** Environment variables that the driver reads. */
   readonly environments?: readonly Readonly<Record<string, string>>[];
-  /** Logs in with objects that a program keeps, and might print. */
+  /** Logs in, and returns the objects that a program keeps and might print. */
   hold(options: object): Held;
 }
 
 interface Held extends AsyncDisposable {
   readonly objects: readonly unknown[];
-  /** What became of each login. */
+  /** The error of each login. */
   readonly outcomes: Promise<readonly unknown[]>;
 }
 
@@ -34,7 +34,7 @@ const EVENTS = [
   'rds-iam:connection:gave-up',
 ] as const satisfies readonly (keyof RdsIamEvents)[];
 
-/** What the conformance suite asks of every pool, of every way into a driver; and that no secret is to be seen anywhere. */
+/** Checks for every way into a driver what the conformance suite checks for pools, and that no secret can be seen anywhere. */
 export function describeDriverSafety({ engine, ways, addresses, environments = [], hold }: Driver): void {
   const surroundings = [{}, { NODE_TLS_REJECT_UNAUTHORIZED: '0' }, ...environments].map(
     (variables): [string, Readonly<Record<string, string>>] => [
@@ -62,7 +62,7 @@ export function describeDriverSafety({ engine, ways, addresses, environments = [
       test.each(surroundings)('with %s', async (_, variables) => {
         environment(variables);
         await using server = await start(authority);
-        // One byte in clear is no answer to a TLS handshake: those who begin with one wait for more.
+        // One byte in clear is not an answer to a TLS handshake: clients that begin with one wait for more.
         const isMute = inClear && variables['PGSSLNEGOTIATION'] === 'direct';
         const iam = iamFor({ timeoutMs: isMute ? 100 : 5_000, baseDelayMs: 1, maxDelayMs: 1, patienceMs: 0 });
         for (const [address, options] of Object.entries(addresses)) {
@@ -71,7 +71,7 @@ export function describeDriverSafety({ engine, ways, addresses, environments = [
             expect(outcome, `${way} with ${address}`).toMatchObject({ name: 'RdsIamError', ...(isMute ? {} : error) });
           }
         }
-        // Servers of MySQL speak first: who does not like that says nothing.
+        // MySQL servers send first, and a client that does not accept that sends nothing.
         if (engine === 'postgres') expect(server.received().length).toBeGreaterThan(0);
         expect(server.received()).not.toMatch(PART_OF_TOKEN);
       });
@@ -127,7 +127,7 @@ export function describeDriverSafety({ engine, ways, addresses, environments = [
         { throttle: { connectionsPerSecond: 0, action: 'reset', counting: 'logins' } },
         'ERR_RDS_IAM_UNREACHABLE',
       ],
-      ['to a server of another CA', { tls: 'other-ca' }, 'ERR_RDS_IAM_TLS'],
+      ['to a server with another CA', { tls: 'other-ca' }, 'ERR_RDS_IAM_TLS'],
       ['to a server without TLS', { tls: 'off' }, 'ERR_RDS_IAM_TLS'],
       ['that hangs after the password', { hang: 'after-password' }, 'ERR_RDS_IAM_UNREACHABLE'],
     ] as const)('for a login %s', async (_, faults, code) => {
@@ -137,7 +137,7 @@ export function describeDriverSafety({ engine, ways, addresses, environments = [
       const iam = createRdsIam({
         ...stack.iam,
         credentials,
-        // Only what goes on until the deadline should come to it, however busy the machine.
+        // Only logins that are retried until the deadline should reach it, however busy the machine is.
         retry: {
           timeoutMs: code === 'ERR_RDS_IAM_UNREACHABLE' ? 300 : 20_000,
           baseDelayMs: 1,

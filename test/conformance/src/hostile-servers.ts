@@ -5,13 +5,13 @@ import { type PostgresManner, startRecordingPostgres } from './recording-postgre
 import type { RecordingServer } from './recording-server.js';
 import type { Engine } from './stack.js';
 
-/** A server that a token must not be sent to. */
+/** A server that must not get a token. */
 export interface HostileServer {
-  /** Whether all that it says is in clear. */
+  /** Whether it sends everything in clear. */
   readonly inClear: boolean;
-  /** What a login ends with. */
+  /** The error of a login. */
   readonly error: { readonly code: RdsIamErrorCode; readonly attempts?: number };
-  /** Starts it for clients that trust this authority. */
+  /** Starts the server for clients that trust this authority. */
   start(authority: CertificateAuthority): Promise<RecordingServer>;
 }
 
@@ -23,9 +23,9 @@ export const startWithTls: Readonly<Record<Engine, (certificate: Certificate) =>
   mysql: startRecordingMysql,
 };
 
-/** What a token looks like in what a server received. */
+/** A token in the bytes that a server received. */
 export const TOKEN = /Action=connect.*?X-Amz-Signature=[0-9a-f]{64}/;
-/** What a part of a token looks like. */
+/** A part of a token. */
 export const PART_OF_TOKEN = /X-Amz|Action=connect/;
 
 const NO_TLS = { code: 'ERR_RDS_IAM_TLS', attempts: 1 } as const;
@@ -43,7 +43,7 @@ const IN_CLEAR: Readonly<Record<Engine, Readonly<Record<string, HostileServer>>>
   postgres: {
     ...postgresInClear('has no TLS', NO_TLS),
     ...postgresInClear('says yes to TLS and goes on in clear', NO_TLS),
-    // It may have been a server on its way down.
+    // It may have been a server that was shutting down.
     ...postgresInClear('asks for the password before anything else', { code: 'ERR_RDS_IAM_TLS' }),
   },
   mysql: {
@@ -54,7 +54,7 @@ const IN_CLEAR: Readonly<Record<Engine, Readonly<Record<string, HostileServer>>>
   },
 };
 
-/** By what they do, as in "a server that has no TLS". Clients are to dial `localhost`, or 127.0.0.1. */
+/** By what they do, as in "a server that has no TLS". Clients must dial `localhost` or 127.0.0.1. */
 export function hostileServers(engine: Engine): Readonly<Record<string, HostileServer>> {
   const hostnames = ['localhost', '127.0.0.1'];
   const withTls = (issue: (authority: CertificateAuthority) => Promise<Certificate>): HostileServer => ({

@@ -2,8 +2,8 @@ import type { RdsIam } from '@rds-iam/core';
 import { vi } from 'vitest';
 
 /**
- * The process's clock, which stands still but when it is told to jump. Nobody logs in meanwhile: no real clock jumps, and
- * the deadlines of logins count by it. Statements and transactions go on.
+ * The process's clock, which stands still except when it is told to jump. No login is under way then, since real clocks do not
+ * jump and the deadlines of logins count by it. Statements and transactions go on.
  */
 export class JumpingClock {
   readonly #startedAt = Date.now();
@@ -18,7 +18,7 @@ export class JumpingClock {
     return Date.now() - this.#startedAt;
   }
 
-  /** The same, with logins that wait while the clock jumps. */
+  /** The same, except that logins wait while the clock jumps. */
   holding(iam: RdsIam): RdsIam {
     return {
       ...iam,
@@ -34,12 +34,12 @@ export class JumpingClock {
     };
   }
 
-  /** Whether nobody is logging in. */
+  /** Whether no login is under way. */
   isQuiet(): boolean {
     return this.#loggingIn === 0;
   }
 
-  /** @param wait - waits until something has come about */
+  /** @param wait - waits until a condition is true */
   async jump(ms: number, wait: (condition: () => boolean) => Promise<void>): Promise<void> {
     const { promise, resolve } = withResolvers();
     this.#jumping = promise;

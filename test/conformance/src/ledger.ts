@@ -11,7 +11,7 @@ interface Transfer {
 
 const ACCOUNTS = 20;
 
-/** Accounts that money is moved between, and a ledger with a row for each transfer: no constraint hides a row too many. */
+/** Accounts to move money between, and a ledger with a row for each transfer, without a constraint that would hide extra rows. */
 export class Ledger {
   readonly #pool: SubjectPool;
   readonly #done: Transfer[] = [];
@@ -20,7 +20,7 @@ export class Ledger {
     this.#pool = pool;
   }
 
-  /** How many transfers were committed, as far as their workers know. */
+  /** How many transfers were committed, as far as the workers know. */
   get committed(): number {
     return this.#done.length;
   }
@@ -33,8 +33,8 @@ export class Ledger {
   }
 
   /**
-   * Makes a worker's transfer of a number in one transaction. `again`: after an attempt of which nobody knows whether it
-   * was committed.
+   * Makes a worker's transfer with a number in one transaction. `again`: after an attempt that may or may not have been
+   * committed.
    */
   async transfer(worker: number, number: number, again: boolean): Promise<void> {
     const from = (worker * 7 + number) % ACCOUNTS;
@@ -42,8 +42,8 @@ export class Ledger {
     const work = `${worker}:${number}`;
     const amount = 1 + (number % 9);
     await this.#pool.transaction(async (query) => {
-      // In the order of their ids, so that no two transfers wait for each other. The attempt before had these locks if it
-      // came to its commit: having them says that it is over, and the ledger says how.
+      // In the order of their ids, so that no two transfers wait for each other. An earlier attempt had these locks if it reached its
+      // commit: once we have them, it is over, and the ledger shows the outcome.
       for (const id of [from, to].sort((a, b) => a - b)) {
         await query(`select id from accounts where id = ${id} for update`);
       }
@@ -55,7 +55,7 @@ export class Ledger {
     this.#done.push({ work, from, to, amount });
   }
 
-  /** What the database has, to be compared with what it should. */
+  /** The contents of the database, to be compared with the expected ones. */
   async found(): Promise<{ readonly works: readonly string[]; readonly balances: readonly number[] }> {
     const works = await this.#pool.query('select work from ledger');
     const balances = await this.#pool.query('select balance from accounts order by id');
@@ -65,7 +65,7 @@ export class Ledger {
     };
   }
 
-  /** What the database should have, by what the workers were told. */
+  /** The expected contents of the database, according to the workers. */
   expected(): Awaited<ReturnType<Ledger['found']>> {
     const balances = Array.from({ length: ACCOUNTS }, () => 0);
     for (const { from, to, amount } of this.#done) {

@@ -7,36 +7,36 @@ import type { Subject, SubjectOptions, SubjectSession } from './contract.js';
 import { count } from './events.js';
 import { watchTlsSockets } from './tls-sockets.js';
 
-/** A database that takes IAM logins: RDS, or the emulator. */
+/** A database with IAM logins: RDS or the emulator. */
 export interface Place extends AsyncDisposable {
   readonly hostname: string;
   readonly port: number;
   readonly username: string;
   readonly database: string;
-  /** What a user would configure there. */
+  /** A user's configuration for it. */
   readonly iam: RdsIamOptions & { readonly enabled?: true };
-  /** Gives what signs the tokens that are taken there. */
+  /** Returns credentials whose tokens are accepted there. */
   readonly credentials: AwsCredentialIdentityProvider;
-  /** How many sessions the database has of the user, less its own. */
+  /** How many sessions the user has on the database, except this function's own. */
   sessions(): Promise<number>;
-  /** Fails unless a session is encrypted by the other end's account, too. */
+  /** Fails unless a session is also encrypted according to the other end. */
   expectEncrypted(session: SubjectSession): Promise<void>;
   /** Lets time pass. */
   pass(durationMs: number): Promise<void>;
-  /** Whether a token's lifetime may pass: not where that takes one, and nobody asked for it. */
+  /** Whether tests may let a token's lifetime pass: not if that takes real time, unless asked for. */
   readonly maySpendLifetimes: boolean;
 }
 
 const MINUTE = 60_000;
-/** The source of credentials is not asked again sooner for a refusal. */
+/** After a refusal, the source of credentials is not asked again before this. */
 const CREDENTIALS_SPARED_MS = 11_000;
 const ONE = 'select 1 as one';
-// As a text: Prisma 6 cannot read the type that PostgreSQL has for names.
+// As text, because Prisma 6 does not support PostgreSQL's type for names.
 const CURRENT_USER = 'select cast(current_user as char(64)) as name';
-/** A server elsewhere takes its time to notice that a session has ended. */
+/** A remote server takes some time to notice that a session has ended. */
 const SOON = { timeout: 10_000 };
 
-/** The part of the contract that needs nothing of a database but that it takes IAM logins: it is kept on RDS itself, too. */
+/** The part of the contract that works on any database with IAM logins: it is also tested on RDS itself. */
 export function describeLogins(subject: Subject, open: () => Promise<Place>): void {
   describe(`${subject.name} logs in:`, () => {
     let place: Place;
@@ -65,7 +65,7 @@ export function describeLogins(subject: Subject, open: () => Promise<Place>): vo
       }
       return expect.unreachable('the login succeeded');
     };
-    /** Credentials of a name that AWS knows, whose signature is wrong. */
+    /** Credentials with a known access key but a wrong secret. */
     const wrongCredentials = async () => ({ ...(await place.credentials()), secretAccessKey: 'not the secret' });
 
     test('it logs in without a password, as the user', async () => {
@@ -73,7 +73,7 @@ export function describeLogins(subject: Subject, open: () => Promise<Place>): vo
       expect(String((await pool.query(CURRENT_USER))[0]?.['name'])).toContain(place.username);
     });
 
-    test('TLS is on and verified, by the account of both ends', async () => {
+    test('TLS is on and verified, according to both ends', async () => {
       const sockets = watchTlsSockets(place.port);
       const session = await newPool({ max: 1 }).checkout();
       try {
@@ -85,12 +85,12 @@ export function describeLogins(subject: Subject, open: () => Promise<Place>): vo
       }
     });
 
-    test('a server of a CA that is not the one given is refused at the first try', async () => {
+    test('a server with a CA other than the given one is refused at the first try', async () => {
       const { ca } = await createCertificateAuthority();
       expect(await failureOf({ iam: { ...place.iam, ca } })).toMatchObject({ code: 'ERR_RDS_IAM_TLS', attempts: 1 });
     });
 
-    test('each physical connection asks for a token once, and a checkout never', async () => {
+    test('each physical connection needs a token once, and a checkout never', async () => {
       const opened = count('rds-iam:connection:admitted');
       const signed = count('rds-iam:token:signed');
       const pool = newPool({ max: 3 });
@@ -102,7 +102,7 @@ export function describeLogins(subject: Subject, open: () => Promise<Place>): vo
       expect(signed()).toBe(1);
     });
 
-    test('ten first connections at the same time sign once and ask for credentials once', async () => {
+    test('ten first connections at the same time sign once and request credentials once', async () => {
       let asked = 0;
       const credentials = async () => {
         asked++;
@@ -131,7 +131,7 @@ export function describeLogins(subject: Subject, open: () => Promise<Place>): vo
       20 * MINUTE,
     );
 
-    test('it shares an RdsIam, and with it the token, with other pools', async () => {
+    test('it can share an RdsIam, and therefore the token, with other pools', async () => {
       const signed = count('rds-iam:token:signed');
       const iam = createRdsIam(place.iam);
       await newPool({ iam }).query(ONE);
@@ -139,11 +139,11 @@ export function describeLogins(subject: Subject, open: () => Promise<Place>): vo
       expect(signed()).toBe(1);
     });
 
-    test('it takes a connection URL', async () => {
+    test('it accepts a connection URL', async () => {
       expect(await newPool({ asUrl: true }).query(ONE)).toHaveLength(1);
     });
 
-    test('a transaction is kept when its work resolves, and undone when it rejects', async () => {
+    test('a transaction is committed when its work resolves, and rolled back when it rejects', async () => {
       const table = `kept_${randomBytes(4).toString('hex')}`;
       const pool = newPool();
       await pool.query(`create table ${table} (name varchar(10))`);
@@ -164,7 +164,7 @@ export function describeLogins(subject: Subject, open: () => Promise<Place>): vo
       }
     });
 
-    test('refused logins leave no session, keep no place in the pool, and end with good credentials', async () => {
+    test('refused logins leave no session, keep no slot in the pool, and stop with good credentials', async () => {
       let asked = 0;
       let revoked = true;
       const credentials = async () => {
@@ -181,7 +181,7 @@ export function describeLogins(subject: Subject, open: () => Promise<Place>): vo
       expect(asked).toBe(2);
     });
 
-    test('the error of a refusal says where and who, has the error of the driver, and no secret', async () => {
+    test("the error of a refusal names the endpoint and the user, and has the driver's error and no secret", async () => {
       const wrong = await wrongCredentials();
       const error = await failureOf({ iam: { ...place.iam, credentials: wrong } });
       expect(error).toMatchObject({

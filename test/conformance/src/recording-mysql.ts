@@ -1,7 +1,7 @@
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { type RecordingServer, startRecordingServer } from './recording-server.js';
 
-/** What a MySQL server does to a client. All of them ask for the password in clear, as soon as and as often as they can. */
+/** How a MySQL server behaves. All of them ask for the password in clear, as soon and as often as they can. */
 export type MysqlManner =
   | 'has no TLS'
   | 'offers TLS and goes on in clear'
@@ -11,7 +11,7 @@ export type MysqlManner =
 
 const SSL_REQUEST_LENGTH = 36;
 const CLIENT_SSL = 0x0800;
-// Everything else that a client could ask about, and that greetings are to say.
+// All other capabilities that a client could look for in a greeting.
 const CAPABILITIES = 0x00bf_f7ff & ~CLIENT_SSL & ~0x20;
 
 export function packet(sequence: number, payload: Buffer): Buffer {
@@ -21,12 +21,12 @@ export function packet(sequence: number, payload: Buffer): Buffer {
   return Buffer.concat([header, payload]);
 }
 
-/** A request to go on with another plugin. */
+/** A request to switch to another plugin. */
 export function authSwitch(sequence: number, plugin: string): Buffer {
   return packet(sequence, Buffer.concat([Buffer.from([0xfe]), Buffer.from(`${plugin}\0${'s'.repeat(20)}\0`)]));
 }
 
-/** A handshake of version 10, as MySQL 8 greets. */
+/** A greeting of version 10, like MySQL 8's. */
 function greeting(capabilities: number): Buffer {
   const flags = Buffer.alloc(4);
   flags.writeUInt32LE(capabilities >>> 0);
@@ -46,7 +46,7 @@ function greeting(capabilities: number): Buffer {
   );
 }
 
-/** A server that is after tokens: writes down every byte that it gets, and asks for the password as RDS does. */
+/** A server that is after tokens: it records every byte and asks for the password like RDS does. */
 export async function startRecordingMysql(manner: MysqlManner): Promise<RecordingServer> {
   const secureContext = typeof manner === 'object' ? createSecureContext(manner) : undefined;
   const ask = (sequence: number) => authSwitch(sequence, 'mysql_clear_password');
@@ -65,7 +65,7 @@ export async function startRecordingMysql(manner: MysqlManner): Promise<Recordin
         });
         return;
       }
-      // The client's first words over TLS may come with its request for it.
+      // The client's first TLS bytes may arrive together with its request for TLS.
       raw.pause();
       if (request.length > SSL_REQUEST_LENGTH) raw.unshift(request.subarray(SSL_REQUEST_LENGTH));
       const secure = new TLSSocket(raw, { isServer: true, secureContext });

@@ -1,19 +1,19 @@
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import { type RecordingServer, startRecordingServer } from './recording-server.js';
 
-/** What a PostgreSQL server does to a client that asks for TLS. All of them then ask for the password in clear. */
+/** How a PostgreSQL server reacts to a request for TLS. All of them then ask for the password in clear. */
 export type PostgresManner =
   | 'has no TLS'
   | 'says yes to TLS and goes on in clear'
   | 'asks for the password before anything else'
   | { readonly cert: string; readonly key: string };
 
-/** What direct TLS begins with, in place of a request for it. */
+/** The first byte of direct TLS, in place of a request for it. */
 const TLS_HANDSHAKE = 0x16;
 
 const ASK_FOR_PASSWORD = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
 
-/** A server that is after tokens: writes down every byte that it gets, and asks for the password as RDS does. */
+/** A server that is after tokens: it records every byte and asks for the password like RDS does. */
 export async function startRecordingPostgres(manner: PostgresManner): Promise<RecordingServer> {
   const secureContext: SecureContext | undefined = typeof manner === 'object' ? createSecureContext(manner) : undefined;
 
@@ -22,7 +22,7 @@ export async function startRecordingPostgres(manner: PostgresManner): Promise<Re
     raw.once('data', (request) => {
       record(request);
       if (secureContext) {
-        // Put back into a stream that flows, it would reach nobody.
+        // If it were put back into a flowing stream, nobody would get it.
         if (request[0] === TLS_HANDSHAKE) raw.pause().unshift(request);
         else raw.write('S');
         const secure = new TLSSocket(raw, { isServer: true, secureContext, ALPNProtocols: ['postgresql'] });

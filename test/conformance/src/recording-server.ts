@@ -4,11 +4,11 @@ import { createServer, type Socket } from 'node:net';
 /** A server that is after tokens. */
 export interface RecordingServer extends AsyncDisposable {
   readonly port: number;
-  /** Every byte that arrived, in clear: what was encrypted to this server is decrypted. */
+  /** Every byte that arrived, in clear: encrypted bytes are decrypted. */
   received(): string;
 }
 
-/** Starts one on a free port of loopback; `serve` gets each connection, and is to record what it reads of it. */
+/** Starts one on a free port on loopback; `serve` gets each connection, and must record what it reads. */
 export async function startRecordingServer(
   serve: (socket: Socket, record: (chunk: Buffer) => void) => void,
 ): Promise<RecordingServer> {

@@ -7,24 +7,24 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 export interface EndedProgram {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** On both streams. */
+  /** The output on both streams. */
   readonly output: string;
 }
 
-/** A program that ended by itself, and had nothing to complain of. */
+/** A program that ended by itself without complaints. */
 export const FREE = { code: 0, signal: null } as const;
 
-/** For a program: stops its event loop until what is done meanwhile is done. */
+/** For a program: stops its event loop until the work in the meantime is done. */
 const FREEZE = `
   import { readSync, writeSync } from 'node:fs';
   const freeze = () => writeSync(3, '.') && readSync(0, Buffer.alloc(1));`;
 
 /**
- * Runs the text of an ES module in a process of its own, in which our packages are their sources.
+ * Runs the text of an ES module in a separate process, with the sources of our packages.
  *
- * @param config - what the program finds in `config`
- * @param options - `cwd` is where the program finds packages, `preload` what it imports before; `freeze` is done while the
- * program, which calls `freeze()`, stands still
+ * @param config - the program's value of `config`
+ * @param options - `cwd` is the folder where the program looks for packages, `preload` is imported before it, and `freeze` is run
+ * while the program is stopped in its call of `freeze()`
  */
 export async function runProgram(
   program: string,

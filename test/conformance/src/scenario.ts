@@ -15,10 +15,10 @@ const WORKERS = 20;
 const TOKEN_LIFETIME_MS = 15 * MINUTE;
 const SHORTEST_JUMP_MS = 7 * MINUTE;
 const LONGEST_JUMP_MS = 12 * MINUTE;
-/** The longest time in which nobody may log in: between two phases, and in one. */
+/** The longest time without any login: between two phases, and within one. */
 const LONGEST_PAUSE_MS = LONGEST_JUMP_MS + 16 * MINUTE;
 const CREDENTIALS_LIFETIME_MS = 20 * MINUTE;
-/** Credentials are asked for anew in the last five minutes of their life. */
+/** Credentials are requested again in the last five minutes of their life. */
 const CREDENTIALS_REUSED_MS = CREDENTIALS_LIFETIME_MS - 5 * MINUTE;
 
 const ACCESS_KEYS = ['ASIAFIRST', 'ASIASECOND', 'ASIATHIRD', 'ASIAFOURTH'].map((accessKeyId) => ({
@@ -28,8 +28,8 @@ const ACCESS_KEYS = ['ASIAFIRST', 'ASIASECOND', 'ASIATHIRD', 'ASIAFOURTH'].map((
 }));
 
 /**
- * Real use for more than an hour of the clock. The order of what happens is drawn from the seed in the test's name, which
- * `SCENARIO_SEED` repeats. An unhandled rejection fails the run by vitest's own account.
+ * Real use for more than an hour of the clock. The order of events depends on the seed in the test's name; set `SCENARIO_SEED` to
+ * repeat it. Vitest itself fails the run for an unhandled rejection.
  */
 export function describeScenario(subject: Subject): void {
   const seed = Number(process.env['SCENARIO_SEED'] ?? randomInt(2 ** 31));
@@ -79,7 +79,7 @@ export function describeScenario(subject: Subject): void {
       }
       stopped = true;
       if (problems.length === 0) await workers;
-      else void pool.end().catch(() => {}); // also of logins that would be tried again for ever
+      else void pool.end().catch(() => {}); // also with logins that would be retried forever
 
       expect(problems).toEqual([]);
       expect(await ledger.found()).toEqual(ledger.expected());
@@ -92,12 +92,12 @@ export function describeScenario(subject: Subject): void {
       expect(passedMs).toBeGreaterThan(4 * TOKEN_LIFETIME_MS);
       expect(signings, 'each signing had a reason').toMatchObject({ first: 1, unexplained: 0 });
       expect(signings.refused, 'a refused token was replaced').toBeGreaterThan(0);
-      // All log in anew in each phase: a token serves for its lifetime, and is replaced after a pause at the latest.
+      // Everybody logs in again in each phase: a token serves for its lifetime, and is replaced after a pause at the latest.
       expect(1 + signings.lifetime + signings.refused).toBeGreaterThan(
         passedMs / (TOKEN_LIFETIME_MS + LONGEST_PAUSE_MS),
       );
       expect(credentials.asked()).toBeGreaterThan(1);
-      // Those of a token that was refused may have been revoked.
+      // The credentials of a refused token may have been revoked.
       expect(credentials.asked()).toBeLessThanOrEqual(1 + passedMs / CREDENTIALS_REUSED_MS + signings.refused);
 
       // Sequelize's close() neither waits for a login under way nor ends it.
@@ -111,7 +111,7 @@ export function describeScenario(subject: Subject): void {
   });
 }
 
-/** A provider whose every answer is of another session. */
+/** A provider that returns another session each time. */
 function rotating(keys: readonly AccessKey[]) {
   let asked = 0;
   const provider: AwsCredentialIdentityProvider = async () => ({
@@ -121,11 +121,11 @@ function rotating(keys: readonly AccessKey[]) {
   return { provider, asked: () => asked };
 }
 
-/** Of Node.js, of pg, of mysql2, of the mariadb connector and of Prisma, at a statement on a connection that breaks or has broken. */
+/** The codes of Node.js, pg, mysql2, the mariadb connector and Prisma for a statement on a connection that breaks or is broken. */
 const BROKEN =
   /ECONNRESET|EPIPE|Connection terminated unexpectedly|is not queryable|PROTOCOL_CONNECTION_LOST|in closed state|ER_SOCKET_UNEXPECTED_CLOSE|ER_CMD_CONNECTION_CLOSED|ConnectionClosed|Server has closed the connection|socket has unexpectedly been closed/;
 
-/** Whether an error, or one that it holds, says that a connection that was open broke off. */
+/** Whether an error, or one of its causes, says that an open connection was lost. */
 function saysThatItBroke(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code = '' } = error as { readonly code?: unknown };
@@ -133,7 +133,7 @@ function saysThatItBroke(error: unknown): boolean {
   return [error.cause, ...Object.values(error)].some(saysThatItBroke);
 }
 
-/** Random numbers from 0 to 1, the same ones for the same seed: a sequence of even steps whose bits are mixed. */
+/** Random numbers from 0 to 1, the same ones for the same seed: an arithmetic sequence whose bits are mixed. */
 function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {

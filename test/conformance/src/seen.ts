@@ -1,4 +1,4 @@
-/** What is seen of a driver, in order: to compare ours with the plain one. */
+/** A record of a driver's visible behavior, in order, to compare ours with the plain one. */
 export class Seen {
   readonly list: string[] = [];
 
@@ -6,7 +6,7 @@ export class Seen {
     this.list.push(what);
   }
 
-  /** Sees these events, and gives the emitter back. */
+  /** Records these events, and returns the emitter. */
   of<Emitter extends NodeJS.EventEmitter>(emitter: Emitter, events: readonly string[]): Emitter {
     for (const event of events) emitter.on(event, () => this.add(event));
     return emitter;
@@ -27,6 +27,6 @@ export class Seen {
 /** One turn of the event loop. */
 export const turn = (): Promise<unknown> => new Promise(setImmediate);
 
-/** The next time that this happens; not a failure if it is an error. */
+/** Resolves the next time that this is emitted, even if it is an error. */
 export const next = (emitter: NodeJS.EventEmitter, event: string): Promise<unknown> =>
   new Promise((resolve) => emitter.once(event, resolve));

@@ -5,11 +5,11 @@ const RENEWED_BEFORE_EXPIRY_MS = 120_000;
 /** How many tokens were signed for one endpoint and user, by reason. */
 export interface Signings {
   readonly first: number;
-  /** The token before was near its end, or past it. */
+  /** The previous token was about to expire, or had expired. */
   readonly lifetime: number;
-  /** A login was refused since the token before was signed. */
+  /** A login was refused since the previous token was signed. */
   readonly refused: number;
-  /** For no reason at all. */
+  /** There was no reason. */
   readonly unexplained: number;
 }
 
@@ -26,7 +26,7 @@ export function watchSignings(): Signings {
     else if (Date.now() >= replaceableAt) signings.lifetime++;
     else if (refused) signings.refused++;
     else signings.unexplained++;
-    // A token of credentials that end soon lives shorter, and is replaced after half of its life at the earliest.
+    // A token from credentials that expire soon is shorter-lived, and is replaced after half of its life at the earliest.
     const lifeMs = expiration.getTime() - (Date.now() - durationMs);
     replaceableAt = expiration.getTime() - Math.min(RENEWED_BEFORE_EXPIRY_MS, lifeMs / 2);
     refused = false;

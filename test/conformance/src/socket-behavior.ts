@@ -5,7 +5,7 @@ import { createSecureContext, connect as startTls, TLSSocket } from 'node:tls';
 import { createCertificateAuthority } from '@rds-iam/emulator';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-/** What drivers and their users ask of a socket, beside what every stream has. */
+/** The socket members that drivers and their users need, in addition to those of every stream. */
 export type SocketLike = Duplex &
   Pick<
     Socket,
@@ -24,20 +24,20 @@ export type SocketLike = Duplex &
 /** A connection, seen from both sides. */
 export interface Pair {
   readonly stream: SocketLike;
-  /** The server's end, of what is encrypted where that is so. */
+  /** The server's end, of the TLS connection if there is one. */
   readonly peer: Socket;
-  /** What is under the server's end: closed without a word, or reset. */
+  /** The raw socket under the server's end, which can be closed silently or reset. */
   readonly wire: Socket;
 }
 
-/** A kind of stream that a driver is given as its socket. */
+/** A kind of stream that a driver gets as its socket. */
 export interface SocketSubject {
   readonly name: string;
   start(): Promise<Opener>;
 }
 
 export interface Opener extends AsyncDisposable {
-  /** @param prepare - is given the stream before it is connected */
+  /** @param prepare - gets the stream before it is connected */
   open(prepare?: (stream: SocketLike) => void): Promise<Pair>;
 }
 
@@ -71,7 +71,7 @@ export const SOCKETS: readonly SocketSubject[] = [
   },
 ];
 
-/** Opens pairs over a server of its own on loopback; what a test leaves open is closed at the end. */
+/** Opens pairs through its own server on loopback; whatever a test leaves open is closed at the end. */
 export async function listening(
   open: (
     port: number,
@@ -96,12 +96,12 @@ export async function listening(
   };
 }
 
-/** More bytes than the buffers of a connection on loopback hold. */
+/** More bytes than fit into the buffers of a connection on loopback. */
 const MORE_THAN_FITS = 16_000_000;
 
 /**
- * How a socket behaves, on which drivers rely without saying so: run over Node's own sockets, and over each stream of
- * ours that stands in for one.
+ * The behavior of a socket on which drivers implicitly rely. It is run with Node.js's own sockets, and with each of our streams
+ * that stands in for one.
  */
 export function describeSocketBehavior({ name, start }: SocketSubject): void {
   describe(`${name} behaves as a socket:`, () => {
@@ -132,13 +132,13 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
       });
       return { ...opened, events, closed };
     };
-    /** Puts the phases of the event loop that follow into the list of events. */
+    /** Records the following phases of the event loop in the list of events. */
     const watchPhases = (events: string[]) => {
       process.nextTick(() => events.push('tick'));
       setImmediate(() => events.push('immediate'));
     };
 
-    test('carries bytes both ways', async () => {
+    test('carries bytes in both directions', async () => {
       const { stream, peer } = await pair();
       stream.write('ping');
       expect(String(await nextData(peer))).toBe('ping');
@@ -147,7 +147,7 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
     });
 
     describe('is closed', () => {
-      test('after what was to be done next in the same turn, and not before', async () => {
+      test('after everything that the same turn has scheduled, and not before', async () => {
         const { stream, events, closed } = await pair();
         setImmediate(() => events.push('asked for before'));
         stream.destroy();
@@ -173,7 +173,7 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
         expect(events).toEqual(['close false']);
       });
 
-      test('after its end and that of the peer, each of which is told', async () => {
+      test("after its own end and the peer's, both of which are emitted", async () => {
         const { stream, peer, events, closed } = await pair();
         stream.resume();
         stream.end('bye');
@@ -183,7 +183,7 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
         expect(events.at(-1)).toBe('close false');
       });
 
-      test('when the peer ends it, as it is not half open', async () => {
+      test('when the peer ends it, because it is not half-open', async () => {
         const { stream, peer, events, closed } = await pair();
         stream.resume();
         peer.end('last words');
@@ -192,7 +192,7 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
         expect(events).toEqual(['end', 'finish', 'close false']);
       });
 
-      test('when the peer ends it, after what was asked for in that turn', async () => {
+      test('when the peer ends it, after everything scheduled in that turn', async () => {
         const { stream, peer, events, closed } = await pair();
         stream.resume();
         stream.once('end', () => watchPhases(events));
@@ -205,14 +205,14 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
       test('when it is reset, with the error first', async () => {
         const { stream, wire, events, closed } = await pair();
         stream.resume();
-        // A socket that is closed with bytes that nobody has read is reset, also under TLS.
+        // A socket that is closed with unread bytes is reset, also under TLS.
         stream.write(Buffer.alloc(MORE_THAN_FITS));
         wire.destroy();
         await closed;
         expect(events).toEqual([expect.stringMatching(/^error (ECONNRESET|EPIPE)$/), 'close true']);
       });
 
-      test('within what it hears', async () => {
+      test('within its own events', async () => {
         const { stream, peer, events, closed } = await pair();
         let chunks = 0;
         stream.on('data', () => {
@@ -233,7 +233,7 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
         expect(events).toEqual(['close false']);
       });
 
-      test('in the midst of a write, whose callback is told', async () => {
+      test('in the middle of a write, whose callback gets the error', async () => {
         const { stream, events, closed } = await pair();
         const answered = new Promise<void>((resolve) => stream.write(Buffer.alloc(MORE_THAN_FITS), () => resolve()));
         setImmediate(() => stream.destroy());
@@ -242,7 +242,7 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
         expect(events).toEqual(['close false']);
       });
 
-      test('with all that it says of itself', async () => {
+      test('with all its properties', async () => {
         const { stream, closed } = await pair();
         expect(stream).toMatchObject({ readyState: 'open', destroyed: false, closed: false, writable: true });
         stream.end();
@@ -274,7 +274,7 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
         expect(events).toEqual(['close false']);
       });
 
-      test('that is more than the peer takes says so, and a drain follows', async () => {
+      test('that is more than the peer accepts returns false, and a drain follows', async () => {
         const { stream, peer } = await pair();
         expect(stream.write('small')).toBe(true);
         expect(stream.write(Buffer.alloc(MORE_THAN_FITS))).toBe(false);
@@ -303,7 +303,7 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
     });
 
     describe('reading', () => {
-      test('is paused, which the peer comes to feel, and goes on where it was', async () => {
+      test('can be paused, which slows down the peer, and continues where it was', async () => {
         const { stream, peer } = await pair();
         stream.on('data', () => {}).pause();
         const chunk = Buffer.alloc(MORE_THAN_FITS);
@@ -322,7 +322,7 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
         expect(heard).toBe(chunk.length);
       });
 
-      test('with an iterator ends where the peer ends', async () => {
+      test('with an iterator ends when the peer ends', async () => {
         const { stream, peer } = await pair();
         peer.end(Buffer.alloc(300_000));
         let heard = 0;
@@ -332,7 +332,7 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
     });
 
     describe('setTimeout', () => {
-      test('tells of idleness, closes nothing, and takes a callback', async () => {
+      test('reports idleness, closes nothing, and accepts a callback', async () => {
         const { stream, peer, events } = await pair();
         await new Promise<void>((resolve) => stream.setTimeout(1, resolve));
         expect(events).toEqual([]);
@@ -340,14 +340,14 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
         expect(String(await nextData(stream))).toBe('still there');
       });
 
-      test('holds if it was set before there was a connection', async () => {
+      test('applies if it was set before there was a connection', async () => {
         let timedOut = 0;
         const { stream } = await pair((early) => early.setTimeout(50, () => timedOut++));
         if (timedOut === 0) await once(stream, 'timeout');
         expect(timedOut).toBe(1);
       });
 
-      test('is taken back by 0', async () => {
+      test('is removed by 0', async () => {
         const { stream } = await pair((early) => early.setTimeout(30_000));
         expect(stream.timeout).toBe(30_000);
         stream.setTimeout(0);
@@ -367,7 +367,7 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
         expect(holding()).toBe(before);
       });
 
-      test('hold if they were called before there was a connection', async () => {
+      test('apply if they were called before there was a connection', async () => {
         const before = holding();
         await pair((early) => early.unref());
         const unreferenced = holding() - before;
@@ -376,7 +376,7 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
       });
     });
 
-    test('setKeepAlive and setNoDelay give it back, before and after there is a connection', async () => {
+    test('setKeepAlive and setNoDelay return the socket, before and after there is a connection', async () => {
       const { stream } = await pair((early) => {
         expect(early.setNoDelay(true)).toBe(early);
         expect(early.setKeepAlive(true, 1_000)).toBe(early);
@@ -385,7 +385,7 @@ export function describeSocketBehavior({ name, start }: SocketSubject): void {
       expect(stream.setKeepAlive()).toBe(stream);
     });
 
-    test('tells who is at its ends', async () => {
+    test('has the addresses of both ends', async () => {
       const { stream, wire } = await pair();
       expect(stream).toMatchObject({
         remoteAddress: '127.0.0.1',

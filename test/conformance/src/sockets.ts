@@ -1,6 +1,6 @@
 import { type LookupFunction, Socket } from 'node:net';
 
-/** For a driver's option that makes sockets: one that finds names as `lookup` says, as RDS names are not to be had here. */
+/** For a driver's option that makes sockets: resolves names with `lookup`, since RDS names do not exist here. */
 export function socketThatLooksUp(lookup: LookupFunction): Socket {
   class LookingUpSocket extends Socket {
     override connect(...args: unknown[]): this {
@@ -11,5 +11,5 @@ export function socketThatLooksUp(lookup: LookupFunction): Socket {
   return new LookingUpSocket();
 }
 
-/** A `lookup` by which every name is this machine. */
+/** A `lookup` that resolves every name to this machine. */
 export const loopback: LookupFunction = (_name, _options, found) => found(null, [{ address: '127.0.0.1', family: 4 }]);

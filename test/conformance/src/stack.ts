@@ -13,14 +13,14 @@ export const RDS_HOSTNAME = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 
 export type Engine = 'postgres' | 'mysql';
 
-/** The emulator in front of a real database, a user of its own, and the IAM options to log in with. */
+/** The emulator in front of a real database, with its own user, and the IAM options to log in with. */
 export interface Stack extends AsyncDisposable {
   readonly emulator: Emulator;
   readonly username: string;
   readonly database: string;
-  /** Quick to try again, as nobody waits for a real server here. */
+  /** Quick retries, since there is no real server to wait for. */
   readonly iam: RdsIamOptions & { readonly enabled?: true };
-  /** What a user of a driver would configure to log in. */
+  /** A driver's configuration for logging in. */
   readonly config: {
     readonly host: string;
     readonly port: number;
@@ -28,9 +28,9 @@ export interface Stack extends AsyncDisposable {
     readonly database: string;
     readonly iam: Stack['iam'];
   };
-  /** The database itself, past the emulator, where no password is needed. */
+  /** The database itself, without the emulator, where no password is needed. */
   readonly upstream: { readonly hostname: string; readonly port: number };
-  /** How many sessions the database has of the user. */
+  /** How many sessions the user has on the database. */
   sessions(): Promise<number>;
 }
 
@@ -50,7 +50,7 @@ export async function startStack(engine: Engine, options: Partial<EmulatorOption
     region: REGION,
     credentials: CREDENTIALS,
     ca: emulator.ca,
-    // What a test breaks on purpose stays broken: a first login that is refused is not waited for.
+    // What a test breaks on purpose stays broken, so a refused first login is not retried.
     retry: { baseDelayMs: 1, maxDelayMs: 5, patienceMs: 0 },
   };
   return {
@@ -74,7 +74,7 @@ const DATABASES: Readonly<Record<Engine, (username: string) => Promise<Database>
     const admin = new pg.Client({ host: hostname, port, user: 'postgres', database: 'postgres' });
     await admin.connect();
     await admin.query(`create role ${username} login`);
-    // By its name the role's search_path finds it: what tests create there is nobody else's.
+    // The role's search_path finds it by its name, so what tests create there is nobody else's.
     await admin.query(`create schema ${username} authorization ${username}`);
     return {
       upstream: { hostname, port },
@@ -111,10 +111,10 @@ const DATABASES: Readonly<Record<Engine, (username: string) => Promise<Database>
       database: username,
       sessions: async (name) => (await sessionIds(name)).length,
       async dropUser(name) {
-        // A pool that was ended may be opening a connection still, which the plain connector before 3.5 must not lose then:
+        // An ended pool may still be opening a connection, which the plain connector before 3.5 must not lose then:
         // it leaves the rejection unhandled.
         await vi.waitFor(async () => expect(await sessionIds(name)).toEqual([]), 1_000).catch(() => {});
-        // One that has just ended cannot be killed any more.
+        // A session that has just ended cannot be killed any more.
         for (const id of await sessionIds(name)) await admin.query(`kill ${id}`).catch(() => {});
         await admin.query(`drop user ${name}@'%'`);
         await admin.query(`drop database ${name}`);

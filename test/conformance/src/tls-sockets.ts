@@ -2,7 +2,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import tls, { type TLSSocket } from 'node:tls';
 import { onTestFinished } from 'vitest';
 
-/** The TLS sockets that this process opens to a port for the rest of the test, latest last: frameworks show them to nobody. */
+/** The TLS sockets that this process opens to a port during the rest of the test, latest last, since frameworks hide them. */
 export function watchTlsSockets(port: number): () => readonly TLSSocket[] {
   const sockets: TLSSocket[] = [];
   const { connect } = tls;
@@ -16,7 +16,7 @@ export function watchTlsSockets(port: number): () => readonly TLSSocket[] {
   return () => sockets.filter(({ remotePort }) => remotePort === port);
 }
 
-/** Has TLS connections verify nothing for the rest of the test, whatever is asked of them. Counts them. */
+/** Makes TLS connections verify nothing for the rest of the test, whatever their options. Counts them. */
 export function verifyNothing(): () => number {
   let connections = 0;
   const { connect } = tls;

@@ -4,7 +4,7 @@ import type { Subject, SubjectOptions } from './contract.js';
 import { hostileServers, PART_OF_TOKEN, startWithTls, TOKEN } from './hostile-servers.js';
 import { CREDENTIALS, REGION } from './stack.js';
 
-/** A token never goes out on a socket that is not encrypted to a verified peer: servers that are after one get none. */
+/** A token never goes out on a socket that is not encrypted to a verified peer: servers that are after one get nothing. */
 export function describeTokenSafety(subject: Subject): void {
   const withTls = startWithTls[subject.engine];
 
@@ -24,7 +24,7 @@ export function describeTokenSafety(subject: Subject): void {
       'a URL': { asUrl: true },
       'TLS options of its own': { tls: { rejectUnauthorized: true } },
     };
-    /** At a port that nobody listens at, which stands for an endpoint that is reached through a tunnel only. */
+    /** At a closed port, which stands for an endpoint that can only be reached through a tunnel. */
     const tunneled = (port: number): Partial<SubjectOptions> => ({
       port: 1,
       iam: { ...iam, ca: authority.ca, dial: `127.0.0.1:${port}` },
@@ -68,7 +68,7 @@ export function describeTokenSafety(subject: Subject): void {
     });
 
     // Without this, the tests above would pass for a client that never sends anything.
-    test('but to one that it can verify, where the recording server sees it', async () => {
+    test('but it does to one that it can verify, where the recording server sees it', async () => {
       await using server = await withTls(await authority.issue({ hostnames: ['localhost'] }));
       await failure(server.port, {
         iam: { region: REGION, credentials: CREDENTIALS, ca: authority.ca, retry: { timeoutMs: 300 } },

@@ -6,14 +6,14 @@ import type { Ledger } from './ledger.js';
 const MINUTE = 60_000;
 /** How many connections a pool has. */
 export const CONNECTIONS = 4;
-/** How many logins are refused before a fault ends: one has had more than the three that a new user would be given. */
+/** How many logins are refused before a fault ends: some login has then had more than the three tries of a new user. */
 const REFUSALS = 3 * CONNECTIONS + 1;
-/** In real time: what a phase waits for takes a fraction of a second. */
+/** In real time. What a phase waits for normally takes a fraction of a second. */
 const STUCK_AFTER_MS = 15_000;
 
 type Phase = (trouble: Trouble) => Promise<void>;
 
-/** What goes wrong, one thing after another, each until it has had its effect on those who work meanwhile. */
+/** Causes one fault after another, each until it has affected the workers. */
 export class Trouble {
   readonly #emulator: Emulator;
   readonly #ledger: Ledger;
@@ -23,7 +23,7 @@ export class Trouble {
   #dropped = 0;
   #asked = 0;
 
-  /** @param problems - why nothing has to go on; a phase that gets stuck is added */
+  /** @param problems - reasons to stop; a phase that gets stuck adds one */
   constructor(emulator: Emulator, ledger: Ledger, clock: JumpingClock, problems: unknown[]) {
     this.#emulator = emulator;
     this.#ledger = ledger;
@@ -36,7 +36,7 @@ export class Trouble {
     return this.#dropped;
   }
 
-  /** How many logins were refused while nothing was to be. */
+  /** How many logins were refused without a fault. */
   unasked(): number {
     return this.#refused() - this.#asked;
   }
@@ -52,7 +52,7 @@ export class Trouble {
     this.#dropped += this.#emulator.dropConnections();
   }
 
-  /** Has everybody log in again under a fault, for as long as that takes to have its effect. */
+  /** Makes everybody log in again under a fault, until it has had its effect. */
   async under(faults: Faults, effect: () => Promise<void>): Promise<void> {
     const before = this.#refused();
     this.#emulator.setFaults(faults);
@@ -74,7 +74,7 @@ export class Trouble {
     return this.#until(() => this.#ledger.committed >= goal);
   }
 
-  /** Lets the clock jump, and nobody log in meanwhile. */
+  /** Makes the clock jump while no login is under way. */
   jump(ms: number): Promise<void> {
     return this.#clock.jump(ms, (condition) => this.#until(condition));
   }
