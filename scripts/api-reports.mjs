@@ -1,5 +1,5 @@
-// The public surface of each built package, a report per entry point, in the package's folder `api`. Fails where a report
-// differs from what is committed, so that nothing public changes unseen; with --update it writes them.
+// Reports the public API of each built package, one report per entry point, in the package's folder `api`. Fails if a report
+// differs from the committed one, so that nothing public changes unnoticed; with --update it writes them.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -32,7 +32,7 @@ if (problems.length > 0) {
   process.exitCode = 1;
 }
 
-/** Compares or writes the report of one entry point; its file's name. */
+/** Compares or writes the report of one entry point. @returns the name of its file */
 function report(folder, subpath, declarations) {
   const file = `${subpath === '.' ? 'index' : subpath.slice(2)}.api.md`;
   const reportFolder = join(folder, 'api');
@@ -65,7 +65,7 @@ function report(folder, subpath, declarations) {
         reportFileName: file,
         reportFolder,
         reportTempFolder: temporary,
-        // A type that is named in the surface is part of it, exported or not.
+        // A type that the API mentions is part of it, exported or not.
         includeForgottenExports: true,
       },
       docModel: { enabled: false },
@@ -78,7 +78,7 @@ function report(folder, subpath, declarations) {
           'ae-forgotten-export': none,
           'ae-missing-release-tag': none,
           'ae-undocumented': none,
-          // API Extractor cannot follow a link to what another package declares.
+          // API Extractor cannot follow links to declarations in other packages.
           'ae-unresolved-link': none,
         },
         tsdocMessageReporting: { default: { logLevel: 'error' } },
@@ -100,8 +100,8 @@ function report(folder, subpath, declarations) {
 }
 
 /**
- * An entry point that stands in for a driver's module exports the same names once more as its default, which API Extractor
- * cannot follow: the declarations of what it exports so.
+ * An entry point that stands in for a driver's module also exports the same names on its default export, which API Extractor
+ * cannot follow. Returns the declarations of those exports.
  */
 function withoutDefault(entry) {
   const twice = /^(?:\/\/.*\n)*export \* as default from '(\S+)\.js';\nexport \* from '\1\.js';\n$/;

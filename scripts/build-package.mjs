@@ -1,10 +1,10 @@
-// Builds the package in the current folder: what its package.json names under "exports" and "bin", bundled into CommonJS,
-// a file for each entry point, one for what several share, and one for each part that is loaded when it is needed. The ES
-// module of each entry point only names what the CommonJS one exports: a process that uses both formats, as many do
-// without knowing, then has one copy. Declarations are those of tsc, for both module formats; a command line tool has none.
+// Builds the package in the current folder: the entry points in package.json under "exports" and "bin", bundled into CommonJS,
+// with a file for each entry point, one for shared code, and one for each part that is loaded on demand. The ES module of each
+// entry point only re-exports the CommonJS one: a process that uses both formats, as many do without knowing, then has one
+// copy. Declarations are those of tsc, for both module formats; a command line tool has none.
 //
-// `--lazy NAME…` names packages that only the users of one driver or framework have installed: the sources import them as any
-// other package, and what is built loads each of them where it is first used.
+// `--lazy NAME…` names packages that only the users of one driver or framework have installed: the sources import them like
+// any other package, and the built code loads each of them at its first use.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire, isBuiltin } from 'node:module';
@@ -26,7 +26,7 @@ mkdirSync(CJS, { recursive: true });
 writeFileSync(`${CJS}/package.json`, '{"type":"commonjs"}\n');
 await bundle();
 for (const tool of tools) {
-  // To print its help from a text takes a third of the time that its parser takes to load.
+  // Printing the help from a file takes a third of the time that loading the parser does.
   const help = execFileSync(process.execPath, [tool, '--help'], { encoding: 'utf8' });
   await bundle({ RENDERED_HELP: JSON.stringify(help) });
 }
@@ -41,7 +41,7 @@ async function bundle(define = {}) {
   ];
   const build = await rolldown({
     input: Object.fromEntries(sources.map(([built, source]) => [relative(CJS, built).replace(/\.js$/, ''), source])),
-    // Whatever is not of this package is loaded from its own; but what the compiler brings for newer syntax is ours.
+    // Other packages are not bundled, except for the compiler's helpers for newer syntax.
     external: (name) => !/^[./]|^@oxc-project\/runtime\//.test(name),
     platform: 'node',
     transform: { target: 'es2022', define },
@@ -52,14 +52,14 @@ async function bundle(define = {}) {
   const { output } = await build.write({
     dir: CJS,
     format: 'cjs',
-    // A package that stands in for a driver has a default export as well as others.
+    // A package that stands in for a driver has a default export as well as named ones.
     exports: 'named',
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
-    // The ES module loader takes longer for what is of this package. What is of others stays an import, for which a bundler
-    // makes a file of its own.
+    // The ES module loader is slower, so this package's own parts are required. Other packages stay an import, for which a bundler
+    // makes a separate file.
     dynamicImportInCjs: false,
-    // What a comment tells a user is in the declarations; the rest is for readers of the sources.
+    // Comments for users are in the declarations; the rest are for readers of the sources.
     comments: false,
   });
   await build.close();
@@ -69,7 +69,7 @@ async function bundle(define = {}) {
   }
 }
 
-/** What is loaded has to be installed with the package: the workspace has more than its users. */
+/** Every package that is loaded must be in package.json: the workspace has more installed than users do. */
 function checkImport(name, importer, output) {
   if (isBuiltin(name) || output.some(({ fileName }) => fileName === name)) return;
   const [owner] = /^(?:@[^/]+\/)?[^/]+/.exec(name);
@@ -103,7 +103,7 @@ function importOthers(code) {
   );
 }
 
-/** `require` in place of each use, not of a variable: a bundler that follows it finds the package. */
+/** `require` with a literal at each use, so that a bundler finds the package. */
 function loadWhereUsed(code) {
   const names = new Map();
   const rest = code.replace(/^let (\w+) = require\("([^"]+)"\);\n/gm, (line, name, specifier) => {
@@ -115,7 +115,7 @@ function loadWhereUsed(code) {
   return rest.replace(/(?<![\w$.])\w+/g, (word) => (names.has(word) ? `(require("${names.get(word)}"))` : word));
 }
 
-/** Each entry point has been loaded by now. */
+/** Called when each entry point has been loaded. */
 function checkLazy() {
   const require = createRequire(resolve('package.json'));
   for (const lazy of lazyPackages) {
@@ -127,7 +127,7 @@ function checkLazy() {
   }
 }
 
-/** These declarations and those that they lead to: a user of the package can see no others. */
+/** These declarations and all that they refer to: users of the package cannot see any others. */
 function reachable(folder, names) {
   const found = new Set(names);
   for (const name of found) {

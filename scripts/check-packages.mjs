@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** The most that each may weigh, in kB: the tarball, and what is in it. To raise one is a decision. */
+/** The maximum sizes in kB: of each tarball, and of its contents. Raise one only deliberately. */
 const MAX_KB = {
   'rds-iam': [63, 220],
   // 100 of them packed, and 135 unpacked, are the certificates of the roots.
@@ -47,8 +47,8 @@ try {
     if (stray) throw new Error(`${published}: ${stray} has no business in the tarball`);
     checkSize(published, tarball);
     run('pnpm', ['exec', 'publint', '--strict', tarball], { stdio: 'inherit' });
-    // A command line tool has no types, and nothing to import.
-    // As their drivers do, these export the same names as their default and beside it, so that both forms of import work.
+    // A command line tool has no types and nothing to import.
+    // Like their drivers, these export the same names by name and on the default export, so that both forms of import work.
     const isDriver = ['@rds-iam/pg', '@rds-iam/mysql2'].includes(published);
     const ignored = isDriver ? ['--ignore-rules', 'missing-export-equals'] : [];
     if (!bin) run('pnpm', ['exec', 'attw', '--profile', 'strict', tarball, ...ignored], { stdio: 'inherit' });
@@ -59,7 +59,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** What npm shows beside a package, and what its provenance is checked against. */
+/** What npm shows for a package, and what its provenance is checked against. */
 function checkOrigin({ name, repository, homepage, bugs, publishConfig }, directory) {
   const of = repository?.url?.match(/^git\+(https:\/\/github\.com\/[^/]+\/[^/]+)\.git$/)?.[1];
   const wanted = { directory, homepage: `${of}/tree/main/${directory}#readme`, bugs: `${of}/issues`, provenance: true };
@@ -79,7 +79,7 @@ function checkSize(name, tarball) {
   }
 }
 
-/** Installs the pg package with npm in an empty project, loads it both ways, and weighs what it adds. */
+/** Installs the pg package with npm in an empty project, loads it in both formats, and measures what it adds. */
 function checkInstalled(tarballs) {
   const project = join(folder, 'project');
   const install = (...what) =>
@@ -99,7 +99,7 @@ function checkInstalled(tarballs) {
   if (addedKb > MAX_ADDED_KB) throw new Error(`@rds-iam/pg adds ${addedKb} kB, more than ${MAX_ADDED_KB} kB`);
 }
 
-/** Installs the command line tool with npm in an empty project, and runs it as npx does. */
+/** Installs the command line tool with npm in an empty project, and runs it like npx does. */
 function checkTool(tarballs) {
   const project = join(folder, 'tool');
   execFileSync('mkdir', [project]);
@@ -108,7 +108,7 @@ function checkTool(tarballs) {
   const needed = [...ours, 'rds-iam'].map((name) => tarballs.get(name));
   run('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', project, ...needed]);
   const npx = (...args) => run('npx', ['--no-install', 'rds-iam', ...args], { cwd: project, env });
-  // Without pnpm's settings, which npm warns of.
+  // Without pnpm's settings, which npm warns about.
   const inherited = Object.entries(process.env).filter(([name]) => !/^npm_config_/i.test(name));
   const keys = {
     AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
@@ -123,7 +123,7 @@ function checkTool(tarballs) {
   if (ran.trim() !== hostname) throw new Error('npx rds-iam exec does not run a program');
   if (npx('--help') !== npx('help')) throw new Error('npx rds-iam --help is not what the parser says');
   if (!npx('emulate', '--help').includes('--listen-port')) throw new Error('npx rds-iam emulate has no help');
-  // What the doctor looks with is in packages of its own, and nobody listens on that port.
+  // The doctor loads further packages for its checks; nothing listens on that port.
   const examined = exitCodeOf(() =>
     npx('doctor', '--timeout', '20', 'postgres://app@127.0.0.1:9', '--region', 'eu-west-1'),
   );

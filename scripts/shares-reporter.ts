@@ -1,5 +1,5 @@
-// What each part of the tests takes, as its share of the time that all test files take together. A part that has grown past
-// what the table in CONTRIBUTING.md allows fails a whole run: the tests stay something that one waits for.
+// Reports each part's share of the total time of all test files. A part that exceeds its share in the table of CONTRIBUTING.md
+// fails a whole run, so that the tests stay fast enough to wait for.
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,13 +10,13 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** The part that a file belongs to: a package, or a folder of `test`. */
 export const partOf = (file: string): string => file.split('/').slice(0, 2).join('/');
 
-/** The shares that a table allows, in percent: rows of `| part | share |`, whatever else is in them. */
+/** The allowed shares in percent, from a table with rows of `| part | share |`, whatever other columns there are. */
 export function allowedShares(page: string): ReadonlyMap<string, number> {
   const rows = page.matchAll(/^\| `((?:packages|test)\/[\w-]+)` \|.*?\| (\d+) % \|$/gm);
   return new Map([...rows].map(([, part = '', share]) => [part, Number(share)]));
 }
 
-/** What is wrong with these times: parts that take more than their share, or have none. */
+/** The problems with these times: parts that take more than their share, or have none. */
 export function judgeShares(times: ReadonlyMap<string, number>, allowed: ReadonlyMap<string, number>): string[] {
   const total = [...times.values()].reduce((sum, each) => sum + each, 0);
   return [...times].flatMap(([part, time]) => {

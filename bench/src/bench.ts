@@ -1,4 +1,4 @@
-// Measures the built packages, as users get them: tsx keeps the names of functions at a price that shows in nanoseconds.
+// Measures the built packages, as users get them: tsx keeps function names, at a cost that shows in nanoseconds.
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cachedToken } from './cached-token.js';
@@ -39,7 +39,7 @@ const MEASURES = [
   storm,
   fleetSimulation,
 ];
-// By name, to measure one again: `pnpm bench frameworks`. With --page, what is known then goes into README.md, too.
+// By name, to measure one again: `pnpm bench frameworks`. With --page, the results also go into README.md.
 const args = process.argv.slice(2);
 const wanted = args.filter((arg) => arg !== '--page');
 for (const measure of MEASURES.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
@@ -63,7 +63,7 @@ interface Measured {
   readonly figures: readonly Figure[];
 }
 
-/** What each measure gave when it last ran, by its name. */
+/** The last result of each measure, by its name. */
 async function latest(): Promise<Readonly<Record<string, Measured>>> {
   return existsSync(LATEST) ? JSON.parse(await readFile(LATEST, 'utf8')) : {};
 }

@@ -8,7 +8,7 @@ const BATCHES = 300;
 const CACHED_CALLS = 1_000;
 const SIGNINGS = 10;
 
-/** `getToken` when the token is in memory, and the bare signer, in alternating batches of calls one after the other. */
+/** `getToken` with the token in memory, and the bare signer, in alternating batches of sequential calls. */
 export async function cachedToken(): Promise<Figure[]> {
   const iam = createRdsIam({ credentials: CREDENTIALS });
   const cached: number[] = [];

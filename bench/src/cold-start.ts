@@ -15,7 +15,7 @@ const PAIRS = 41;
 
 type Environment = Readonly<Record<string, string>>;
 
-/** What all programs have: their credentials in the environment, as on Lambda, and the endpoint's name. */
+/** The environment of all programs: credentials, as on Lambda, and the endpoint's name. */
 const ENVIRONMENT: Environment = {
   AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
   AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
@@ -23,7 +23,7 @@ const ENVIRONMENT: Environment = {
   BENCH_HOSTNAME: ENDPOINT.hostname,
 };
 
-/** From the start of a process to its first token and its first answer, and what the roots cost that users have. */
+/** From the start of a process to its first token and its first answer, and the cost of the default roots. */
 export async function coldStart(): Promise<Figure[]> {
   const tokenOf = (script: string) => async () => (await run(`token-${script}.mjs`, ENVIRONMENT)).ms;
   const figures: Figure[] = [
@@ -72,7 +72,7 @@ interface Database extends AsyncDisposable {
   environment(): Promise<Environment>;
 }
 
-/** RDS, as far as a cold start sees of it: its name, its certificate, its login, and AWS's bundle in a file. */
+/** The parts of RDS that a cold start sees: its name, its certificate, its login, and AWS's bundle in a file. */
 async function startDatabase(engine: 'postgres' | 'mysql'): Promise<Database> {
   const server = await (engine === 'postgres' ? startPostgres() : startMariadb());
   await makeShop(server);
@@ -117,11 +117,11 @@ async function startDatabase(engine: 'postgres' | 'mysql'): Promise<Database> {
   };
 }
 
-/** Runs a program; the time until it says something, and what. */
+/** Runs a program. @returns the time until its first output, and the output */
 async function run(script: string, env: Environment): Promise<{ readonly ms: number; readonly said: string }> {
   const path = (name: string) => fileURLToPath(new URL(`cold-start/${name}`, import.meta.url));
   const startedAt = performance.now();
-  // Nothing of this process's environment: neither its Node options nor AWS settings of the machine.
+  // Without this process's environment: neither its Node options nor the machine's AWS settings.
   const child = spawn(process.execPath, ['--import', path('rds-name.mjs'), path(script)], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -7,7 +7,7 @@ import { ratioOfTimes } from './rounds.js';
 
 const run = promisify(execFile);
 const PAIRS = 41;
-/** By its path: as a dependency its command would be missed at each installation, which comes before the build. */
+/** By its path: as a dependency, its command would be missing at each installation, which comes before the build. */
 const TOOL = fileURLToPath(new URL('../../packages/cli/dist/cjs/bin.js', import.meta.url));
 const BARE_SIGNER = fileURLToPath(new URL('./cold-start/token-signer.mjs', import.meta.url));
 
@@ -40,11 +40,11 @@ export async function commandLine(): Promise<Figure[]> {
   ];
 }
 
-/** How long a process takes that has to say something on stdout. */
+/** How long a process takes until it has printed the expected output. */
 async function msOf(args: readonly string[], said: RegExp): Promise<number> {
   const startedAt = performance.now();
   const { stdout } = await run(process.execPath, args, {
-    // Nothing of this process's environment: neither its Node options nor AWS settings of the machine.
+    // Without this process's environment: neither its Node options nor the machine's AWS settings.
     env: {
       AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
       AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,

@@ -7,11 +7,11 @@ import { median } from './statistics.js';
 const BATCHES = 100;
 const CALLS = 100;
 
-/** What `connect` itself costs: around an `open` that resolves at once, one connection after the other. */
+/** The cost of `connect` itself: around an `open` that resolves at once, sequentially. */
 export async function connectOverhead(): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const engine of [postgres, mysql]) {
-    // A limit that is never reached: it is the arithmetic that is measured, and not the waiting.
+    // A limit that is never reached, to measure the arithmetic and not the waiting.
     const iam = createRdsIam({ credentials: CREDENTIALS, maxConnectionsPerSecond: 100_000 });
     const signal = new AbortController().signal;
     const batches: number[] = [];

@@ -6,7 +6,7 @@ import { makeShop, startMariadb, startPostgres } from '@rds-iam/test-servers';
 import pg from 'pg';
 import { CREDENTIALS, REGION, UNLIMITED } from './login.js';
 
-/** A database that takes a token of ours as a static password, so that both ways to it send the same bytes. */
+/** A database that accepts one of our tokens as a static password, so that both ways to it send the same bytes. */
 export interface BenchDatabase extends AsyncDisposable {
   readonly engine: 'postgres' | 'mysql';
   readonly host: string;
@@ -26,7 +26,7 @@ export async function startPostgresDatabase(): Promise<BenchDatabase> {
   const server = await startPostgres({
     tls: await authority.issue({ hostnames: ['127.0.0.1'] }),
     hba: ['hostssl all all 127.0.0.1/32 password'],
-    // The server's part of a login is the same for both: the less of it, the more the clients' shows.
+    // The server's part of a login is the same for both: the smaller it is, the more the clients' part shows.
     settings: { scram_iterations: '1' },
   });
   const { hostname: host, port } = server;
@@ -48,7 +48,7 @@ export async function startPostgresDatabase(): Promise<BenchDatabase> {
   };
 }
 
-/** A MariaDB, with the emulator in front of it in a process of its own. */
+/** A MariaDB, with the emulator in front of it in a separate process. */
 export async function startMysqlDatabase(): Promise<BenchDatabase> {
   const server = await startMariadb();
   await makeShop(server);

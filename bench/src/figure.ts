@@ -1,4 +1,4 @@
-/** What a figure is held to. */
+/** The target of a figure. */
 export type Wanted =
   | { readonly below: number }
   | { readonly atMost: number }
@@ -10,9 +10,9 @@ export interface Figure {
   readonly figure: string;
   readonly measured: number;
   readonly unit: string;
-  /** Where the middle half of its rounds lie, if it is their median. */
+  /** The range of the middle half of its rounds, if it is their median. */
   readonly middleHalf?: readonly [low: number, high: number];
-  /** What the figure was measured against, in words. */
+  /** A description of what the figure was measured against. */
   readonly beside: string;
   readonly wanted: Wanted;
 }

@@ -5,7 +5,7 @@ import { type Figure, formatNumber } from './figure.js';
 import { CREDENTIALS, ENDPOINT, REGION } from './login.js';
 
 const CALLS = 10_000;
-/** Less than a token lives: the bare signer then asks its provider a second time, for credentials that last longer. */
+/** Less than a token's life: the bare signer then asks its provider a second time, for credentials that last longer. */
 const CREDENTIALS_LEFT_MS = 10 * 60_000;
 
 interface Stampede {
@@ -53,7 +53,7 @@ async function stampedeOnOurs(): Promise<Stampede> {
 async function stampedeOnSigner(): Promise<Stampede> {
   const provider = countingProvider();
   const signer = new Signer({ ...ENDPOINT, region: REGION, credentials: provider.credentials });
-  // The signer keeps nothing: each call of it is a signing.
+  // The signer caches nothing: each call signs.
   let signings = 0;
   const durationMs = await allAtOnce(async () => {
     await signer.getAuthToken();

@@ -1,16 +1,16 @@
-// Many processes that know nothing of each other, each of which wants one connection from a server that admits only so many
-// logins in a second: what becomes of them, by the waits between the tries. No network and no clock: `pnpm bench
-// fleetSimulation` prints the table of docs/throttling.md.
+// Simulates many processes that do not know of each other and each want one connection from a server that admits a limited
+// number of logins per second, with different waits between the tries. No network and no clock: `pnpm bench fleetSimulation`
+// prints the table in docs/throttling.md.
 import type { Figure } from './figure.js';
 
 interface Fleet {
   readonly processes: number;
-  /** What the server admits in any second. */
+  /** How many logins the server admits in any second. */
   readonly perSecond: number;
   readonly patienceMs: number;
-  /** Whether a login that was refused counts for the limit as well. */
+  /** Whether a refused login also counts towards the limit. */
   readonly countsRefused: boolean;
-  /** The longest waits after the first refusal, the second, and so on; the last one stays. */
+  /** The longest waits after the first refusal, the second, and so on; the last one is repeated. */
   readonly waitsMs: readonly number[];
   /** The part of each wait that is random. 1 is full jitter, 0.5 equal jitter. */
   readonly jitter: number;
@@ -26,10 +26,10 @@ interface FleetOutcome {
 const ROUND_TRIP_MS = 10;
 const LEAST_LEFT_MS = 300;
 const WINDOW_MS = 1_000;
-/** They do not start in the same millisecond. */
+/** The processes do not all start in the same millisecond. */
 const START_WITHIN_MS = 50;
 
-/** Pure but for `random`, which gives numbers from 0 to 1. */
+/** Pure except for `random`, which returns numbers from 0 to 1. */
 function simulate(fleet: Fleet, random: () => number): FleetOutcome {
   const { processes, perSecond, patienceMs, countsRefused, waitsMs, jitter } = fleet;
   const byMs = new Map<number, number[]>();
@@ -89,7 +89,7 @@ const SIZES: readonly (readonly [processes: number, perSecond: number, patienceM
   [10_000, 200, 96_000],
 ];
 
-/** As a figure, what is asked of ours; the table goes to the terminal. */
+/** The figure is about our waits; the table goes to the terminal. */
 export async function fleetSimulation(): Promise<Figure[]> {
   const rows = [
     '| waits | N | C | counted | lost | last in, of N/C | logins each (most) |',

@@ -7,14 +7,14 @@ import { sequelize } from './frameworks/sequelize.js';
 import { typeorm } from './frameworks/typeorm.js';
 import { perSecond, ratioOfRates } from './rounds.js';
 
-/** A connection to PostgreSQL is a new process of the server's, and takes the time of five to MySQL. */
+/** A connection to PostgreSQL is a new server process, and takes as long as five to MySQL. */
 const CONNECTIONS_PER_ROUND = { postgres: 40, mysql: 80 } as const;
 const AT_A_TIME = 4;
 const ROUNDS_OF_CONNECTIONS = 30;
 const QUERIES_PER_ROUND = 2_000;
 const ROUNDS_OF_QUERIES = 21;
 
-/** What each framework's package costs, beside the same framework with a static password on the same server. */
+/** The cost of each framework's package, compared with the same framework with a static password on the same server. */
 export async function frameworks(): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const start of [startPostgresDatabase, startMysqlDatabase]) {

@@ -6,13 +6,13 @@ import { ratioOfTimes } from './rounds.js';
 
 const run = promisify(execFile);
 const PAIRS = 41;
-/** How long modules take to import in a fresh process, as one that names them all does it. */
+/** How long modules take to import in a new process that imports them all. */
 const MEASURE = `
   const startedAt = performance.now();
   await Promise.all(process.argv.slice(1).map((name) => import(name)));
   process.stdout.write(String(performance.now() - startedAt));`;
 
-/** Each package beside what its users import anyway. */
+/** Each package, and what its users import anyway. */
 const IMPORTS: readonly (readonly [framework: readonly string[], ours: string])[] = [
   [['typeorm'], '@rds-iam/typeorm'],
   [['knex'], '@rds-iam/knex'],
@@ -21,7 +21,7 @@ const IMPORTS: readonly (readonly [framework: readonly string[], ours: string])[
   [['@prisma/client/runtime/client', '@prisma/adapter-pg'], '@rds-iam/prisma'],
 ];
 
-/** What the import of each package adds to that of its framework, in fresh processes by turns. */
+/** What the import of each package adds to that of its framework, in alternating new processes. */
 export async function importTime(): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const [framework, ours] of IMPORTS) {

@@ -5,7 +5,7 @@ import { CREDENTIALS } from './login.js';
 const ENDPOINTS = 1_000;
 const CALLS = 1_000_000;
 
-/** What the heap grows by when every endpoint has its token and all further calls only read it. */
+/** How much the heap grows once every endpoint has its token and further calls only read it. */
 export async function memory(): Promise<Figure[]> {
   const iam = createRdsIam({ credentials: CREDENTIALS });
   const callEachEndpoint = async () => {

@@ -10,7 +10,7 @@ const QUERIES_PER_ROUND = 10_000;
 const ROWS_PER_ROUND = 20_000;
 const LARGE_RESULT_MB = 500;
 
-/** What our MySQL package and the emulator cost, each beside the plain driver in the same run. */
+/** The cost of our MySQL package and of the emulator, each compared with the plain driver in the same run. */
 export async function mysqlFigures(): Promise<Figure[]> {
   await using bench = await startMysqlBench(POOL_SIZE);
   return [
@@ -91,7 +91,7 @@ async function memoryOfLargeResult(bench: MysqlBench): Promise<Figure> {
 /** Reads a result row by row, keeping none. */
 async function drain(connection: PoolConnection, sql: string): Promise<number> {
   let rows = 0;
-  // What mysql2/promise wraps is a connection with callbacks, whatever its types say: only that one streams.
+  // Whatever its types say, mysql2/promise wraps a connection with callbacks, and only that one can stream.
   const { connection: callbacks } = connection as unknown as { connection: CallbackConnection };
   for await (const _ of callbacks.query(sql).stream()) rows++;
   return rows;

@@ -7,15 +7,15 @@ import { makeShop, startMariadb } from '@rds-iam/test-servers';
 import mysql2, { type Pool } from 'mysql2/promise';
 import { CREDENTIALS, REGION, UNLIMITED } from './login.js';
 
-/** A MariaDB, the emulator in front of it in a process of its own, and three ways to it. */
+/** A MariaDB, the emulator in front of it in a separate process, and three ways to connect. */
 export interface MysqlBench extends AsyncDisposable {
   /** Through our package and the emulator. */
   ours(): Pool;
   /** Through mysql2 alone and the emulator: the token is a static password, so that the logins are the same. */
   plain(): Pool;
-  /** Through mysql2 alone to the database itself, over TLS too. */
+  /** Through mysql2 alone to the database itself, also over TLS. */
   direct(): Pool;
-  /** The most memory that the emulator's process has had, in bytes. */
+  /** The peak memory of the emulator's process, in bytes. */
   emulatorPeakRssBytes(): Promise<number>;
 }
 

@@ -20,7 +20,7 @@ export async function physicalConnections(): Promise<Figure[]> {
   await using server = await startPostgres({
     tls: await authority.issue({ hostnames: ['127.0.0.1'] }),
     hba: ['hostssl all all 127.0.0.1/32 password'],
-    // The server's part of a login is the same for both: the less of it, the more the clients' shows.
+    // The server's part of a login is the same for both: the smaller it is, the more the clients' part shows.
     settings: { scram_iterations: '1' },
   });
   const endpoint = { hostname: server.hostname, port: server.port, username: 'app' };
@@ -42,7 +42,7 @@ export async function physicalConnections(): Promise<Figure[]> {
   return [{ figure: "physical connections per second, our Pool to pg's", wanted: { atLeast: 0.97 }, ...ratio }];
 }
 
-/** Opens and closes: fills the pool all the time, hands no connection out twice, and waits for the last one's end. */
+/** Opens and closes connections: keeps the pool full, uses no connection twice, and waits for the last one to end. */
 async function connectionsPerSecond(pool: pg.Pool): Promise<number> {
   let left = CONNECTIONS_PER_ROUND;
   let closed = 0;

@@ -7,7 +7,7 @@ const TOP = 56;
 const COLORS = { met: '#2563a8', missed: '#d9622b', text: '#1a1a1a', faint: '#5c5c5c', grid: '#d5d5d5' };
 
 /**
- * The ratios as an SVG: a dot for each median, a bar for the middle half of its rounds, a tick for what is wanted, all on one
+ * The ratios as an SVG: a dot for each median, a bar for the middle half of its rounds, and a tick for the target, all on one
  * logarithmic axis.
  */
 export function plot(figures: readonly Figure[]): string {

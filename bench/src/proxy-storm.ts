@@ -4,12 +4,12 @@ import { CREDENTIALS, REGION } from './login.js';
 import { startProxyProcess } from './proxy.js';
 import { REFUSING_ALL, startLimitedServer } from './storm/server.js';
 
-/** What the server admits a second, which the proxy knows. */
+/** How many logins the server admits per second; the proxy knows this. */
 const LIMIT = 20;
 const WANTED = 10 * LIMIT;
 const IDEAL_MS = (WANTED / LIMIT) * 1_000;
 
-/** Ten times as many clients at once, at the proxy, as the server admits in a second. */
+/** Ten times as many clients at once at the proxy as the server admits in a second. */
 export async function proxyStorm(): Promise<Figure[]> {
   await using server = await startLimitedServer('postgres', LIMIT);
   const { host: hostname, port, user, database, ca } = server;

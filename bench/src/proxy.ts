@@ -21,7 +21,7 @@ const IDLE = 1_000;
 
 type Variables = Readonly<Record<string, string>>;
 
-/** What a program pays for the proxy between it and the server, by turns with direct TLS. */
+/** The cost of the proxy between a program and the server, alternating with direct TLS. */
 export async function proxy(): Promise<Figure[]> {
   const authority = await createCertificateAuthority();
   const { ca } = authority;
@@ -36,7 +36,7 @@ export async function proxy(): Promise<Figure[]> {
   const clear = { target: { ...target, username: 'clear' }, proxy: { passwordMethod: 'password' } };
   await using inClear = await startProxyProcess({ ...options, ...clear });
   const admin = await server.connectAsSuperuser();
-  // Each has signed a token of its own.
+  // Each has signed its own token.
   for (const [role, { token }] of Object.entries({ app: started, clear: inClear })) {
     await admin.query(`CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD ${pg.escapeLiteral(token)}`);
   }
@@ -118,7 +118,7 @@ async function idleConnections({ port, usage, openBare }: ProxyProcess): Promise
   const clients: pg.Client[] = [];
   for (let opened = 0; opened < IDLE; opened++) {
     const client = new pg.Client({ host: HOST, port, user: 'app', password: 'bench', database: 'postgres' });
-    // Where one fails, the others are closed with the proxy: that is not what went wrong.
+    // If one fails, the others are closed with the proxy; their errors are not the cause.
     client.on('error', () => {});
     await client.connect();
     clients.push(client);

@@ -4,8 +4,8 @@ import { median, pairRatios, quantile } from './statistics.js';
 type Measured = Pick<Figure, 'measured' | 'unit' | 'middleHalf' | 'beside'>;
 
 /**
- * Measures two things in alternating rounds: what disturbs a round disturbs both, and whoever comes second finds the
- * server in another state, so that each does so every other time. The figure is the median ratio of ours to the other.
+ * Measures two things in alternating rounds, so that a disturbance affects both. The second one finds the server in another
+ * state, so they take turns at being second. The figure is the median ratio of ours to the other.
  */
 export async function ratioOfRates(
   rounds: number,
@@ -27,14 +27,14 @@ export async function ratioOfRates(
   };
 }
 
-/** The same of two things that take a time, in milliseconds. */
+/** The same for two durations in milliseconds. */
 export async function ratioOfTimes(
   pairs: number,
   ours: () => Promise<number>,
   other: () => Promise<number>,
 ): Promise<Measured> {
   const [oursMs, otherMs]: [number[], number[]] = [[], []];
-  // The first time of each brings its files into the system's cache.
+  // The first run of each brings its files into the system's cache.
   await ours();
   await other();
   for (let pair = 0; pair < pairs; pair++) {
@@ -54,7 +54,7 @@ function medianOf(ratios: readonly number[]) {
   return { measured: median(ratios), unit: '×', middleHalf };
 }
 
-/** How often something is done per second, when it is done so many times. */
+/** How often something is done per second, measured over this many times. */
 export async function perSecond(times: number, work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   await work();

@@ -3,7 +3,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** The value that the share `q` of all values (0 to 1) lies below, interpolated between neighbors. */
+/** The quantile `q` (0 to 1) of the values, interpolated between neighbors. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (sorted.length - 1) * q;
@@ -13,7 +13,7 @@ export function quantile(values: readonly number[], q: number): number {
   return below + (above - below) * (at - Math.floor(at));
 }
 
-/** Each value of one series divided by its partner of the other: what disturbs a pair disturbs both halves of it. */
+/** Each value of one series divided by its partner in the other: a disturbance affects both values of a pair. */
 export function pairRatios(values: readonly number[], partners: readonly number[]): number[] {
   if (values.length !== partners.length) throw new RangeError('pairs need two series of the same length');
   return values.map((value, index) => value / (partners[index] ?? Number.NaN));

@@ -6,10 +6,10 @@ import { perSecond } from './storm/series.js';
 import { type Limit, type LimitedServer, startLimitedServer } from './storm/server.js';
 import { sparkline } from './storm/sparkline.js';
 
-/** What the server admits a second: so few that the machine, which is all clients and the server, could do far more. */
+/** How many logins the server admits per second: far fewer than this machine, with all clients and the server, could do. */
 const LIMIT = 20;
 const WANTED = 10 * LIMIT;
-/** As many processes of a fleet share the limit. */
+/** How many processes of a fleet share the limit. */
 const FLEET = 8;
 const OTHER_LIMITS: readonly (readonly [name: string, limit: Limit])[] = [
   ['new tokens counted', { action: 'deny', counting: 'new-tokens' }],
@@ -18,7 +18,7 @@ const OTHER_LIMITS: readonly (readonly [name: string, limit: Limit])[] = [
 ];
 const RESULTS = new URL('../results/', import.meta.url);
 
-/** Ten times as many connections wanted at once as a server admits in a second: who gets them, how soon, at what cost. */
+/** Ten times as many connections requested at once as a server admits in a second: who gets them, how soon, at what cost. */
 export async function storm(): Promise<Figure[]> {
   const figures: Figure[] = [];
   const panels: Panel[] = [];
@@ -34,15 +34,15 @@ export async function storm(): Promise<Figure[]> {
 }
 
 interface Runs {
-  /** Without a limit, which shows what the machine can do. */
+  /** Without a limit, to show what the machine can do. */
   readonly unlimited: Run;
   readonly known: Run;
   readonly unknown: Run;
   readonly fleet: Run;
-  /** Ten and twenty times the limit, each in a process that was never logged in. */
+  /** Ten and twenty times the limit, each in a process that has never logged in. */
   readonly fresh: Run;
   readonly manyFresh: Run;
-  /** As `fresh`, at servers that throttle in other ways. */
+  /** Like `fresh`, with servers that throttle in other ways. */
   readonly freshElsewhere: readonly (readonly [server: string, run: Run])[];
   readonly bare: Run;
   readonly wrapper: Run;

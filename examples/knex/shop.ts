@@ -16,7 +16,7 @@ async function order(db: Knex, name: string, quantity: number): Promise<void> {
   });
 }
 
-/** A few queries on what the migrations and seeds of this folder made. */
+/** A few queries on the tables from this folder's migrations and seeds. */
 export async function visitShop(db: Knex, print: (line: string) => void): Promise<void> {
   await order(db, 'lamp', 2);
   await order(db, 'table', 2).catch((error: Error) => print(error.message));

@@ -1,7 +1,7 @@
 import type { PrismaClient as MysqlClient } from './generated/mysql/client.js';
 import type { PrismaClient as PostgresClient } from './generated/postgres/client.js';
 
-/** What the program does on either engine. An application has one client, and needs no cast. */
+/** The client members that this program uses on both engines. An application has one client, and needs no cast. */
 export async function run(client: PostgresClient | MysqlClient): Promise<void> {
   const prisma = client as PostgresClient;
   await prisma.product.createMany({
@@ -20,7 +20,7 @@ export async function run(client: PostgresClient | MysqlClient): Promise<void> {
   });
 }
 
-/** Orders some of a product if there are enough, in one transaction; says how many are left. */
+/** Orders some of a product if there are enough, in one transaction. @returns how many are left */
 async function order(prisma: PostgresClient, name: string, quantity: number): Promise<number> {
   return prisma.$transaction(async (tx) => {
     const product = await tx.product.update({ where: { name }, data: { stock: { decrement: quantity } } });

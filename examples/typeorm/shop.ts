@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { Orders, Products } from './schema.js';
 
-/** Brings the schema up to date, sells what there is, and does not sell what there is not. */
+/** Brings the schema up to date, sells what is in stock, and does not sell what is not. */
 export async function runShop(dataSource: DataSource, print: (line: string) => void): Promise<void> {
   await dataSource.initialize();
   try {

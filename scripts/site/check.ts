@@ -1,5 +1,5 @@
-// Looks at the built site in a real browser: every page is reached by following links from the front page and has no dead
-// link, the search finds a page by words within it, and nothing is wider than a telephone.
+// Checks the built site in a real browser: every page can be reached by links from the front page and has no dead links, the
+// search finds pages by their words, and nothing is wider than a phone's screen.
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -15,7 +15,7 @@ const TYPES: Readonly<Record<string, string>> = {
   js: 'text/javascript',
   svg: 'image/svg+xml',
 };
-/** What a reader looks for, and the heading of the page that is to be among what is found. */
+/** Searches, and the heading of a page that must be among the results. */
 const SEARCHES = [
   ['maxConnectionsPerSecond', 'Throttling and fleets'],
   ['reserved concurrency', 'Lambda and other serverless platforms'],

@@ -1,7 +1,7 @@
 import type { RdsIam } from '@rds-iam/core';
 import type { BenchDatabase } from '../databases.js';
 
-/** A framework under measurement, with our package and without. */
+/** A framework to measure, with and without our package. */
 export interface Framework {
   readonly name: string;
   withIam(to: BenchDatabase, iam: RdsIam): Promise<Contender>;
@@ -11,7 +11,7 @@ export interface Framework {
 export interface Contender {
   /** Opens a physical connection through the framework, and closes it. */
   openAndClose(): Promise<void>;
-  /** `select 1`, the framework's own way. */
+  /** `select 1`, in the framework's own way. */
   query(): Promise<unknown>;
   end(): Promise<unknown>;
 }

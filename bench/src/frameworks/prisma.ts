@@ -4,7 +4,7 @@ import { createRdsIamAdapter } from '@rds-iam/prisma';
 import type { BenchDatabase } from '../databases.js';
 import type { Contender, Framework } from './framework.js';
 
-/** Without a generated client: the package and all that it adds is in the adapter below it. */
+/** Without a generated client, since everything that our package adds is in the adapter below it. */
 export const prisma: Framework = {
   name: 'Prisma',
   withIam: (to, iam) =>

@@ -17,7 +17,7 @@ function optionsOf({ engine, host, port, user, database }: BenchDatabase) {
   return { dialect: engine, host, port, username: user, database, logging: false } as const;
 }
 
-/** What of Sequelize's connection manager its types leave out. */
+/** The parts of Sequelize's connection manager that its types leave out. */
 interface ConnectionManager {
   getConnection(options: object): Promise<object>;
   destroyConnection(connection: object): Promise<void>;

@@ -5,8 +5,8 @@ import { CREDENTIALS, REGION } from '../login.js';
 import type { Contender } from './storm.js';
 
 /**
- * AWS's wrapper with its own pool and IAM plugin, which keeps tokens, and after a refusal tries once more with a new one.
- * Its failover plugins are for Aurora, and are to be off elsewhere.
+ * AWS's wrapper with its own pool and IAM plugin, which caches tokens and, after a refusal, retries once with a new one. Its
+ * failover plugins are for Aurora and should be off elsewhere.
  */
 export const awsWrapper: Contender = ({ engine, host, port, user, database, ca, wanted }) => {
   const config = {
@@ -15,7 +15,7 @@ export const awsWrapper: Contender = ({ engine, host, port, user, database, ca, 
   };
   const poolConfig = new AwsPoolConfig({ maxConnections: wanted });
   if (engine === 'mysql') {
-    // For mysql2, which the wrapper hands it to: without it, mysql2 keeps the token to itself.
+    // The wrapper passes this on to mysql2, which would not send the token without it.
     const pool = new AwsMySQLPoolClient({ ...config, enableCleartextPlugin: true }, poolConfig);
     return () => pool.getConnection();
   }

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { CREDENTIALS, REGION } from '../login.js';
 import type { Contender } from './storm.js';
 
-/** The driver's own pool, and the AWS SDK's signer asked for each connection, as the documents of both have it. */
+/** The driver's own pool with the AWS SDK's signer called for each connection, as in the documentation of both. */
 export const bare: Contender = ({ engine, host, port, user, database, ca, wanted }) => {
   const signer = new Signer({ hostname: host, port, username: user, region: REGION, credentials: CREDENTIALS });
   if (engine === 'mysql') {

@@ -12,12 +12,12 @@ export interface Panel {
 const PANEL = { width: 430, height: 150, gap: 36, titleHeight: 44 };
 const MARGIN = { left: 56, top: 92, right: 24, bottom: 40 };
 const COLORS = { admitted: '#2563a8', refused: '#d9622b', limit: '#1a1a1a', text: '#1a1a1a', faint: '#5c5c5c' };
-/** The vertical axis ends at so many times the limit. What is higher is cut off there, and its height written above it. */
+/** The vertical axis ends at this many times the limit. A higher bar is cut off there, with its height written above it. */
 const CUT_AT = 2.5;
 
 /**
- * Small multiples as an SVG: a row for each contender, a column for each engine, all to the same scales, so that one sees the
- * storm and the limit.
+ * Small multiples as an SVG: a row for each contender and a column for each engine, all at the same scale, to show the storm and
+ * the limit.
  */
 export function chart(panels: readonly Panel[], limit: number): string {
   const columns = [...new Set(panels.map(({ column }) => column))];
@@ -79,7 +79,7 @@ function drawBar(
   parts.push(bar(left, right, toY(admitted), toY(all), COLORS.refused));
   if (all > highest) {
     parts.push(text((left + right) / 2, toY(all) - 3, String(all), `text-anchor="middle" fill="${COLORS.refused}"`));
-    // A gap near the top says that the bar goes on.
+    // A gap near the top shows that the bar continues.
     parts.push(`<path d="M${left - 1} ${toY(all) + 10}L${right + 1} ${toY(all) + 5}" stroke="#fff" stroke-width="3"/>`);
   }
   return parts.join('');

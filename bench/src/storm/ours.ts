@@ -6,19 +6,19 @@ import { Redis } from 'ioredis';
 import { CREDENTIALS, credentialsOfMember, REGION } from '../login.js';
 import type { Contender, Open, Storm } from './storm.js';
 
-/** Ours, told what the server admits. */
+/** Ours, with the server's limit configured. */
 export const oursKnowing: Contender = (storm) => open(storm, { maxConnectionsPerSecond: storm.connectionsPerSecond });
 
-/** Ours as it is by default: to PostgreSQL no limit is known, to MySQL one that is too high. */
+/** Ours with its defaults: no limit for PostgreSQL, and one that is too high for MySQL. */
 export const oursUnknowing: Contender = (storm) => open(storm, {});
 
-/** Ours in one process of a fleet, told what the server admits to all of them. */
+/** Ours in one process of a fleet, with the server's limit for the whole fleet configured. */
 export const oursSharing: Contender = (storm) => {
   const limiter = redisLimiter({ client: new Redis(storm.redisUrl), fleetSize: storm.processes });
   return open(storm, { maxConnectionsPerSecond: storm.connectionsPerSecond, limiter });
 };
 
-/** Ours in as many processes as connections: each has a pool of its own, which knows of no other and was never logged in. */
+/** Ours in as many processes as connections: each has its own pool, which knows of no other and has never logged in. */
 export const oursFresh: Contender = (storm) => {
   let members = 0;
   return () => {

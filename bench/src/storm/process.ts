@@ -1,5 +1,5 @@
-// A contender in a process of its own, as an application is: started by fork(), told its storm in the first message, and
-// begun with the second. It keeps its connections until its parent leaves.
+// A contender in a separate process, like an application: started by fork(), it gets its storm with the first message and begins
+// with the second. It keeps its connections until its parent disconnects.
 import { once } from 'node:events';
 import { awsWrapper } from './aws-wrapper.js';
 import { bare } from './bare.js';
@@ -21,7 +21,7 @@ const contender = CONTENDERS[storm.contender];
 if (!contender) throw new TypeError(`no contender ${storm.contender}`);
 const isOfFleet = storm.processes > 1;
 const open = contender(isOfFleet ? { ...storm, wanted: storm.wanted + 1 } : storm);
-// Processes that start on one machine are in each other's way, which those of a fleet are not: these have logged in before.
+// Processes that start on one machine slow each other down, unlike those of a fleet, so these have logged in before.
 if (isOfFleet) await open();
 const go = once(process, 'message');
 process.send?.('ready');

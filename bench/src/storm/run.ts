@@ -4,7 +4,7 @@ import { type Series, seriesOf } from './series.js';
 import { type Limit, type LimitedServer, REFUSING_ALL } from './server.js';
 import type { Outcome, Storm } from './storm.js';
 
-/** A storm that is over: what the contender's users saw, and what the server's log says. */
+/** A finished storm: what the contender's users saw, and what the server's log says. */
 export interface Run extends Series, Outcome {
   readonly wanted: number;
 }
@@ -15,7 +15,7 @@ interface Entry extends Pick<Storm, 'contender'> {
   readonly deadlineMs?: number;
 }
 
-/** Lets one or several processes of a contender loose on a server at the same moment; each gets its share of what is wanted. */
+/** Starts one or several processes of a contender against a server at the same moment; each gets its share of the connections. */
 export async function run(
   server: LimitedServer,
   wanted: number,
@@ -41,7 +41,7 @@ export async function run(
 }
 
 function startProcess(): ChildProcess {
-  // What the contenders write to their consoles is not for this one.
+  // The contenders' console output is not for this terminal.
   return fork(new URL('./process.ts', import.meta.url), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 }
 

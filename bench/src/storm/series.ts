@@ -4,7 +4,7 @@ import type { LoginEvent } from '@rds-iam/emulator';
 export interface Series {
   /** Logins that reached the server, refused or not. */
   readonly attempts: number;
-  /** The most logins that reached the server in any one second, refused or not. */
+  /** The maximum number of logins that reached the server in any one second, refused or not. */
   readonly busiestSecond: number;
   /** For each tenth of a second since the storm began. */
   readonly per100Ms: readonly LoginCount[];
@@ -28,7 +28,7 @@ export function seriesOf(logins: readonly LoginEvent[], startedAtMs: number): Se
   return { attempts: logins.length, busiestSecond: mostInOneSecond(logins.map(({ atMs }) => atMs)), per100Ms };
 }
 
-/** The same by the second, for the eye. */
+/** The same by the second, for display. */
 export function perSecond(per100Ms: readonly LoginCount[]): LoginCount[] {
   const seconds = Array.from({ length: Math.ceil(per100Ms.length / 10) }, () => ({ admitted: 0, refused: 0 }));
   per100Ms.forEach(({ admitted, refused }, index) => {

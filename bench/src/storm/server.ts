@@ -4,16 +4,16 @@ import type { EmulatorOptions, LoginEvent, ThrottleFault } from '@rds-iam/emulat
 import { startMariadb, startPostgres, startRedis } from '@rds-iam/test-servers';
 import { CREDENTIALS, credentialsOfMember, REGION } from '../login.js';
 
-/** What a server does to the logins beyond its limit, and which logins it counts. */
+/** What a server does with logins over its limit, and which logins it counts. */
 export type Limit = Pick<ThrottleFault, 'action' | 'counting'>;
 
-/** As RDS refuses, and strictest. */
+/** Refuses like RDS, with the strictest counting. */
 export const REFUSING_ALL: Limit = { action: 'deny', counting: 'logins' };
 
-/** Members of a fleet, each with credentials of its own, that the server can have. */
+/** The number of fleet members, each with its own credentials, that the server supports. */
 const MOST_MEMBERS = 400;
 
-/** A database that admits so many logins in any second, and no more. */
+/** A database that admits a limited number of logins in any second. */
 export interface LimitedServer extends AsyncDisposable {
   readonly engine: 'postgres' | 'mysql';
   readonly connectionsPerSecond: number;
@@ -22,16 +22,16 @@ export interface LimitedServer extends AsyncDisposable {
   readonly ca: string;
   readonly user: string;
   readonly database: string;
-  /** Of a Redis that those who connect can share. */
+  /** The URL of a Redis that the clients can share. */
   readonly redisUrl: string;
-  /** Begins the count of the limit and the log anew. */
+  /** Resets the limit's count and the log. */
   beginLog(limit: Limit | 'none'): Promise<void>;
   log(): Promise<readonly LoginEvent[]>;
   /** Resolves when no connection is left. */
   allClosed(): Promise<void>;
 }
 
-/** A real database, and the emulator in front of it in a process of its own. */
+/** A real database, with the emulator in front of it in a separate process. */
 export async function startLimitedServer(
   engine: 'postgres' | 'mysql',
   connectionsPerSecond: number,

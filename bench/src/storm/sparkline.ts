@@ -2,7 +2,7 @@ import type { LoginCount } from './series.js';
 
 const LEVELS = '▁▂▃▄▅▆▇█';
 
-/** Logins per second in a line of text. The full block is twice the limit, or more; an empty place is none. */
+/** Logins per second in a line of text. A full block is twice the limit or more; a blank is none. */
 export function sparkline(seconds: readonly LoginCount[], limit: number, which: keyof LoginCount): string {
   return seconds
     .map((second) => {

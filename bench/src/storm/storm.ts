@@ -1,4 +1,4 @@
-/** What a contender is to do, as its process is told it. */
+/** A contender's task, as it is sent to its process. */
 export interface Storm {
   readonly contender: string;
   readonly engine: 'postgres' | 'mysql';
@@ -9,27 +9,27 @@ export interface Storm {
   readonly database: string;
   /** How many connections it wants, all at once. */
   readonly wanted: number;
-  /** What the server admits. Only those contenders use it that are to know. */
+  /** The server's limit. Only contenders that may know it use this. */
   readonly connectionsPerSecond: number;
-  /** How many processes such as this one there are. */
+  /** How many such processes there are. */
   readonly processes: number;
-  /** How long a login may take, in milliseconds. Only those contenders use it that are to be patient. */
+  /** How long a login may take, in milliseconds. Only patient contenders use this. */
   readonly deadlineMs: number;
-  /** Of the Redis that they share. */
+  /** The URL of the Redis that they share. */
   readonly redisUrl: string;
 }
 
-/** Opens one connection out of the contender's pool, and keeps it. */
+/** Opens one connection from the contender's pool, and keeps it. */
 export type Open = () => Promise<unknown>;
 
-/** Makes a contender's pool, which may hold as many connections as are wanted. */
+/** Makes a contender's pool, which is large enough for all connections. */
 export type Contender = (storm: Storm) => Open;
 
-/** What came of it, as the contender's users saw it. */
+/** The outcome, as the contender's users saw it. */
 export interface Outcome {
   readonly opened: number;
-  /** The messages of those that failed, and how often each came. */
+  /** The error messages, and how often each occurred. */
   readonly failures: Readonly<Record<string, number>>;
-  /** Until the last of them was settled. */
+  /** The time until the last of them was settled. */
   readonly durationMs: number;
 }
