@@ -1,17 +1,17 @@
 import { isTested, oldestPeers, withRange } from './manifests.js';
 import { OTHER_RUNTIMES, RUNTIMES, runtimeAlias } from './runtimes.js';
 
-/** What a project installs beside what its own package.json names: packages as `name` or `name@range`. */
+/** What a project installs in addition to its own package.json: packages as `name` or `name@range`. */
 export interface Definition {
-  /** Begins with the files of this folder of `projects/`, in place of an empty ES module package. */
+  /** Starts with the files of this folder in `projects/`, in place of an empty ES module package. */
   readonly folder?: string;
   readonly ours: readonly string[];
   readonly others?: readonly string[];
-  /** What may be missing where it cannot be had for this platform. */
+  /** Packages that may be missing if they do not exist for this platform. */
   readonly optional?: readonly string[];
 }
 
-/** A program, which has one package of ours with one driver: its dependencies in the names that the manifest of that package has. */
+/** A program with one of our packages and one driver; its dependencies have the names of that package's manifest. */
 export interface OneDriver {
   readonly program: string;
   readonly engine: 'postgres' | 'mysql';
@@ -53,7 +53,7 @@ export async function untestedEnds({ folder, dependencies }: OneDriver): Promise
   return ends.flat();
 }
 
-/** The peers of each package; where two have the same, the one whose range is narrower. */
+/** The peers of each package; if two packages have the same peer, the one with the narrower range. */
 const PEERS: readonly (readonly [folder: string, peer: string])[] = [
   ['pg', 'pg'],
   ['pg', '@types/pg'],
@@ -72,7 +72,7 @@ const PEERS: readonly (readonly [folder: string, peer: string])[] = [
 
 const EVERY_PACKAGE = ['core', 'emulator', 'knex', 'mysql2', 'pg', 'prisma', 'redis', 'sequelize', 'typeorm'];
 
-/** What is said in the README: the first with `--moduleResolution bundler`. */
+/** The versions in the README: the first with `--moduleResolution bundler`. */
 const OLDEST_TYPESCRIPT = '5.0';
 
 const ranges = (folder: string, names: readonly string[]) => Promise.all(names.map((name) => withRange(folder, name)));

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 export const packages = fileURLToPath(new URL('../../../packages', import.meta.url));
 
-/** With the range that a package of ours is developed with, as a package manager takes it. */
+/** With the range that one of our packages is developed with, in a form for package managers. */
 export async function withRange(folder: string, dependency: string): Promise<string> {
   const { devDependencies = {} } = await manifest(folder);
   const range = devDependencies[dependency];
@@ -18,7 +18,7 @@ export async function oldestPeers(folder: string, peer: string): Promise<readonl
   return versions.map((version) => `${peer}@${version}`);
 }
 
-/** Whether a package's own tests run with this version of a peer, which then has another name there. */
+/** Whether a package's own tests run with this version of a peer, under another name. */
 export async function isTested(folder: string, version: string): Promise<boolean> {
   const { devDependencies = {} } = await manifest(folder);
   return Object.values(devDependencies).includes(`npm:${version}`);

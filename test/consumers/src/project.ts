@@ -9,26 +9,26 @@ const run = promisify(execFile);
 const require = createRequire(import.meta.url);
 const newestCompiler = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
 
-/** How a program is compiled, where that is not as somebody begins a project today. */
+/** How a program is compiled, if not like in a new project of today. */
 export interface CompilerSettings {
-  /** The path of the compiler within the project; without it the newest that there is. */
+  /** The path of the compiler within the project; by default the newest version. */
   readonly compiler?: string;
   /** `nodenext` unless this says otherwise. */
   readonly module?: 'node16' | 'nodenext' | 'bundler';
-  /** Whether the declarations of packages are checked, too: ours are then to have no mistake. On unless this is false. */
+  /** Whether the declarations of packages are also checked: ours must then be free of errors. On unless this is false. */
   readonly declarations?: boolean;
 }
 
-/** A project of a consumer, in whose folder packages are installed. */
+/** A consumer's project, with packages installed in its folder. */
 export class Project {
   readonly folder: string;
 
-  /** @param folder - that of a project which the setup of the tests installed */
+  /** @param folder - of a project that the test setup has installed */
   constructor(folder: string) {
     this.folder = folder;
   }
 
-  /** The names of all that is installed, scopes included. */
+  /** The names of all installed packages, including scopes. */
   async installed(): Promise<readonly string[]> {
     const modules = join(this.folder, 'node_modules');
     const names = await readdir(modules);
@@ -39,7 +39,7 @@ export class Project {
     return [...names, ...inScopes.flat()];
   }
 
-  /** Runs a program of `programs/` in the project, which may not warn of anything; `args` are the runtime's. What it printed. */
+  /** Runs a program of `programs/` in the project without any warning; `args` are for the runtime. @returns its output */
   async run(
     program: string,
     environment: Readonly<Record<string, string>>,
@@ -52,7 +52,7 @@ export class Project {
     return stdout;
   }
 
-  /** Runs Node.js in the project, of another version if its path is given; what it printed. */
+  /** Runs Node.js in the project, another version if its path is given. @returns its output */
   async node(
     args: readonly string[],
     environment: Readonly<Record<string, string>> = {},
@@ -66,8 +66,8 @@ export class Project {
   }
 
   /**
-   * Compiles a program of `programs/`, or files of the project, with everything checked that they bring in, declarations of
-   * packages included; what the compiler says of them and of our declarations. What others ship is theirs to mend.
+   * Compiles a program of `programs/`, or files of the project, and checks everything that they import, including declarations.
+   * @returns the errors in them and in our declarations; those in other packages are not ours to fix
    */
   async compile(program: string | readonly string[], settings: CompilerSettings = {}): Promise<readonly string[]> {
     const sources = typeof program === 'string' ? [program.replace(/\.mjs$/, '.mts')] : program;

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The oldest that we support, and the newest of each line since; from the packages that the npm package `node` is made of. */
+/** The oldest version that we support, and the newest of each line since, from the packages behind the npm package `node`. */
 export const RUNTIMES = ['20.19.0', '22', '24', '26'] as const;
 
 export const runtimeAlias = (version: string): string => `node-${version}`;
 
-/** Runtimes that are not Node.js, their newest: where their program is in the packages that they are made of, and its arguments. */
+/** The newest runtimes other than Node.js: where their program is in their packages, and its arguments. */
 export const OTHER_RUNTIMES = [
   {
     runtime: 'Bun',
@@ -17,7 +17,7 @@ export const OTHER_RUNTIMES = [
   { runtime: 'Deno', name: `@deno/linux-${process.arch}-glibc`, path: 'deno', args: ['run', '--allow-all'] },
 ] as const;
 
-/** A runtime's program in the project of runtimes; nothing where it cannot be had for this platform. */
+/** A runtime's program in the project of runtimes; undefined if it does not exist for this platform. */
 export function executableOf(folder: string, name: string, path: string): string | undefined {
   const executable = join(folder, 'node_modules', name, path);
   return existsSync(executable) ? executable : undefined;

@@ -3,11 +3,11 @@ import { CREDENTIALS, makeShop, startMariadb, startPostgres } from '@rds-iam/tes
 
 /** A database `shop` and its user `app` behind the emulator. */
 export interface Shop extends AsyncDisposable {
-  /** Where it is, and with what to log in, for a program's environment. */
+  /** Its address and the credentials, for a program's environment. */
   readonly environment: Readonly<Record<string, string>>;
-  /** How many logged in. */
+  /** How many logins there were. */
   readonly accepted: number;
-  /** Another emulator before the same database, with which this is wrong; it ends with the shop. */
+  /** Starts another emulator in front of the same database with these faults; it ends with the shop. */
   withFaults(faults: Faults): Promise<Emulator>;
 }
 

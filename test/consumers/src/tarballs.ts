@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pnpm } from '@rds-iam/test-servers/vitest-built';
 import { manifest, packages } from './manifests.js';
 
-/** Packs every package, all of which are built, as it would be published; the tarballs' paths by the packages' names. */
+/** Packs every package, all built already, as it would be published. @returns the paths of the tarballs by package name */
 export async function packAll(into: string): Promise<ReadonlyMap<string, string>> {
   await pnpm(
     '--recursive',

@@ -15,8 +15,8 @@ declare module 'vitest' {
 }
 
 /**
- * Packs once, and installs once, what all test files need. Each project has a flat `node_modules` of its own, as npm makes it,
- * with only what it asked for; the files are hard links, so that twenty projects take seconds.
+ * Packs and installs once what all test files need. Each project has its own flat `node_modules`, like npm's, with only what it
+ * asked for; the files are hard links, so twenty projects take seconds.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const root = await mkdtemp(join(tmpdir(), 'rds-iam-consumers-'));
@@ -34,7 +34,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     preferOffline: true,
     overrides,
   };
-  // JSON is YAML, too.
+  // JSON is also YAML.
   await writeFile(join(root, 'pnpm-workspace.yaml'), JSON.stringify(settings));
   const folders: Record<string, string> = {};
   for (const [name, definition] of Object.entries(await definitions())) {
@@ -47,7 +47,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return () => rm(root, { recursive: true, force: true });
 }
 
-/** An empty project, as somebody would begin one, or one of `projects/`. */
+/** A new, empty project, or one of `projects/`. */
 async function create(path: string, { folder, ours, others = [], optional = [] }: Definition): Promise<void> {
   await mkdir(path, { recursive: true });
   const from = folder && fileURLToPath(new URL(`../projects/${folder}`, import.meta.url));

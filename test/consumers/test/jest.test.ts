@@ -8,7 +8,7 @@ test('Jest with CommonJS: programs log in, and Jest ends by itself', async () =>
   const project = new Project(inject('projects')['jest'] as string);
   const { stderr } = await project.node(['node_modules/jest/bin/jest.js', '--ci'], {
     ...postgres.environment,
-    // Each emulator has a CA of its own.
+    // Each emulator has its own CA.
     CA: `${postgres.environment['CA']}\n${mysql.environment['CA']}`,
     POSTGRES_PORT: postgres.environment['PORT'] ?? '',
     MYSQL_PORT: mysql.environment['PORT'] ?? '',

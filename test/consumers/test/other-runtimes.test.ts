@@ -12,7 +12,7 @@ const REFUSED = ['ERR_RDS_IAM_REFUSED', 'ERR_RDS_IAM_REFUSED'];
 interface Server {
   readonly faults: Faults;
   readonly result: readonly string[];
-  /** How long a refused login is tried again. */
+  /** How long a refused login is retried. */
   readonly patienceMs: number;
   /** How many logins the server accepts. */
   readonly accepted: number;
@@ -28,14 +28,14 @@ const SERVERS: Readonly<Record<string, Server>> = {
   },
   'without TLS': { faults: { tls: 'off' }, result: NO_TLS, patienceMs: 0, accepted: 0 },
   'with another name in its certificate': { faults: { tls: 'wrong-name' }, result: NO_TLS, patienceMs: 0, accepted: 0 },
-  'with a certificate of another authority': {
+  'with a certificate from another authority': {
     faults: { tls: 'other-ca' },
     result: NO_TLS,
     patienceMs: 0,
     accepted: 0,
   },
   'with an expired certificate': { faults: { tls: 'expired' }, result: NO_TLS, patienceMs: 0, accepted: 0 },
-  'that takes the token for expired': {
+  'that considers the token expired': {
     faults: { clockOffsetMs: HOUR },
     result: REFUSED,
     patienceMs: 500,
@@ -60,7 +60,7 @@ describe.each([{ runtime: 'Node.js', name: undefined, path: '', args: [] }, ...O
     if (!executable) process.stderr.write(`${runtime}: DID NOT RUN: it cannot be installed\n`);
 
     test.for(['pg', 'mysql2'])(
-      '%s logs in, tries again, refuses wrong servers, and ends by itself',
+      '%s logs in, retries, refuses wrong servers, and ends by itself',
       { timeout: 60_000 },
       async (driver, { skip }) => {
         if (!executable) return skip('it cannot be installed');

@@ -22,7 +22,7 @@ describe.each(['this', ...RUNTIMES])('on Node.js %s', (version) => {
       : executableOf(inject('projects')['runtimes'] as string, runtimeAlias(version), 'bin/node');
   if (!executable) process.stderr.write(`Node.js ${version}: DID NOT RUN: it cannot be installed\n`);
 
-  test.for(PROGRAMS)('%s logs in, and Node.js warns of nothing', async (program, { skip }) => {
+  test.for(PROGRAMS)('%s logs in without a warning from Node.js', async (program, { skip }) => {
     if (!executable) return skip('it cannot be installed');
     if (version !== 'this') {
       expect((await project.node(['--version'], {}, executable)).stdout).toMatch(new RegExp(`^v${version}\\b`));

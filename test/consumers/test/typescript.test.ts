@@ -11,7 +11,7 @@ describe.each<{ age: string; name: string; compiler: CompilerSettings }>([
   beforeAll(() => copyFile(join(project.folder, 'every-package.mts'), join(project.folder, 'every-package.cts')));
 
   test.each([
-    // Once is enough for our declarations themselves; it is what takes long.
+    // Checking our declarations once is enough, because it takes long.
     { module: 'nodenext', files: ['every-package.mts', 'every-package.cts'], declarations: true },
     { module: 'node16', files: ['every-package.mts', 'every-package.cts'], declarations: false },
     { module: 'bundler', files: ['every-package.mts'], declarations: false },

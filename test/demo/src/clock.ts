@@ -1,6 +1,6 @@
 /**
- * Moves this process's `Date`, so that tokens expire without anybody waiting: ours, the signer's and the emulator's
- * clocks are all this one. Timers and the database go on as they were.
+ * Moves this process's `Date`, so that tokens expire without waiting: we, the signer and the emulator all use it. Timers and the
+ * database are not affected.
  */
 export function moveClock(byMs: number): void {
   const RealDate = Date;

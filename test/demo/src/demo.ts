@@ -11,7 +11,7 @@ let missing = '';
 try {
   rows.push(...(await demonstrateMysql2()));
 } catch (error) {
-  // The one thing that can be missing on a machine that has Node.js: say so, and show the rest.
+  // The only thing that can be missing on a machine with Node.js: say so, and show the rest.
   if (!(error instanceof MissingServer)) throw error;
   missing = error.message;
   rows.push({

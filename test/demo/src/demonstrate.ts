@@ -14,7 +14,7 @@ interface Config {
 }
 
 interface Session {
-  /** The one value that a query gives. */
+  /** The single value that a query returns. */
   value(sql: string): Promise<unknown>;
   readonly socket: TLSSocket;
   release(): void;
@@ -26,12 +26,12 @@ interface DemoPool {
   end(): Promise<void>;
 }
 
-/** A package to demonstrate, and the plain driver beside it. */
+/** A package to demonstrate, and the plain driver for comparison. */
 export interface Subject {
   readonly package: string;
   readonly engine: NonNullable<EmulatorOptions['engine']>;
   readonly upstream: EmulatorOptions['upstream'];
-  /** Queries of the engine. */
+  /** The engine's queries. */
   readonly sql: { readonly user: string; readonly session: string };
   createPool(config: Config & { readonly iam: RdsIam }): DemoPool;
   /** Logs in with the plain driver and a token as the password: in clear, or over TLS with this CA. */
@@ -40,7 +40,7 @@ export interface Subject {
 
 export const REGION = 'eu-west-1';
 
-/** Shows the main job of a package; the database has a user `app`, without a password, and a database `shop`. */
+/** Demonstrates a package; the server has a user `app`, without a password, and a database `shop`. */
 export async function demonstrate(subject: Subject): Promise<Row[]> {
   const rows: Row[] = [];
   const show = (shown: string, measured: string, ok: boolean) =>
@@ -111,7 +111,7 @@ export async function demonstrate(subject: Subject): Promise<Row[]> {
 
 const LET_IN = 'it was let in';
 
-/** How a login that should fail fails, in a few words. */
+/** Describes how a login fails that should. */
 async function failureOf(login: Promise<unknown>): Promise<string> {
   try {
     await login;

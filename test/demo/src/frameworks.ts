@@ -21,7 +21,7 @@ interface Login {
   readonly iam: RdsIam;
 }
 
-/** An application on a framework, as far as is needed to see that it works. */
+/** A minimal application on a framework. */
 interface Application {
   query(sql: string): Promise<unknown>;
   end(): Promise<unknown>;
@@ -66,7 +66,7 @@ const FRAMEWORKS: readonly Framework[] = [
     '@rds-iam/prisma',
     (engine, login) => {
       const config = { ...login, user: 'app' };
-      // What Prisma's client stands on: to generate a client takes a schema.
+      // The adapter below Prisma's client, because generating a client takes a schema.
       const adapter = (
         engine === 'postgres'
           ? createRdsIamAdapter({ provider: 'postgresql', ...config })
@@ -97,7 +97,7 @@ export async function demonstrateFrameworks(
     const login = { host: 'localhost', port: emulator.port, database: 'shop', iam };
     const before = emulator.stats;
     await step(`${name} on ${engine}: logging in, and again 16 minutes later`, async () => {
-      // A minute first, as tokens of the same second are the same.
+      // A minute first, because tokens of the same second are identical.
       for (const minutes of [1, 16]) {
         moveClock(minutes * 60_000);
         const application = connect(engine, login);

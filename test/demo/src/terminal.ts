@@ -1,7 +1,7 @@
 const colors = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
 const paint = (code: number, text: string) => (colors ? `\u001b[${code}m${text}\u001b[0m` : text);
 
-/** Says what is being done, does it, and says how long it took. */
+/** Prints what is being done, does it, and prints how long it took. */
 export async function step<T>(what: string, work: () => Promise<T>): Promise<T> {
   const startedAt = performance.now();
   process.stdout.write(`  ${what} …`);
@@ -10,12 +10,12 @@ export async function step<T>(what: string, work: () => Promise<T>): Promise<T> 
   return result;
 }
 
-/** One thing that was shown, and what was measured of it. */
+/** One thing that was shown, and its measurement. */
 export interface Row {
   readonly package: string;
   readonly shown: string;
   readonly measured: string;
-  /** Absent where it could not be shown here. */
+  /** Absent if it could not be shown here. */
   readonly ok?: boolean;
 }
 

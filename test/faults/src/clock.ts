@@ -1,6 +1,6 @@
 import { onTestFinished, vi } from 'vitest';
 
-/** Makes this process's clock one that goes on as ever, but can be put forward; for the rest of the test. */
+/** Replaces this process's clock, for the rest of the test, with one that runs normally but can be moved forward. */
 export function startClock(): { forward(ms: number): void } {
   vi.useFakeTimers({ toFake: ['Date'], shouldAdvanceTime: true });
   onTestFinished(() => void vi.useRealTimers());

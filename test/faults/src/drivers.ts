@@ -17,11 +17,11 @@ export interface PoolOptions {
   readonly maxUses?: number;
   /** How long a statement may take, in milliseconds: the driver's own time-out. */
   readonly statementTimeoutMs?: number;
-  /** Makes the sockets. */
+  /** Makes the driver's sockets. */
   readonly socket?: () => Socket;
 }
 
-/** A package that all others stand on. */
+/** A package that all others are based on. */
 export interface Driver {
   readonly name: string;
   readonly engine: Engine;
@@ -38,7 +38,7 @@ const pgDriver: Driver = {
       ...(statementTimeoutMs !== undefined && { query_timeout: statementTimeoutMs }),
       ...(socket && { stream: socket }),
     });
-    // Connections break here, checked out or not.
+    // Connections break in these tests, checked out or not.
     pool.on('error', () => {});
     pool.on('connect', (client) => client.on('error', () => {}));
     return {
@@ -87,7 +87,7 @@ const mysql2Driver: Driver = {
       ...{ host: hostname, port, user: username, database, iam: rdsIamOf(iam), connectionLimit: max },
       ...(socket && { stream: ({ config }: Dialed) => socket().connect(config.port, config.host) }),
     });
-    // mysql2 has no such option: whoever wants it, as users do, counts.
+    // mysql2 has no such option, so this counts like a user would.
     const uses = new WeakMap<object, number>();
     const statement = (sql: string) => ({
       sql,

@@ -2,19 +2,19 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Ledger, type SubjectPool } from '@rds-iam/conformance';
 import { isRdsIamError } from '@rds-iam/core';
 
-/** Wants a number of connections at once, each for itself; gives the errors of those that got none. */
+/** Requests a number of connections at once. @returns the errors of those that failed */
 export async function storm(pool: SubjectPool, connections: number): Promise<readonly unknown[]> {
   const wanted = await Promise.allSettled(Array.from({ length: connections }, () => pool.checkout()));
   for (const each of wanted) if (each.status === 'fulfilled') each.value.release();
   return wanted.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
 }
 
-/** Workers that move money in transactions, each doing again what broke off, until they are told to stop. */
+/** Workers that move money in transactions, and repeat those that were interrupted, until they are told to stop. */
 export class Load {
   readonly ledger: Ledger;
   /** Errors that no worker should see: a login that failed. */
   readonly failedLogins: unknown[] = [];
-  /** How many transactions broke off, and were done again. */
+  /** How many transactions were interrupted and repeated. */
   broken = 0;
   readonly #workers: Promise<unknown>;
   #stopped = false;
@@ -44,13 +44,13 @@ export class Load {
     }
   }
 
-  /** Waits until so many more transactions were committed. */
+  /** Waits until this many more transactions were committed. */
   async progress(transactions: number): Promise<void> {
     const goal = this.ledger.committed + transactions;
     while (this.ledger.committed < goal && this.failedLogins.length === 0) await pause(2);
   }
 
-  /** Ends the work; gives how many transactions were lost, or done twice: the difference of what is there and should be. */
+  /** Ends the work. @returns how many transactions were lost or done twice, by comparing the database with what it should be */
   async stop(): Promise<number> {
     this.#stopped = true;
     await this.#workers;

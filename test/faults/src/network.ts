@@ -2,32 +2,32 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** How far new connections get, and what becomes of them then. */
+/** How far new connections get, and what happens to them then. */
 export interface HalfOpen {
-  /** Taken without a word; let through to the server's first words; to the middle of its part of the TLS handshake. */
+  /** Accepted silently; passed through until the server's first bytes; or until the middle of its TLS handshake. */
   readonly until: 'accepted' | 'greeted' | 'half-way into TLS';
   readonly then: 'silence' | 'end' | 'reset';
 }
 
-/** What the network does to connections. All but `half-open` is also for those that are open. */
+/** What the network does to connections. Except for `half-open`, it also applies to open ones. */
 type Weather = 'fair' | 'refuses' | 'black hole' | { readonly latencyMs: number } | HalfOpen;
 
 /**
- * A TCP proxy before a server, whose network fails as a test says. (toxiproxy needs a program of its own, and a client
- * package for it; the proxies of npm that are libraries only pass bytes on.)
+ * A TCP proxy in front of a server, which fails as a test demands. (toxiproxy needs a separate program and a client package; the
+ * proxy libraries on npm only pass bytes on.)
  */
 export interface Network extends AsyncDisposable {
   readonly port: number;
-  /** Where connections lead to. */
+  /** The server that connections lead to. */
   leadTo(port: number): void;
   become(weather: Weather): Promise<void>;
-  /** Breaks off all connections (RST). */
+  /** Resets all connections (RST). */
   cut(): void;
   /** How many connections are open. */
   readonly open: number;
 }
 
-/** Starts a proxy on a free port of loopback, which it gives back to itself after it has refused connections. */
+/** Starts a proxy on a free port on loopback, which it takes again after it has refused connections. */
 export async function startNetwork(): Promise<Network> {
   let weather: Weather = 'fair';
   let upstreamPort = 0;
@@ -47,7 +47,7 @@ export async function startNetwork(): Promise<Network> {
     let answers = 0;
     pipe(client, upstream);
     pipe(upstream, client, (chunk) => {
-      // A server's first words are short; its part of the TLS handshake comes with the second.
+      // A server's first bytes are short; its part of the TLS handshake comes with the second chunk.
       const last = halfOpen?.until === 'greeted' ? 1 : 2;
       if (!halfOpen || ++answers < last) return chunk;
       if (answers > last) return chunk.subarray(0, 0);
@@ -106,6 +106,6 @@ export async function startNetwork(): Promise<Network> {
 
 function breakDown(client: Socket, { then }: HalfOpen): void {
   if (then === 'silence') return;
-  // After what was still to be written.
+  // After the bytes that are still to be written.
   setImmediate(() => (then === 'end' ? client.destroySoon() : client.resetAndDestroy()));
 }

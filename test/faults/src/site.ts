@@ -5,14 +5,14 @@ import { onTestFinished } from 'vitest';
 import type { Driver, PoolOptions } from './drivers.js';
 import { type Network, startNetwork } from './network.js';
 
-/** The emulator before a real database, behind a network that can fail, for the rest of a test. */
+/** The emulator in front of a real database, behind a network that can fail, for the rest of a test. */
 export interface Site extends Stack {
   readonly network: Network;
-  /** What a pool needs to get there. */
+  /** The configuration of a pool for it. */
   readonly at: Pick<PoolOptions, 'hostname' | 'port' | 'username' | 'database' | 'iam'>;
-  /** A pool that is ended, and whose connections are broken off, when the test is over. */
+  /** A pool that is ended, with its connections dropped, when the test is over. */
   createPool(options?: Partial<PoolOptions>): ReturnType<Driver['createPool']>;
-  /** The IAM options with others on top. */
+  /** The IAM options, merged with others. */
   iamWith(options: RdsIamOptions): RdsIamOptions;
 }
 
@@ -20,7 +20,7 @@ export async function startSite(driver: Driver, options: Partial<EmulatorOptions
   const network = await startNetwork();
   const stack = await startStack(driver.engine, { tokenPort: network.port, ...options });
   network.leadTo(stack.emulator.port);
-  // In the order from last to first.
+  // Disposed of in reverse order.
   onTestFinished(() => stack[Symbol.asyncDispose]());
   onTestFinished(() => network[Symbol.asyncDispose]());
   const at = {
@@ -28,7 +28,7 @@ export async function startSite(driver: Driver, options: Partial<EmulatorOptions
     port: network.port,
     username: stack.username,
     database: stack.database,
-    // As users have it: the default backoff.
+    // The default backoff, as for users.
     iam: { ...stack.iam, retry: {} },
   };
   return {

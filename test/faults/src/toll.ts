@@ -12,7 +12,7 @@ interface Row {
 
 const rows: Row[] = [];
 
-/** What a fault costs: counted from the events that every package publishes, and put into the table. */
+/** The cost of a fault, counted from the events that every package publishes, as a row of the table. */
 export class Toll {
   readonly #fault: string;
   readonly #driver: string;
@@ -41,7 +41,7 @@ export class Toll {
     });
   }
 
-  /** Attempts to open a connection, those that succeeded and those that did not. */
+  /** All attempts to open a connection, successful or not. */
   get attempts(): number {
     return this.#opened + this.#failed;
   }
@@ -54,23 +54,23 @@ export class Toll {
     return this.#failed;
   }
 
-  /** All of it, to be compared. */
+  /** All counts, for comparison. */
   get cost() {
     return { attempts: this.attempts, connections: this.#opened, gaveUp: this.#gaveUp };
   }
 
-  /** Waits until the fault has made so many more attempts fail. */
+  /** Waits until the fault has made this many more attempts fail. */
   async takes(attempts: number): Promise<void> {
     const goal = this.#failed + attempts;
     await vi.waitFor(() => expect(this.#failed).toBeGreaterThanOrEqual(goal), { timeout: 20_000, interval: 5 });
   }
 
-  /** The fault is over: recovery is measured from here, else from the beginning. */
+  /** Call when the fault is over: recovery is then measured from here and not from the beginning. */
   faultIsOver(): void {
     this.#since = performance.now();
   }
 
-  /** All is well again. */
+  /** Call when everything works again. */
   async recovered(lost: number): Promise<void> {
     const recoveredMs = Math.round(performance.now() - this.#since);
     await eventsSoFar();
@@ -85,12 +85,12 @@ export class Toll {
   }
 }
 
-/** A driver's user can have a connection before its event is published. */
+/** A driver's user can get a connection before its event is published. */
 function eventsSoFar(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Prints what the faults of a test file cost: for its `afterAll`. */
+/** Prints the cost of the faults in a test file; for its `afterAll`. */
 export function printTolls(): void {
   const cells = rows.map(({ fault, driver, lost, recoveredMs, attempts, connections }) => [
     ...[fault, driver, String(lost), `${recoveredMs} ms`, `${attempts} for ${connections}`],

@@ -10,12 +10,12 @@ import { printTolls, Toll } from '../src/toll.js';
 afterAll(printTolls);
 
 const MINUTE = 60_000;
-/** With one repetition, and without the wait for a server that only throttles. */
+/** With one retry, and without waiting for a server that only throttles. */
 const IMPATIENT = { retry: { patienceMs: 500 } };
 
-describe.each(drivers)('a clock that is wrong, over $name:', (driver) => {
+describe.each(drivers)('a wrong clock, with $name:', (driver) => {
   test('10 minutes ahead: the error says so and names the option with its value, which has every login succeed', async () => {
-    // The clocks of others are behind, which is the same.
+    // Other clocks are set back, which is the same.
     const skewMs = -10 * MINUTE;
     await clockOfAws(skewMs);
     const site = await startSite(driver);
@@ -69,7 +69,7 @@ describe.each(drivers)('a clock that is wrong, over $name:', (driver) => {
   });
 });
 
-/** A stand-in for STS whose clock is so far ahead of ours, and which AWS's settings name. */
+/** A stand-in for STS, named in AWS's settings, whose clock is this far ahead of ours. */
 async function clockOfAws(dateOffsetMs: number): Promise<void> {
   const sts = await startSts(() => ({ status: 403, code: 'AccessDenied', message: 'only the time is given here' }));
   const restore = setAwsEnvironment({ AWS_ENDPOINT_URL_STS: sts.url });

@@ -12,7 +12,7 @@ afterAll(printTolls);
 const CONNECTIONS = 8;
 const WORKERS = 16;
 
-describe.each(drivers)('connections that were open, over $name:', (driver) => {
+describe.each(drivers)('open connections, with $name:', (driver) => {
   test('dropped under load: they are replaced, no login fails and no transaction is lost or done twice', async () => {
     const site = await startSite(driver);
     const load = await Load.start(site.createPool({ max: CONNECTIONS }), WORKERS);
@@ -33,7 +33,7 @@ describe.each(drivers)('connections that were open, over $name:', (driver) => {
     expect(toll.attempts, 'one login for each that was dropped').toBeLessThanOrEqual(dropped + CONNECTIONS);
   });
 
-  test('fallen silent: statements end by their own time-out, and what comes after gets new connections', async () => {
+  test('gone silent: statements end by their own time-out, and later ones get new connections', async () => {
     const site = await startSite(driver);
     const pool = site.createPool({ max: 4, statementTimeoutMs: 400 });
     const sessions = await Promise.all([1, 2, 3, 4].map(() => pool.checkout()));
@@ -50,7 +50,7 @@ describe.each(drivers)('connections that were open, over $name:', (driver) => {
     expect(toll.cost).toMatchObject({ attempts: 4, connections: 4 });
   });
 
-  test('a server that restarts in the middle of a storm: all get their connection, no transaction is lost', async () => {
+  test('a server that restarts during a storm: all get their connection, no transaction is lost', async () => {
     await using server = await startServer(driver.engine);
     const network = await startNetwork();
     const { hostname, port, username } = server;
@@ -92,7 +92,7 @@ describe.each(drivers)('connections that were open, over $name:', (driver) => {
     expect(lost).toBe(0);
     expect(load.broken, 'the restart dropped connections').toBeGreaterThan(0);
     expect(toll.cost.gaveUp).toBe(0);
-    // Backoff, and no more than ten logins under way at a time while the server is away.
+    // Because of the backoff, and at most ten logins under way while the server is unavailable.
     expect(toll.attempts).toBeLessThan(10 * toll.connections);
   });
 });
@@ -105,7 +105,7 @@ interface OwnServer extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-/** A database server of the test's own, which keeps what was committed when it is killed. */
+/** The test's own database server, which keeps committed data when it is killed. */
 async function startServer(engine: Engine): Promise<OwnServer> {
   if (engine === 'postgres') return { ...(await startPostgres()), username: 'postgres', database: 'postgres' };
   const server = await startMariadb({ settings: { innodb_flush_log_at_trx_commit: '2' } });

@@ -24,7 +24,7 @@ const KEY = {
 };
 const NEXT_KEY = { accessKeyId: 'AKIDNEXT', secretAccessKey: 'the secret of AKIDNEXT' };
 
-describe.each(drivers)('the source of the credentials, over $name:', (driver) => {
+describe.each(drivers)('the source of the credentials, with $name:', (driver) => {
   test('down for longer than a token lives, and less than the credentials do: nobody notices', async () => {
     const { clock, pool, source, site } = await withContainerCredentials(driver);
     const toll = await Toll.begin('credentials down for 16 minutes', driver.name);
@@ -69,7 +69,7 @@ describe.each(drivers)('the source of the credentials, over $name:', (driver) =>
     expect(await storm(pool, 1)).toEqual([]);
   });
 
-  test('rotated, and the old credentials revoked: the first refusal has the new ones asked for', async () => {
+  test('rotated, and the old credentials revoked: the first refusal makes it fetch the new ones', async () => {
     const clock = startClock();
     let current: typeof NEXT_KEY = KEY;
     let asked = 0;
@@ -87,7 +87,7 @@ describe.each(drivers)('the source of the credentials, over $name:', (driver) =>
     const lost = await storm(pool, CONNECTIONS);
     await toll.recovered(lost.length);
     expect(lost).toEqual([]);
-    // Those that had the old token when it was refused.
+    // The logins that used the old token when it was refused.
     expect(toll.failed).toBeGreaterThan(0);
     expect(toll.attempts).toBeLessThanOrEqual(2 * CONNECTIONS);
     expect(asked).toBe(2);
@@ -112,7 +112,7 @@ describe.each(drivers)('the source of the credentials, over $name:', (driver) =>
     const lost = [...(await storm(pool, CONNECTIONS))];
     expect(metadata.requests.filter(({ path }) => path.endsWith(metadata.roleName))).toHaveLength(1);
 
-    // The token is due for renewal and so are the credentials, which the SDK itself does not wait for so long.
+    // The token is due for renewal, and so are the credentials, for which the SDK itself would not wait that long.
     clock.forward(14 * MINUTE);
     metadata.delayMs = 3_000;
     site.emulator.dropConnections();
@@ -125,7 +125,7 @@ describe.each(drivers)('the source of the credentials, over $name:', (driver) =>
   });
 });
 
-/** A pool whose credentials come from a container's endpoint, which live for an hour; one login has succeeded. */
+/** A pool whose credentials come from a container's endpoint and are valid for an hour; one login has succeeded. */
 async function withContainerCredentials(driver: Driver, retry: { readonly timeoutMs?: number } = {}) {
   const clock = startClock();
   const issue = () => issued(60 * MINUTE);

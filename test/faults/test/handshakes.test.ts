@@ -11,13 +11,13 @@ afterAll(printTolls);
 const ATTEMPT_TIMEOUT_MS = 400;
 const WANTED = 4;
 
-describe.each(drivers)('a login that does not come to its end, over $name:', (driver) => {
+describe.each(drivers)('a login that does not complete, with $name:', (driver) => {
   interface Fault {
     begin(site: Site): void | Promise<void>;
     end(site: Site): void | Promise<void>;
   }
 
-  /** Logins that a fault holds up all succeed once it is over. */
+  /** Checks that logins that a fault delays all succeed once it is over. */
   async function survives(name: string, fault: Fault): Promise<void> {
     const site = await startSite(driver);
     const retry = { attemptTimeoutMs: ATTEMPT_TIMEOUT_MS };
@@ -45,7 +45,7 @@ describe.each(drivers)('a login that does not come to its end, over $name:', (dr
     ['half-way into TLS', 'silence'],
     ['half-way into TLS', 'end'],
     ['half-way into TLS', 'reset'],
-  ])('%s and then %s: it is tried again until it succeeds, and nothing stays open', async (until, then) => {
+  ])('%s and then %s: it is retried until it succeeds, and nothing stays open', async (until, then) => {
     await survives(`half-open: ${until}, then ${then}`, {
       begin: (site) => site.network.become({ until, then }),
       end: (site) => site.network.become('fair'),
@@ -53,7 +53,7 @@ describe.each(drivers)('a login that does not come to its end, over $name:', (dr
   });
 
   test.each<NonNullable<Faults['hang']>>(['before-tls', 'before-authentication', 'after-password'])(
-    'a server that hangs %s: each attempt ends in its time, and the first after it succeeds',
+    'a server that hangs %s: each attempt times out, and the first one afterwards succeeds',
     async (hang) => {
       await survives(`server hangs ${hang}`, {
         begin: (site) => site.emulator.setFaults({ hang }),

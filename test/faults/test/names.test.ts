@@ -16,7 +16,7 @@ const STANDBY = 'standby.abc123.eu-west-1.rds.amazonaws.com';
 const CONNECTIONS = 8;
 const WORKERS = 16;
 
-describe.each(drivers)('a name of one’s own for the database, over $name:', (driver) => {
+describe.each(drivers)('a custom name for the database, with $name:', (driver) => {
   test('failover: the CNAME moves to the standby, which gets tokens of its own; no transaction is lost', async () => {
     const { site, names, portOf, iam } = await behindCname(driver);
     const { username, upstream } = site;
@@ -50,7 +50,7 @@ describe.each(drivers)('a name of one’s own for the database, over $name:', (d
   });
 
   test.each<DnsFailure>(['SERVFAIL', 'REFUSED', 'NXDOMAIN'])(
-    'a DNS that now and then answers %s: every login succeeds',
+    'a DNS that sometimes answers %s: every login succeeds',
     async (failure) => {
       const { site, names, portOf, iam } = await behindCname(driver);
       const pool = site.createPool({ hostname: CUSTOM, max: 4, iam, socket: () => socketTo(portOf) });
@@ -61,7 +61,7 @@ describe.each(drivers)('a name of one’s own for the database, over $name:', (d
         site.emulator.dropConnections();
         names.fail(CUSTOM, failure);
         const storming = storm(pool, 4);
-        // More than a login that never succeeded would be given.
+        // Longer than a login that never succeeded would be retried.
         await toll.takes(4 * 4);
         names.cname(CUSTOM, RDS_HOSTNAME);
         toll.faultIsOver();
@@ -74,7 +74,7 @@ describe.each(drivers)('a name of one’s own for the database, over $name:', (d
     },
   );
 
-  test('a DNS that does not answer at all: each attempt ends in its time, and the first after it succeeds', async () => {
+  test('a DNS that does not answer at all: each attempt times out, and the first one afterwards succeeds', async () => {
     const { site, names, portOf, iam } = await behindCname(driver);
     const retry = { ...iam.retry, attemptTimeoutMs: 400 };
     const pool = site.createPool({ hostname: CUSTOM, max: 4, iam: { ...iam, retry }, socket: () => socketTo(portOf) });
@@ -92,7 +92,7 @@ describe.each(drivers)('a name of one’s own for the database, over $name:', (d
   });
 });
 
-/** A site at an RDS endpoint, and a custom name that is a CNAME of it; nothing but the name tells the region. */
+/** A site at an RDS endpoint, and a custom name that is a CNAME of it; only the endpoint's name contains the region. */
 async function behindCname(driver: Driver) {
   const site = await startSite(driver, { hostnames: [RDS_HOSTNAME] });
   const names = await useDns();
@@ -101,7 +101,7 @@ async function behindCname(driver: Driver) {
   return { site, names, portOf: new Map([[RDS_HOSTNAME, site.network.port]]), iam };
 }
 
-/** A DNS server that this process asks for CNAMEs for the rest of the test. */
+/** A DNS server that this process queries for CNAMEs during the rest of the test. */
 async function useDns(): Promise<DnsServer> {
   const server = await startDns();
   const before = dns.getServers();
@@ -113,7 +113,7 @@ async function useDns(): Promise<DnsServer> {
   return server;
 }
 
-/** A socket that finds servers by name, as their addresses and ports cannot be had here. */
+/** A socket that finds servers by name, because their addresses and ports do not exist here. */
 function socketTo(portOf: ReadonlyMap<string, number>): Socket {
   class SocketByName extends Socket {
     override connect(...args: unknown[]): this {

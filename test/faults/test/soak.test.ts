@@ -16,21 +16,21 @@ const STEPS = (HOURS * HOUR) / STEP_MS;
 const WARM_UP_STEPS = (4 * HOUR) / STEP_MS;
 
 const CONNECTIONS = 2;
-/** Every other step all connections are new, so that a token is replaced when it is due and not later. */
+/** In every second step all connections are new, so that a token is replaced when it is due and not later. */
 const USES = 2;
 const TOKEN_LIFETIME_MS = 15 * MINUTE;
 const REFRESHED_BEFORE_EXPIRY_MS = 2 * MINUTE;
 const CREDENTIALS_LIFETIME_MS = HOUR;
-/** Credentials are asked for anew in the last five minutes of their life, when a token is due. */
+/** Credentials are requested again in the last five minutes of their life, when a token is due. */
 const CREDENTIALS_RENEWED_BEFORE_EXPIRY_MS = 5 * MINUTE;
-/** A login that left as much as the text of its token behind would leave more. */
+/** A login that left just the text of its token behind would exceed this. */
 const BYTES_PER_LOGIN = 400;
 
 const KEY = { accessKeyId: 'ASIASOAK', secretAccessKey: 'the secret', sessionToken: 'IQoJb3JpZ2lu/='.repeat(60) };
 const lines: string[] = [];
 afterAll(() => void process.stdout.write(`\n${lines.join('\n')}\n`));
 
-describe.each(drivers)('a recycling pool, over $name:', (driver) => {
+describe.each(drivers)('a recycling pool, with $name:', (driver) => {
   test(
     `${HOURS} hours: no checkout fails, no token is signed too many, nothing grows`,
     async () => {
@@ -68,7 +68,7 @@ describe.each(drivers)('a recycling pool, over $name:', (driver) => {
 
       const passedMs = Date.now() - startedAt;
       const fewest = fewestFor(passedMs);
-      // What a login leaves behind, each does; what is made once, as compiled code, is found in one half only.
+      // A leak grows with every login; what is only allocated once, such as compiled code, shows in one half only.
       const grown = [middle.heapBytes - warm.heapBytes, end.heapBytes - middle.heapBytes];
       const loginsPerHalf = (half * CONNECTIONS) / USES;
       const bytesPerLogin = Math.round(Math.min(...grown) / loginsPerHalf);
@@ -89,7 +89,7 @@ describe.each(drivers)('a recycling pool, over $name:', (driver) => {
   );
 });
 
-/** How often a token has to be signed, and credentials asked for, by their lifetimes: a token dies with its credentials. */
+/** How often a token must be signed and credentials requested, given their lifetimes: a token expires with its credentials. */
 function fewestFor(ms: number): { readonly signings: number; readonly askings: number } {
   const fewest = { signings: 0, askings: 0 };
   for (let at = 0, credentialsEndAt = 0; at < ms; fewest.signings++) {
@@ -102,7 +102,7 @@ function fewestFor(ms: number): { readonly signings: number; readonly askings: n
   return fewest;
 }
 
-/** What this process holds on to, once what is under way has come to its end. */
+/** What this process retains once all work has ended. */
 async function footprint() {
   for (let turn = 0; turn < 10; turn++) {
     await new Promise((resolve) => setImmediate(resolve));

@@ -9,33 +9,36 @@ afterAll(printTolls);
 
 const WANTED = 75;
 const ADMITTED_PER_SECOND = 15;
-/** New processes, of which the server admits half in a second. */
+/** The number of new processes; the server admits half of them in a second. */
 const FLEET = 10;
-// What an unknown limit costs is measured in the bench; here a storm is over before it pays to have found it.
+// The cost of an unknown limit is measured in the bench; here a storm is over before finding the limit pays off.
 
-describe.each(drivers)('throttling that nobody knew of, over $name:', (driver) => {
+describe.each(drivers)('unexpected throttling, with $name:', (driver) => {
   test.each<[string, Faults['throttle'] & object, number]>([
     ['by refusal', { connectionsPerSecond: ADMITTED_PER_SECOND, action: 'deny', counting: 'logins' }, 2],
     ['by reset', { connectionsPerSecond: ADMITTED_PER_SECOND, action: 'reset', counting: 'logins' }, 2],
     ['by delay', { connectionsPerSecond: ADMITTED_PER_SECOND, action: 'delay', delayMs: 300, counting: 'logins' }, 1],
-  ])('%s: all of a storm get their connection, at few attempts more than connections', async (how, throttle, most) => {
-    const site = await startSite(driver);
-    const pool = site.createPool({ max: WANTED });
-    const toll = await Toll.begin(`throttled ${how}`, driver.name);
-    site.emulator.setFaults({ throttle });
-    const lost = await storm(pool, WANTED);
-    await toll.recovered(lost.length);
-    expect(lost).toEqual([]);
-    expect(site.emulator.stats.accepted).toBe(WANTED);
-    // The server's own account of it: what the fault is for has come about, or there is nothing to be tried again.
-    if (throttle.action === 'delay') expect(toll.failed).toBe(0);
-    else expect(site.emulator.stats.refused.throttled).toBeGreaterThan(0);
-    expect(toll.attempts).toBeLessThanOrEqual(WANTED * most);
-  });
+  ])(
+    '%s: all of a storm get their connection, with few attempts more than connections',
+    async (how, throttle, most) => {
+      const site = await startSite(driver);
+      const pool = site.createPool({ max: WANTED });
+      const toll = await Toll.begin(`throttled ${how}`, driver.name);
+      site.emulator.setFaults({ throttle });
+      const lost = await storm(pool, WANTED);
+      await toll.recovered(lost.length);
+      expect(lost).toEqual([]);
+      expect(site.emulator.stats.accepted).toBe(WANTED);
+      // According to the server, the fault took effect, or there is nothing to retry.
+      if (throttle.action === 'delay') expect(toll.failed).toBe(0);
+      else expect(site.emulator.stats.refused.throttled).toBeGreaterThan(0);
+      expect(toll.attempts).toBeLessThanOrEqual(WANTED * most);
+    },
+  );
 
-  test('a fleet of new processes, none of which knows of the others, gets in', async () => {
+  test('a fleet of new processes that do not know of each other gets in', async () => {
     const site = await startSite(driver);
-    // A pool with options of IAM, and not with an RdsIam, shares nothing with another one: no token, and nothing learned.
+    // A pool with IAM options, and not with an RdsIam, shares nothing with others: neither a token nor what was learned.
     const fleet = Array.from({ length: FLEET }, () => site.createPool({ max: 1 }));
     const toll = await Toll.begin('a fleet of new processes', driver.name);
     site.emulator.setFaults({

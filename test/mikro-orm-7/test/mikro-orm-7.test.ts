@@ -24,7 +24,7 @@ const OrderSchema = new EntitySchema<Order>({
   },
 });
 
-/** As MikroORM takes it, and nothing of IAM. */
+/** The connection in MikroORM's own options, without IAM. */
 const configOf = ({ emulator, username: user, database: dbName }: Stack) => ({
   ...{ host: 'localhost', port: emulator.port, user, dbName, pool: { min: 0, max: 3 } },
   entities: [OrderSchema],
@@ -35,7 +35,7 @@ const configOf = ({ emulator, username: user, database: dbName }: Stack) => ({
 
 const whereOf = ({ emulator, username: user }: Stack) => ({ host: 'localhost', port: emulator.port, user });
 
-// The recipe: MikroORM makes the driver's pool itself, of options that are merged with these.
+// The recipe: MikroORM makes the driver's pool itself, from its options merged with these.
 const RECIPES = {
   postgres: (stack: Stack, iam = stack.iam) =>
     postgres.MikroORM.init({
@@ -80,18 +80,18 @@ describe.each(['postgres', 'mysql'] as const)('MikroORM 7 on %s', (engine) => {
     details: { color: 'red' },
   });
 
-  test('a transaction goes in, and comes out as it was', async () => {
+  test('a transaction is written and read back', async () => {
     await orm.em.fork().transactional(async (em) => {
       em.create(OrderSchema, order('lamp'));
     });
     expect(await orm.em.fork().findOneOrFail(OrderSchema, { article: 'lamp' })).toMatchObject(order('lamp'));
   });
 
-  test.runIf(engine === 'mysql')('an option that MikroORM adds to ours counts', async () => {
+  test.runIf(engine === 'mysql')('an option that MikroORM adds to ours takes effect', async () => {
     await expect(orm.em.getConnection().execute('select 1 as one; select 2 as two')).resolves.toBeDefined();
   });
 
-  test('a transaction that fails leaves nothing', async () => {
+  test('a failed transaction leaves nothing behind', async () => {
     const twice = orm.em.fork().transactional(async (em) => {
       await em.insert<Order>(OrderSchema, order('table'));
       await em.insert<Order>(OrderSchema, order('table'));
@@ -112,7 +112,7 @@ describe.each(['postgres', 'mysql'] as const)('MikroORM 7 on %s', (engine) => {
     expect(stack.emulator.stats).toMatchObject({ accepted: accepted + 1, distinctTokens: distinctTokens + 1 });
   });
 
-  test('a login that is refused says why', async () => {
+  test('a refused login says why', async () => {
     const another = await RECIPES[engine](stack, { ...stack.iam, retry: false });
     stack.emulator.setFaults({ clockOffsetMs: 60 * 60_000 });
     await expect(another.em.fork().count(OrderSchema)).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-// JSON and YAML of the documentation: parsed, and what of it concerns IAM logins compared with what the code says.
+// JSON and YAML in the documentation: parsed, and the parts about IAM logins compared with the code.
 import { parseAllDocuments } from 'yaml';
 import { SETTINGS } from '../../../packages/cli/src/proxy/flags.js';
 import type { Block } from './markdown.js';
@@ -25,7 +25,7 @@ async function checkJson(value: Mapping, shell: (script: string) => Promise<Outc
   for (const statement of statements) checkTrust(statement);
 }
 
-/** An error is what the command line tool says where there is no setting at all. */
+/** An error must be the command line tool's own, without any settings. */
 async function checkError(error: Mapping, shell: (script: string) => Promise<Outcome>): Promise<void> {
   const { stderr } = await shell('env -u DATABASE_URL -u PGHOST rds-iam token --json');
   if (stderr !== `${JSON.stringify(error)}\n`) throw new Error(`rds-iam token: ${stderr}`);
@@ -33,7 +33,7 @@ async function checkError(error: Mapping, shell: (script: string) => Promise<Out
 
 const CONNECT_ARN = /^arn:[\w-]+:rds-db:([\w-]+):(\d{12}):dbuser:([\w-]+)\/([\w.-]+)$/;
 
-/** A policy for logins is what `rds-iam policy` prints for its resources. */
+/** A policy for logins must be what `rds-iam policy` prints for its resources. */
 async function checkConnectPolicy(policy: Mapping, shell: (script: string) => Promise<Outcome>): Promise<void> {
   const [{ Resource: arns }] = policy['Statement'] as [{ readonly Resource: readonly string[] }];
   const parts = arns.map((arn) => {
@@ -52,7 +52,7 @@ const PROVIDER_ARN = /^arn:aws:iam::\d{12}:oidc-provider\/[\w./-]+$/;
 const SERVICE = /^[a-z]+(?:\.[a-z]+)?\.amazonaws\.com$/;
 const TRUST_ACTIONS: readonly unknown[] = ['sts:AssumeRole', 'sts:TagSession', 'sts:AssumeRoleWithWebIdentity'];
 
-/** Who may take on a role, or which role somebody may take on. */
+/** A policy that says who may assume a role, or which role may be assumed. */
 function checkTrust({ Effect, Action, Principal, Resource }: Mapping): void {
   const actions = [Action].flat();
   const names = [...Object.values((Principal ?? {}) as Mapping), ...[Resource ?? []]].flat();
@@ -64,7 +64,7 @@ function checkTrust({ Effect, Action, Principal, Resource }: Mapping): void {
   }
 }
 
-/** Settings of the proxy, by the names of its flags. */
+/** The proxy's settings, by the names of its flags. */
 function checkProxySettings(names: readonly string[]): void {
   const known = ['urls', 'password', ...Object.keys(SETTINGS)];
   const unknown = names.filter((name) => !known.includes(name));
@@ -73,7 +73,7 @@ function checkProxySettings(names: readonly string[]): void {
 
 const PROXY_VARIABLE = /^RDS_IAM_PROXY_(\w+)$/;
 
-/** The names of settings in variables, wherever they are in a manifest. */
+/** The names of settings in environment variables, anywhere in a manifest. */
 function checkVariables(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   const names = [...Object.keys(value), ...Object.values(value)].flatMap(
@@ -83,7 +83,7 @@ function checkVariables(value: unknown): void {
   for (const inner of Object.values(value)) checkVariables(inner);
 }
 
-/** What a Kubernetes manifest or a workflow says that logins depend on. */
+/** The parts of a Kubernetes manifest or a workflow that logins depend on. */
 function checkYaml(value: Mapping): void {
   checkVariables(value);
   if ('services' in value) return;

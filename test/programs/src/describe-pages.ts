@@ -9,12 +9,12 @@ import { MYSQL, type Outcome, POSTGRES, type PretendedRds, pretendRds } from './
 import { folderOf, runBlock, type Stage } from './run-block.js';
 import { makeCommands, missingClients, SCRIPT_TIMEOUT_MS } from './shell.js';
 
-/** Blocks that tests of their own take: an error's text by its code, the lines that a program prints. */
+/** Blocks with separate tests: the text of an error by its code, the lines that a program prints. */
 const CHECKED_ELSEWHERE = ['docs/troubleshooting.md'];
-/** Pages that show a terminal, with a run that fails, say. A test of the package compares it with a real run. */
+/** Pages that show a terminal, for example with a failed run. A test of the package compares it with a real one. */
 const TERMINALS_CHECKED_ELSEWHERE = ['packages/cli/README.md', 'docs/throttling.md'];
 
-/** Pages whose scripts need an AWS account, and change something there: of these, only the syntax is checked. */
+/** Pages whose scripts need an AWS account and change something there: only their syntax is checked. */
 export const NEED_AN_ACCOUNT = ['test/aws/README.md'];
 
 /** Runs all blocks of these pages, page by page, each in the order of its page. */
@@ -84,7 +84,7 @@ export function describePages(pages: readonly string[]): void {
   });
 }
 
-/** A command line tool says on stderr what is not data; a program has nothing to say there. */
+/** A command line tool prints messages on stderr; other programs should print nothing there. */
 function expectDone({ language }: Block, { exitCode, stdout, stderr }: Outcome): void {
   expect({ exitCode, stderr: language === 'sh' && exitCode === 0 ? '' : stderr, stdout }).toEqual({
     exitCode: 0,
@@ -93,23 +93,23 @@ function expectDone({ language }: Block, { exitCode, stdout, stderr }: Outcome):
   });
 }
 
-/** A block of text is what the block before it prints; … stands for anything. */
+/** A text block is the output of the block before it; … stands for anything. */
 function expectPrinted({ code }: Block, printed: string): void {
   const pattern = code.split('…').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
   expect(printed.trim()).toMatch(new RegExp(`^${pattern.join('[^]*?')}$`));
 }
 
-/** What a shell's script leaves to those that follow in the same shell. */
+/** What a shell script leaves for the following ones in the same shell. */
 function exportsOf({ language, code }: Block): Record<string, string> {
   const exported = language === 'sh' ? code.matchAll(/^export (\w+)=([\w.:/@-]+)$/gm) : [];
   return Object.fromEntries([...exported].map(([, name = '', value = '']) => [name, value]));
 }
 
-/** The roles that a program or a profile takes on. */
+/** The roles that a program or a profile assumes. */
 const rolesOf = ({ code }: Block): string[] =>
   [...code.matchAll(/(?:role_arn = |[rR]oleArn: ')([\w:/-]+)/g)].map(([, arn = '']) => arn);
 
-/** Whether a block is to log in at one of the emulators. */
+/** Whether a block has to log in at one of the emulators. */
 function logsIn({ language, code, notRun }: Block): boolean {
   if (notRun !== undefined || !['ts', 'js', 'sh'].includes(language)) return false;
   return /\.rds\.amazonaws\.com/.test(code) && /await \w+(?:\.(?!getToken)|`)|-- (?:psql|mariadb)/.test(code);

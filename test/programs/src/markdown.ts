@@ -10,20 +10,20 @@ import { gfm } from 'micromark-extension-gfm';
 import { visit } from 'unist-util-visit';
 import { root } from './rds.js';
 
-/** A fenced block of a page. */
+/** A fenced block on a page. */
 export interface Block {
   readonly page: string;
   readonly line: number;
-  /** The first word behind the fence. */
+  /** The first word after the fence. */
   readonly language: string;
-  /** The other words: an engine, or the name of the file that the block is. */
+  /** The other words: an engine, or the block's file name. */
   readonly words: readonly string[];
   readonly code: string;
-  /** Why it is not run, where a comment `<!-- not run: … -->` before it says so. */
+  /** Why it is not run, if a comment `<!-- not run: … -->` before it says so. */
   readonly notRun: string | undefined;
 }
 
-/** Every page of the repository, by its path from the root; not those that are generated, as the reports of the API. */
+/** Every page of the repository by its path from the root, except generated ones such as the API reports. */
 export const pages: readonly string[] = execFileSync(
   'git',
   ['ls-files', '--cached', '--others', '--exclude-standard', '--deduplicate', '*.md'],
@@ -56,7 +56,7 @@ export function blocksOf(page: string): Block[] {
   return blocks;
 }
 
-/** Where links and images of a page lead to. */
+/** The targets of a page's links and images. */
 export function linksOf(page: string): string[] {
   const links: string[] = [];
   visit(read(page), (node) => {
@@ -68,7 +68,7 @@ export function linksOf(page: string): string[] {
 export interface Heading {
   readonly depth: number;
   readonly text: string;
-  /** As GitHub makes it. */
+  /** The anchor of a heading, as on GitHub. */
   readonly anchor: string;
 }
 
@@ -82,7 +82,7 @@ export function headingsOf(page: string): Heading[] {
   return headings;
 }
 
-/** The tables of a page, as the text of their cells, row by row; the first row is the head. */
+/** The tables on a page, as the text of their cells, row by row; the first row is the head. */
 export function tablesOf(page: string): string[][][] {
   const tables: string[][][] = [];
   visit(read(page), 'table', (node) => {

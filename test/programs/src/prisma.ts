@@ -10,7 +10,7 @@ export function prismaGenerate(schema: string, cwd: string): void {
   execFileSync(process.execPath, [prismaCli, 'generate', '--schema', schema], {
     cwd,
     stdio: 'pipe',
-    // Generating needs no engine, but looks for one, and would download it.
+    // Generating does not need an engine, but would look for one and download it.
     env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: '1' },
   });
 }

@@ -1,4 +1,4 @@
-// What a project has that the documentation speaks of and does not show: schemas and migrations, here empty ones.
+// The files that the documentation mentions but does not show: schemas and migrations, empty ones here.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 

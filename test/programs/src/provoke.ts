@@ -1,4 +1,4 @@
-// Each error code of core, brought about for real: by options, by the emulator, by the database or by the DNS.
+// Provokes each error code of core for real: with options, the emulator, the database or the DNS.
 import dns from 'node:dns/promises';
 import { Socket } from 'node:net';
 import { type Emulator, startEmulator } from '@rds-iam/emulator';
@@ -18,7 +18,7 @@ type Iam = Omit<RdsIamOptions, 'enabled'>;
 const quick = { timeoutMs: 2_000, baseDelayMs: 1, maxDelayMs: 1 };
 const hostname = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
 
-/** What brings about an error of each code, for the endpoint and user of the documentation. */
+/** How to provoke an error with each code, for the endpoint and user in the documentation. */
 export interface Trouble extends AsyncDisposable {
   readonly provoke: Readonly<Record<RdsIamErrorCode, () => Promise<unknown>>>;
 }
@@ -43,7 +43,7 @@ export async function makeTrouble(): Promise<Trouble> {
     hostnames: [hostname],
     tokenPort: 5432,
   });
-  /** For pg, which dials with it: whatever the name, this machine answers. */
+  /** For pg to dial with: every name leads to this machine. */
   const dialing = (port: number) => () => {
     const socket = new Socket();
     const connect = socket.connect.bind(socket);
@@ -75,7 +75,7 @@ export async function makeTrouble(): Promise<Trouble> {
         emulator.setFaults({ tls: 'other-ca' });
         return failureOf(at(known)).finally(() => emulator.setFaults({}));
       },
-      // Port 9 of loopback answers nobody.
+      // Nothing answers at port 9 on loopback.
       ERR_RDS_IAM_UNREACHABLE: () => failureOf(at(known, { stream: dialing(9) })),
       ERR_RDS_IAM_REFUSED: () => failureOf(at({ ...known, credentials: { ...credentials, accessKeyId: 'AKIDOTHER' } })),
       async ERR_RDS_IAM_THROTTLED() {

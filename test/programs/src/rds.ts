@@ -35,18 +35,18 @@ const HOSTNAMES = [
   // For the clients of MySQL, which check the name that they dial.
   '127.0.0.1',
 ] as const;
-/** What a company calls its databases, and where that leads to. */
+/** A company's names for its databases, and where they lead. */
 const CUSTOM_NAMES = {
   'db.example.com': 'mydb.abc123.eu-west-1.rds.amazonaws.com',
   'reader.db.example.com': 'app.cluster-ro-abc123.eu-west-1.rds.amazonaws.com',
 } as const;
-/** Of every role, whoever assumes it. */
+/** The credentials of every role, whoever assumes it. */
 const ROLE_CREDENTIALS = {
   accessKeyId: 'ASIAEXAMPLE',
   secretAccessKey: 'je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY',
   sessionToken: 'IQoJb3JpZ2luX2VjEXAMPLE',
 };
-/** The users that log in with IAM; all others do with their password. */
+/** The users that log in with IAM; all others use their password. */
 const IAM_USERS = ['app', 'app_reader', 'migrator'] as const;
 export const PASSWORD = 'secret';
 
@@ -56,10 +56,10 @@ type Server = AsyncDisposable & {
   connectAsSuperuser(database?: string): Promise<{ query(sql: string): Promise<unknown>; end(): Promise<void> }>;
 };
 
-/** What programs log in to. */
+/** A database that programs log in to. */
 interface Backend {
   readonly engine: 'postgres' | 'mysql';
-  /** The port that programs connect to if they name none, and that their tokens are for. */
+  /** The engine's default port, which programs connect to and their tokens are for. */
   readonly defaultPort: number;
   start(): Promise<Server>;
 }
@@ -98,7 +98,7 @@ export const MYSQL: Backend = {
   },
 };
 
-/** What programs of the documentation read of an environment, and must not find the developer's in. */
+/** Variables that the documentation's programs read, which must not be the developer's. */
 const OF_THE_DEVELOPER =
   /^(?:PG|MYSQL|DB_|OIDC_|DATABASE_URL$|FORCE_COLOR$|NO_COLOR$|AWS_(?:ROLE|WEB|CONTAINER|ENDPOINT|CA_BUNDLE))/;
 
@@ -110,7 +110,7 @@ export interface Outcome {
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Databases behind emulators, a Redis, a DNS and the APIs of AWS, and programs that find them under the names of RDS and AWS. */
+/** Databases behind emulators, a Redis, a DNS and AWS's APIs, for programs that find them under the names of RDS and AWS. */
 export interface PretendedRds extends AsyncDisposable {
   /** Of the first backend. */
   readonly emulator: Emulator;
@@ -118,13 +118,13 @@ export interface PretendedRds extends AsyncDisposable {
   readonly servers: Readonly<Record<string, Server>>;
   readonly aws: Sts;
   readonly redisUrl: string;
-  /** Has RDS as it was in the beginning, with IAM authentication off. */
+  /** Resets RDS to the beginning, with IAM authentication off. */
   forgetChanges(): void;
   /** The environment that programs run in. */
   readonly variables: Variables;
   /** Runs Node.js with these arguments, which may name a TypeScript file. */
   run(args: readonly string[], cwd: string, variables?: Variables): Promise<Outcome>;
-  /** Runs a program, in JavaScript or TypeScript, with what it imports of its own folder. */
+  /** Runs a program in JavaScript or TypeScript, with its imports from its own folder. */
   runProgram(name: string, cwd: string, variables?: Variables): Promise<Outcome>;
 }
 
@@ -168,7 +168,7 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
   const typescript = pathToFileURL(createRequire(import.meta.url).resolve('tsx'));
   const variables: Variables = {
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !OF_THE_DEVELOPER.test(name))),
-    // In the environment, so that the processes that a command line tool starts have them too.
+    // In the environment, so that processes started by a command line tool get them, too.
     NODE_OPTIONS: preloading(typescript, pretending),
     AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
@@ -179,7 +179,7 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
     AWS_EC2_METADATA_DISABLED: 'false',
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     EMULATOR_CA_FILE: caFile,
-    // What the operator trusts is added to the roots, which is how these programs know the emulators.
+    // The operator's certificates are added to the roots, so these programs trust the emulators.
     NODE_EXTRA_CA_CERTS: caFile,
     RDS_IAM_CA_MIRROR: mirror.url,
     PRETENDED_RDS_PORTS: JSON.stringify(portsOf('emulator', 0)),
@@ -218,9 +218,9 @@ export async function pretendRds(...backends: readonly [Backend, ...Backend[]]):
 }
 
 /**
- * Has AWS know the instance `mydb`, whose IAM authentication can be turned on and off.
+ * Adds the instance `mydb` to the stand-in for AWS, with IAM authentication that can be turned on and off.
  *
- * @returns what turns it off, as it is in the beginning
+ * @returns a function that turns it off, as in the beginning
  */
 function pretendInstance(aws: Sts): () => void {
   let enabled = false;
@@ -238,7 +238,7 @@ function pretendInstance(aws: Sts): () => void {
   };
 }
 
-/** AWS's truststore, as far as what is downloaded is checked: it has authorities of RDS, the same ones for every region. */
+/** AWS's truststore, good enough for the checks of a download: it has RDS authorities, the same ones for every region. */
 async function startMirror(): Promise<AsyncDisposable & { readonly url: string; readonly ca: string }> {
   const authority = await createCertificateAuthority();
   const roots = (await rdsRoots()).filter((pem) => new X509Certificate(pem).subject.includes('CN=Amazon RDS '));
@@ -261,7 +261,7 @@ function roleCredentials(): IssuedCredentials {
   return { ...ROLE_CREDENTIALS, expiration: new Date(Date.now() + 3_600_000) };
 }
 
-/** One JavaScript file of a program and its own modules: to have each process compile them takes as long as all the rest. */
+/** Bundles a program and its modules into one JavaScript file: compiling them in each process would double the time. */
 async function bundled(name: string, cwd: string): Promise<string> {
   const outfile = `${name}.bundle.mjs`;
   await build({

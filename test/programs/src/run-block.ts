@@ -8,20 +8,20 @@ import { type Outcome, type PretendedRds, root } from './rds.js';
 import { runShell } from './shell.js';
 import { runSql } from './sql-blocks.js';
 
-/** Where the blocks of one page run, one after another. */
+/** Where the blocks of a page run, one after another. */
 export interface Stage {
   readonly rds: PretendedRds;
-  /** A folder of the page's own, where the packages that programs import are found. */
+  /** The page's own folder, in which the packages that programs import can be found. */
   readonly folder: string;
-  /** The programs that a shell finds. */
+  /** The folder of the programs that a shell finds. */
   readonly commands: string;
-  /** Variables that blocks so far have set. */
+  /** Variables that earlier blocks have set. */
   readonly variables: Record<string, string | undefined>;
 }
 
 const SILENT = { exitCode: 0, stdout: '', stderr: '' } as const;
 
-/** Runs a block as what its language says it is. Throws, or has another outcome than code 0, if it is not right. */
+/** Runs a block according to its language. Throws, or returns an exit code other than 0, if it is wrong. */
 export async function runBlock(block: Block, stage: Stage): Promise<Outcome> {
   const { language, code, line } = block;
   switch (language) {
@@ -40,7 +40,7 @@ export async function runBlock(block: Block, stage: Stage): Promise<Outcome> {
       await checkData(block, (script) => runShell(script, stage.folder, stage.commands, stage.rds, {}));
       return SILENT;
     case 'ini':
-      // A profile's credentials, and none beside it.
+      // Only the profile's credentials.
       Object.assign(stage.variables, { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined });
       stage.variables['AWS_CONFIG_FILE'] = write(stage, `aws-config-${line}`, code);
       return SILENT;
@@ -61,7 +61,7 @@ function write({ folder }: Stage, name: string, code: string): string {
   return path;
 }
 
-/** The name that a block gives to its file. */
+/** The file name that a block states. */
 export const fileOf = ({ words }: Block) => words.find((word) => word.includes('.'));
 
 async function runModule(block: Block, stage: Stage): Promise<Outcome> {
@@ -70,7 +70,7 @@ async function runModule(block: Block, stage: Stage): Promise<Outcome> {
   const name = fileOf(block) ?? `block-${line}.${language}`;
   write(stage, name, `${code}\n`);
   if (!/^export const handler\b/m.test(code)) return run(name, stage);
-  // As Lambda calls it: twice in one process, which is then frozen.
+  // Like Lambda: called twice in one process, which is then frozen.
   const calls = [
     `import { handler } from './${name}';`,
     'await handler({}, {});',
@@ -83,7 +83,7 @@ async function runModule(block: Block, stage: Stage): Promise<Outcome> {
 
 const run = (name: string, { rds, folder, variables }: Stage) => rds.runProgram(name, folder, variables);
 
-/** Both sides are programs; the new one has to log in where it does. */
+/** Both sides of a diff are programs; the new one has to log in. */
 async function runDiff({ code, line }: Block, stage: Stage): Promise<Outcome> {
   const without = (sign: string) =>
     code
@@ -98,7 +98,7 @@ async function runDiff({ code, line }: Block, stage: Stage): Promise<Outcome> {
   return run(`after-${line}.ts`, stage);
 }
 
-/** A block without a language is a map of folders: each line begins with some that there are, below that of the lines before. */
+/** A block without a language is a map of folders: each line begins with existing ones, below those of the lines before. */
 function checkMap({ page, code }: Block): void {
   const base = join(root, page, '..');
   let parent = '';
@@ -123,13 +123,13 @@ async function runRedis(code: string, { redisUrl }: PretendedRds): Promise<Outco
   return SILENT;
 }
 
-/** The engine that a block is for: as it says, else as what it imports. */
+/** The engine that a block is for: stated, or implied by its imports. */
 export function engineOf({ words, code }: Pick<Block, 'words' | 'code'>): 'postgres' | 'mysql' {
   if (words.includes('mysql')) return 'mysql';
   if (words.includes('postgres')) return 'postgres';
   return /mysql/i.test(code) ? 'mysql' : 'postgres';
 }
 
-/** The folder of a page. */
+/** The folder for a page. */
 export const folderOf = (page: string) =>
   join(root, 'test/programs/generated', page.replace(/\.md$/, '').replaceAll('/', '-'));

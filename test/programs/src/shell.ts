@@ -1,4 +1,4 @@
-// A shell as a reader of the documentation has it: with rds-iam, npm, npx and the databases' clients on its PATH.
+// A shell like that of a reader of the documentation, with rds-iam, npm, npx and the databases' clients on its PATH.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import type { Outcome, PretendedRds, Variables } from './rds.js';
 const bin = fileURLToPath(new URL('../../../packages/cli/dist/cjs/bin.js', import.meta.url));
 const own = (name: string) => fileURLToPath(new URL(`commands/${name}.mjs`, import.meta.url));
 
-/** Where a program is on this machine. */
+/** The path of a program on this machine. */
 function find(program: string): string | undefined {
   return (process.env['PATH'] ?? '')
     .split(delimiter)
@@ -19,11 +19,11 @@ function find(program: string): string | undefined {
 
 /** The clients of the databases. */
 const CLIENTS = ['psql', 'mariadb', 'mysql'] as const;
-/** Of them, those that a script calls and this machine does not have. */
+/** The clients that a script calls and this machine lacks. */
 export const missingClients = (script: string): string[] =>
   CLIENTS.filter((client) => new RegExp(`(?:^|[|(]|-- |")\\s*${client}\\b`, 'm').test(script) && !find(client));
 
-/** Puts the programs that a script finds before all others into a folder. */
+/** Makes a folder of programs that take precedence in a script's PATH. */
 export function makeCommands(folder: string, { emulators }: PretendedRds): void {
   mkdirSync(folder, { recursive: true });
   const node = (...args: string[]) => `exec '${[process.execPath, ...args].join("' '")}' "$@"`;
@@ -34,7 +34,7 @@ export function makeCommands(folder: string, { emulators }: PretendedRds): void 
     aws: 'echo "no test reaches AWS: aws $*" >&2; exit 1',
     npx: node(own('npx')),
     dbmate: node(own('npx'), 'dbmate'),
-    // Names of RDS lead to the emulators; all else, as verification, is what the script says.
+    // RDS names lead to the emulators; everything else, such as verification, is up to the script.
     // A local port leads there by itself.
     psql: clientScript(
       'psql',
@@ -56,13 +56,13 @@ function clientScript(client: string, script: (real: string) => string): string 
   return real && script(real);
 }
 
-/** For one that runs all the tools of other projects, on a busy machine. */
+/** For a script that runs all the tools of other projects, on a busy machine. */
 export const SCRIPT_TIMEOUT_MS = 120_000;
 
-/** What `rds-iam emulate` says once it serves, until somebody presses Ctrl-C. */
+/** What `rds-iam emulate` and `rds-iam proxy` print once they serve. */
 const SERVES = /Ctrl-C ends it/;
 
-/** Runs a script as `sh -eu` does; one that ends with a server is told to stop once that serves. */
+/** Runs a script with `sh -eu`; if it ends with a server, that is stopped once it serves. */
 export async function runShell(
   script: string,
   cwd: string,

@@ -1,4 +1,4 @@
-// SQL of the documentation, on a real server that has what RDS adds to it, and then no more of what it did.
+// SQL in the documentation, run on a real server with RDS's additions, and undone afterwards.
 import type { Block } from './markdown.js';
 import { PASSWORD, type PretendedRds } from './rds.js';
 
@@ -36,7 +36,7 @@ export async function runSql({ code, words }: Block, { servers }: PretendedRds):
   }
 }
 
-/** RDS's own plugin is nowhere else: an account with a password stands in for one that has it. */
+/** Only RDS has its plugin: an account with a password stands in for one with it. */
 const withoutPlugin = (statement: string) =>
   statement.replace(/IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'/i, `IDENTIFIED BY '${PASSWORD}'`);
 

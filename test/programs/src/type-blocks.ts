@@ -1,4 +1,4 @@
-// The TypeScript of the documentation, compiled strictly, as a reader's own project would be, against the packages' sources.
+// The TypeScript in the documentation, compiled strictly, like a reader's own project, against the packages' sources.
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -18,19 +18,19 @@ const OPTIONS = {
   lib: ['es2023'],
   types: ['node'],
   allowImportingTsExtensions: true,
-  // Of a framework's declarations, its own authors take care.
+  // A framework's own declarations are not checked.
   skipLibCheck: true,
   experimentalDecorators: true,
   emitDecoratorMetadata: true,
   customConditions: ['@rds-iam/source'],
 };
 
-/** The programs of a page that its author writes in TypeScript. */
+/** A page's TypeScript programs. */
 export const typedBlocksOf = (page: string): Block[] => blocksOf(page).filter(({ language }) => language === 'ts');
 
 /**
- * Compiles all TypeScript of these pages at once, below a folder; what the compiler says, by page and line, of the blocks.
- * Blocks of one page import each other by the names that they give themselves.
+ * Compiles all TypeScript of these pages at once, below a folder. @returns the compiler's errors, by page and line. Blocks of a
+ * page can import each other by the names that they state.
  */
 export async function compileBlocks(pages: readonly string[], folder: string): Promise<readonly string[]> {
   const lines = new Map<string, string>();
@@ -38,7 +38,7 @@ export async function compileBlocks(pages: readonly string[], folder: string): P
     const pageFolder = page.replace(/\.md$/, '').replaceAll('/', '-');
     const blocks = typedBlocksOf(page);
     for (const block of blocks) {
-      // A folder each: two blocks of a page may be versions of one file.
+      // A folder for each, because two blocks of a page may be versions of one file.
       const blockFolder = join(pageFolder, `line-${block.line}`);
       for (const each of blocks.filter((other) => other === block || fileOf(other) !== fileOf(block))) {
         write(join(folder, blockFolder), fileOf(each) ?? `block-${each.line}.ts`, each.code);

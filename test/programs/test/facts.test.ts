@@ -1,4 +1,4 @@
-// What tables say, held against the code that it is about.
+// Compares facts in tables with the code that they are about.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseRdsHostname } from '@rds-iam/core';
@@ -19,7 +19,7 @@ const manifests: readonly Manifest[] = readdirSync(join(root, 'packages'))
   .filter((path) => existsSync(path))
   .map((path) => JSON.parse(readFileSync(path, 'utf8')));
 
-/** The one table of a page with this head. */
+/** The only table on a page with this head. */
 function table(page: string, ...head: readonly string[]): string[][] {
   const [found, ...more] = tablesOf(page).filter(([first]) => JSON.stringify(first) === JSON.stringify(head));
   if (!found || more.length > 0) throw new Error(`${page} has not one table with the head ${head.join(', ')}`);
@@ -31,7 +31,7 @@ describe("the README's compatibility", () => {
     table('README.md', 'package', 'works with').map(([name = '', versions = '']) => [name, versions]),
   );
 
-  test('is that of every package with peers', () => {
+  test('lists every package with peers', () => {
     const peered = manifests.filter(({ peerDependencies }) => peerDependencies).map(({ name }) => name);
     expect([...rows.keys()].sort()).toEqual(['all', ...peered].sort());
   });
@@ -53,7 +53,7 @@ describe("the README's compatibility", () => {
   });
 });
 
-test("the README's rows of the driver packages import what there is", async () => {
+test("the README's rows for the driver packages import what exists", async () => {
   const rows = table('README.md', 'you use', 'before', 'after');
   const imports = rows.flatMap((cells) => cells.map((cell) => /^import \{ (\w+) \} from '(.+)'$/.exec(cell)));
   const named = imports.filter((each) => each !== null);
@@ -63,7 +63,7 @@ test("the README's rows of the driver packages import what there is", async () =
   }
 });
 
-test('what RDS Proxy says has the code that its guide says', () => {
+test("RDS Proxy's messages have the codes that its guide says", () => {
   const rows = table('docs/rds-proxy.md', 'the proxy says', 'code', 'what to do');
   const page = readFileSync(join(root, 'docs/rds-proxy.md'), 'utf8');
   let sentences = 0;
@@ -77,7 +77,7 @@ test('what RDS Proxy says has the code that its guide says', () => {
   expect(sentences).toBeGreaterThan(9);
 });
 
-test('the names of endpoints have the region that their guide says', () => {
+test('endpoint names have the region that their guide says', () => {
   for (const [, name = '', region = ''] of table('docs/replicas.md', 'endpoint', 'name', 'region from the name')) {
     expect(parseRdsHostname(name)?.region, name).toBe(region.startsWith('yes') ? 'eu-west-1' : undefined);
   }

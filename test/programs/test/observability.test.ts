@@ -25,7 +25,7 @@ const metering = new MeterProvider({ readers: [new PeriodicExportingMetricReader
 let server: Awaited<ReturnType<typeof startPostgres>>;
 let emulator: Emulator;
 
-/** The page's own code, as it stands. */
+/** The page's own code, unchanged. */
 beforeAll(async () => {
   const block = blocksOf('docs/observability.md').find(({ words }) => words.includes('rds-iam-telemetry.ts'));
   mkdirSync(folder, { recursive: true });
@@ -60,7 +60,7 @@ function makePool(retry = {}): Pool {
   return new Pool({ host: emulator.hostname, port: emulator.port, user: 'app', database: 'postgres', iam });
 }
 
-/** Sums, and how many values a histogram has, by name and attributes. */
+/** Sums and histogram counts, by name and attributes. */
 async function measured(): Promise<Record<string, [attributes: object, count: number][]>> {
   await metering.forceFlush();
   const all = exported.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
@@ -77,7 +77,7 @@ async function measured(): Promise<Record<string, [attributes: object, count: nu
 
 const place = () => ({ 'server.address': 'localhost', 'server.port': emulator.port });
 
-test('a login is a span below the request that wanted it, and is measured', async () => {
+test('a login is a span below the request that needed it, and is measured', async () => {
   const pool = makePool();
   await trace.getTracer('test').startActiveSpan('request', async (request) => {
     await pool.query('select 1');
@@ -99,7 +99,7 @@ test('a login is a span below the request that wanted it, and is measured', asyn
   });
 });
 
-test('a login that is given up is a span with its error, and each of its attempts is counted', async () => {
+test('a login that was given up is a span with its error, and each of its attempts is counted', async () => {
   emulator.setFaults({ revokedAccessKeys: [credentials.accessKeyId] });
   const pool = makePool({ baseDelayMs: 1, maxDelayMs: 1, patienceMs: 0 });
   await expect(pool.query('select 1')).rejects.toMatchObject({ code: 'ERR_RDS_IAM_REFUSED' });
@@ -116,7 +116,7 @@ test('a login that is given up is a span with its error, and each of its attempt
   });
 });
 
-test('logins that are throttled are counted as such, and so is that they go slower', async () => {
+test('throttled logins are counted as such, and so is the slowdown', async () => {
   const pool = makePool({ baseDelayMs: 1 });
   await pool.query('select 1');
   emulator.setFaults({ throttle: { connectionsPerSecond: 2, action: 'deny', counting: 'logins' } });

@@ -5,7 +5,7 @@ import { NEED_AN_ACCOUNT } from '../src/describe-pages.js';
 import { blocksOf, headingsOf, linksOf, pages, read } from '../src/markdown.js';
 import { root } from '../src/rds.js';
 
-/** Where pages may lead to outside of the repository. */
+/** The hosts that pages may link to. */
 const HOSTS: readonly string[] = [
   'docs.aws.amazon.com',
   'docs.npmjs.com',
@@ -22,18 +22,18 @@ const HOSTS: readonly string[] = [
   'www.prisma.io',
 ];
 
-test('there are pages, and those that are generated are none', () => {
+test('there are pages, without the generated ones', () => {
   expect(pages).toContain('README.md');
   expect(pages).toContain('packages/core/README.md');
   expect(pages.filter((page) => page.includes('node_modules') || page.startsWith('scripts/site/'))).toEqual([]);
 });
 
-test('every block runs: none is marked as one that does not', () => {
+test('every block is run: none is marked as not run', () => {
   const marked = pages.flatMap((page) => blocksOf(page).filter(({ notRun }) => notRun !== undefined));
   expect(marked.map(({ page, line, notRun }) => `${page}:${line} ${notRun}`)).toEqual([]);
 });
 
-test('but for the scripts of one page, which create a database in an AWS account and take it away again', () => {
+test('except for the scripts of one page, which create a database in an AWS account and remove it again', () => {
   expect(NEED_AN_ACCOUNT).toEqual(['test/aws/README.md']);
   expect(NEED_AN_ACCOUNT.flatMap(blocksOf).map(({ language }) => language)).toEqual(Array(6).fill('sh'));
 });
@@ -55,7 +55,7 @@ describe.each(pages)('%s', (page) => {
     }
   });
 
-  test('leads elsewhere by https, to known hosts, and to no copy of this repository', () => {
+  test('links elsewhere by https, to known hosts, and to no copy of this repository', () => {
     for (const link of linksOf(page).filter((each) => /^[a-z]+:/i.test(each))) {
       const { protocol, hostname, username } = new URL(link);
       expect({ link, protocol, username }).toEqual({ link, protocol: 'https:', username: '' });
@@ -72,8 +72,8 @@ describe.each(pages)('%s', (page) => {
     }
   });
 
-  // What GitHub and changesets take as a form has none.
-  test.skipIf(page.startsWith('.'))('begins with its title, which is its only one', () => {
+  // Templates of GitHub and changesets have no title.
+  test.skipIf(page.startsWith('.'))('begins with its only title', () => {
     const titles = headingsOf(page).filter(({ depth }) => depth === 1);
     expect(titles).toHaveLength(1);
     expect(read(page).children[0]).toMatchObject({ type: 'heading', depth: 1 });

@@ -1,9 +1,9 @@
-// What docs/from-passwords.md says of who is a member of rds_iam, on a real PostgreSQL that tells them apart as RDS does.
+// What docs/from-passwords.md says about membership in rds_iam, on a real PostgreSQL that treats members like RDS does.
 import { Client } from '@rds-iam/pg';
 import { startPostgres } from '@rds-iam/test-servers';
 import { expect, test } from 'vitest';
 
-test('who creates an IAM user is a member of rds_iam through it, until that user is none any more', async () => {
+test('the creator of an IAM user is a member of rds_iam through it, as long as that user is', async () => {
   await using server = await startPostgres({
     hba: ['host all +rds_iam 127.0.0.1/32 reject', 'host all all 127.0.0.1/32 trust'],
   });

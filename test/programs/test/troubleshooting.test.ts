@@ -8,7 +8,7 @@ import { root } from '../src/rds.js';
 
 const PAGE = 'docs/troubleshooting.md';
 
-/** By code, the one message that its section shows. */
+/** The message in each section, by code. */
 const shown = new Map(
   readFileSync(join(root, PAGE), 'utf8')
     .split(/^## /m)
@@ -18,7 +18,7 @@ const shown = new Map(
     ]),
 );
 
-/** What differs from one time to another: how many, how long, and the address of an endpoint. */
+/** Replaces what differs from run to run: counts, durations, and the address of an endpoint. */
 const constant = (message: string) =>
   message
     .replace(/after \d+ attempts in \d+ ms/, 'after N attempts in N ms')
@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => trouble?.[Symbol.asyncDispose]());
 
-// By the type of core, which the compiler holds this list to.
+// Typed with core's codes, so that the compiler checks that the list is complete.
 const CODES = Object.keys({
   ERR_RDS_IAM_CONFIG: 0,
   ERR_RDS_IAM_REGION: 0,
@@ -48,7 +48,7 @@ const CODES = Object.keys({
   ERR_RDS_IAM_ABORTED: 0,
 } satisfies Record<keyof Trouble['provoke'], 0>) as (keyof Trouble['provoke'])[];
 
-/** Those of the command line tool, which its README lists. */
+/** The command line tool's codes, which its README lists. */
 const CODES_OF_THE_COMMAND_LINE: readonly string[] = readdirSync(join(root, 'packages/cli/src'), {
   recursive: true,
   encoding: 'utf8',
@@ -56,14 +56,14 @@ const CODES_OF_THE_COMMAND_LINE: readonly string[] = readdirSync(join(root, 'pac
   .filter((file) => file.endsWith('.ts'))
   .flatMap((file) => readFileSync(join(root, 'packages/cli/src', file), 'utf8').match(/ERR_RDS_IAM_[A-Z_]+/g) ?? []);
 
-test('every code has a section, and no section is of a code that there is not', () => {
+test('every code has a section, and no section is about an unknown code', () => {
   const sections = headingsOf(PAGE).filter(({ text }) => text.startsWith('ERR_'));
   expect(sections.map(({ text }) => text).sort()).toEqual([...CODES].sort());
   expect(blocksOf(PAGE).filter(({ language }) => language === 'text')).toHaveLength(CODES.length);
 });
 
 describe.each(CODES)('%s', (code) => {
-  test('is what happens, and its message is the one that the page shows', async () => {
+  test('really happens, with the message that the page shows', async () => {
     const error = await trouble.provoke[code]().then(
       () => expect.unreachable('nothing is wrong'),
       (thrown: unknown) => thrown,
@@ -74,7 +74,7 @@ describe.each(CODES)('%s', (code) => {
   });
 });
 
-test.each(pages)('%s names no code that there is not', (page) => {
+test.each(pages)('%s names only existing codes', (page) => {
   const named = readFileSync(join(root, page), 'utf8').match(/ERR_RDS_IAM_[A-Z_]+/g) ?? [];
   expect([...CODES, ...CODES_OF_THE_COMMAND_LINE]).toEqual(expect.arrayContaining(named));
 });

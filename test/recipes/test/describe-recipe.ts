@@ -2,7 +2,7 @@ import { type Engine, type Stack, startStack } from '@rds-iam/conformance';
 import { isRdsIamError } from '@rds-iam/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
-/** Where and as whom a recipe logs in. */
+/** The endpoint and user that a recipe logs in with. */
 interface Where {
   readonly host: string;
   readonly port: number;
@@ -11,9 +11,9 @@ interface Where {
   readonly iam: Stack['iam'];
 }
 
-/** A framework on a driver's pool of two connections, and what an application does with it. */
+/** A framework on a driver's pool of two connections, and an application's operations on it. */
 export interface Application {
-  /** Makes the table `books`, of a key `id` that counts and a text `title`. */
+  /** Makes the table `books`, with an auto-incrementing key `id` and a text `title`. */
   createTable(): Promise<void>;
   add(title: string): Promise<void>;
   titles(): Promise<string[]>;
@@ -26,11 +26,11 @@ export interface Recipe {
   readonly name: string;
   readonly engine: Engine;
   connect(where: Where): Application;
-  /** Our error, from where the framework puts it when a connection for a query, or for a transaction, cannot be had. */
+  /** Finds our error in the framework's, when a query or a transaction cannot get a connection. */
   diagnosisOf(error: unknown, during: 'query' | 'transaction'): unknown;
 }
 
-/** That an application works by a recipe as it did with a password. */
+/** Tests that an application works with a recipe just as with a password. */
 export function describeRecipe({ name, engine, connect, diagnosisOf }: Recipe): void {
   describe(name, () => {
     let stack: Stack;
@@ -63,9 +63,9 @@ export function describeRecipe({ name, engine, connect, diagnosisOf }: Recipe): 
       expect(await application.titles()).toEqual(['first', 'second']);
     });
 
-    test('goes on when its token has expired: with what is open, and with new connections', async () => {
+    test('goes on when its token has expired, with open and with new connections', async () => {
       vi.useFakeTimers({ toFake: ['Date'] });
-      // No token of this second is known from before.
+      // So that the token of this second is a new one.
       vi.setSystemTime(Date.now() + 60_000);
       const before = stack.emulator.stats;
       await application.addInTransaction('slow', async () => {
@@ -78,7 +78,7 @@ export function describeRecipe({ name, engine, connect, diagnosisOf }: Recipe): 
       expect(distinctTokens - before.distinctTokens, 'tokens').toBe(2);
     });
 
-    test('shows our error where a login is refused', async () => {
+    test('shows our error when a login is refused', async () => {
       stack.emulator.setFaults({ clockOffsetMs: 60 * 60_000 });
       const failures = [
         await application.titles().catch((error) => diagnosisOf(error, 'query')),

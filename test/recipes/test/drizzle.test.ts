@@ -55,7 +55,7 @@ describeRecipe({
   diagnosisOf,
 });
 
-/** The `cause` of the error that Drizzle makes of a failed query; a transaction that cannot begin is no query of its own. */
+/** The `cause` of Drizzle's error for a failed query; Drizzle does not wrap the error of a transaction that cannot begin. */
 function diagnosisOf(error: unknown, during: 'query' | 'transaction'): unknown {
   return during === 'query' ? (error as Error).cause : error;
 }

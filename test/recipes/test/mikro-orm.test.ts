@@ -25,7 +25,7 @@ const OrderSchema = new EntitySchema<Order>({
   },
 });
 
-/** Where to, as MikroORM takes it, and nothing of IAM. */
+/** The connection in MikroORM's own options, without IAM. */
 const configOf = ({ emulator, username: user, database: dbName }: Stack) => ({
   ...{ host: 'localhost', port: emulator.port, user, dbName, pool: { min: 0, max: 3 } },
   entities: [OrderSchema],
@@ -33,7 +33,7 @@ const configOf = ({ emulator, username: user, database: dbName }: Stack) => ({
   logger: () => {},
 });
 
-// The recipe: MikroORM's own dialect of Knex, on top of which its queries are built, with logins by IAM.
+// The recipe: MikroORM's own Knex dialect, on which its queries are built, with IAM logins.
 const RECIPES = {
   postgres: (stack: Stack, iam = stack.iam) =>
     postgres.MikroORM.init({
@@ -74,7 +74,7 @@ describe.each(['postgres', 'mysql'] as const)('MikroORM 6 on %s', (engine) => {
     details: { color: 'red' },
   });
 
-  test('a transaction goes in, and comes out as it was', async () => {
+  test('a transaction is written and read back', async () => {
     await orm.em.fork().transactional(async (em) => {
       em.create(OrderSchema, order('lamp'));
     });
@@ -82,7 +82,7 @@ describe.each(['postgres', 'mysql'] as const)('MikroORM 6 on %s', (engine) => {
     expect(stack.emulator.stats.accepted).toBeGreaterThan(0);
   });
 
-  test('a transaction that fails leaves nothing', async () => {
+  test('a failed transaction leaves nothing behind', async () => {
     const twice = orm.em.fork().transactional(async (em) => {
       await em.insert<Order>(OrderSchema, order('table'));
       await em.insert<Order>(OrderSchema, order('table'));
@@ -103,7 +103,7 @@ describe.each(['postgres', 'mysql'] as const)('MikroORM 6 on %s', (engine) => {
     expect(stack.emulator.stats).toMatchObject({ accepted: accepted + 1, distinctTokens: distinctTokens + 1 });
   });
 
-  test('a login that is refused says why, at a query and when it begins', async () => {
+  test('a refused login says why, for a query and at the start', async () => {
     const another = await RECIPES[engine](stack, { ...stack.iam, retry: false });
     stack.emulator.setFaults({ clockOffsetMs: 60 * MINUTE });
     await another.em.fork().transactional(async () => {

@@ -3,7 +3,7 @@ import { withRdsIam } from '@rds-iam/pg';
 import createSubscriber from 'pg-listen';
 import { expect, onTestFinished, test, vi } from 'vitest';
 
-test('pg-listen listens, and does so again with a token of its own time when its connection is dropped', async () => {
+test('pg-listen listens, and listens again with a current token when its connection is dropped', async () => {
   await using stack = await startStack('postgres');
   const { emulator, username: user, database, iam } = stack;
   const config = withRdsIam({ host: 'localhost', port: emulator.port, user, database, iam });

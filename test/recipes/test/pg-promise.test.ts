@@ -11,7 +11,7 @@ describeRecipe({
     const db = pgp(withRdsIam({ ...where, max: 2 }) as Parameters<typeof pgp>[0]);
     return {
       async createTable() {
-        // Beside the pool, with a Client that pg-promise makes itself.
+        // Without the pool, with a Client that pg-promise makes itself.
         const connection = await db.connect({ direct: true });
         await connection.none('create table books (id serial primary key, title text not null)');
         await connection.done();

@@ -14,7 +14,7 @@ const BOOK = {
   attributes: { id: { type: 'increments' }, title: { type: 'string' } },
 };
 
-/** Strapi's database of one model, as `config/database.ts` has it. */
+/** Strapi's database with one model, configured as in `config/database.ts`. */
 function strapiWith(connection: object) {
   const database = new Database({
     connection: { ...connection, pool: { min: 0, max: 2 } } as Config['connection'],
@@ -28,7 +28,7 @@ function strapiWith(connection: object) {
   const ready = database.init({ models: [BOOK] as never });
   const books = async () => (await ready).queryBuilder('book');
   const add = async (title: string) => void (await (await books()).insert({ title }).execute());
-  // Strapi takes all that is done within a transaction, and waited for there, for a part of it.
+  // Strapi treats everything that is awaited within a transaction as a part of it.
   const outside = AsyncLocalStorage.snapshot();
   return {
     createTable: async () => void (await (await ready).schema.sync()),

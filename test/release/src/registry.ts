@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What npm publishes of a version. */
+/** A version's manifest, as npm publishes it. */
 export interface PublishedVersion {
   readonly name: string;
   readonly version: string;
@@ -12,15 +12,15 @@ export interface PublishedVersion {
   readonly tarball: Buffer;
 }
 
-/** A package registry on loopback, which takes what is published and for all else leads to the one behind it. */
+/** A package registry on loopback, which accepts what is published and forwards everything else to another registry. */
 export interface Registry extends AsyncDisposable {
-  /** Ends in a slash. */
+  /** Ends with a slash. */
   readonly url: string;
   /** By the names of the packages. */
   readonly published: ReadonlyMap<string, PublishedVersion>;
 }
 
-/** What npm sends, and gets back without the attachments. */
+/** What npm sends; the response is the same without the attachments. */
 interface Packument {
   readonly name: string;
   readonly versions: Readonly<Record<string, Omit<PublishedVersion, 'tarball'>>>;
@@ -29,7 +29,7 @@ interface Packument {
 
 /**
  * @param upstream - the URL of the registry that has everything else
- * @param isOurs - the packages that are never asked for there
+ * @param isOurs - the packages that are never requested from there
  */
 export async function startRegistry(upstream: string, isOurs: (name: string) => boolean): Promise<Registry> {
   const published = new Map<string, PublishedVersion>();

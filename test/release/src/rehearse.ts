@@ -1,5 +1,5 @@
-// A release in a copy of the work tree as it stands, to a registry on this machine: the versions and the changelogs, the
-// build, what is published and tagged, and what somebody does first who installs it. Nothing of it is left behind.
+// Rehearses a release in a copy of the current work tree, to a registry on this machine: versions and changelogs, the build,
+// publishing and tagging, and a user's first steps after installing. Nothing of it is left behind.
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -58,7 +58,7 @@ async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
   return result;
 }
 
-/** All that is not ignored, also what is not committed yet, as the only commit of a repository of its own. */
+/** Everything that is not ignored, committed or not, as the only commit of a new repository. */
 async function copyTree(copy: string): Promise<string> {
   const { stdout } = await exec('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root });
   const { stdout: deleted } = await exec('git', ['ls-files', '-z', '--deleted'], { cwd: root });
@@ -69,7 +69,7 @@ async function copyTree(copy: string): Promise<string> {
   }
   const git = (...args: string[]) => run(copy, 'git', args);
   await git('init', '--quiet', '--initial-branch=main');
-  // Of this repository only, whatever the user has; tags need a name, too.
+  // Settings for this repository only, whatever the user's are; tags need a name, too.
   for (const [name, value] of GIT_SETTINGS) await git('config', name, value);
   await git('add', '--all');
   await git('commit', '--quiet', '--no-verify', '--message=rehearsal');
@@ -85,7 +85,7 @@ async function makeVersion(copy: string): Promise<string> {
   );
   if (changesets.length > 0) throw new Error(`these changesets are still there: ${changesets.join(', ')}`);
   const { version } = await readManifest(join(copy, 'packages/core/package.json'));
-  // Between a release and the first change after it there is nothing to release.
+  // Right after a release there is nothing to release.
   const changed = version !== before.version;
   for (const name of published) {
     const manifest = await readManifest(join(copy, 'packages', name, 'package.json'));
@@ -99,7 +99,7 @@ async function makeVersion(copy: string): Promise<string> {
   return version;
 }
 
-/** As the workflow does it, but that npm makes provenance in a workflow only. */
+/** Like the workflow, except that npm only makes provenance in a workflow. */
 async function release(copy: string, version: string, registry: Registry): Promise<void> {
   const names: string[] = [];
   for (const name of await readdir(join(copy, 'packages'))) {
@@ -115,7 +115,7 @@ async function release(copy: string, version: string, registry: Registry): Promi
   if (missing.length > 0) throw new Error(`these were not published and tagged: ${missing.join(', ')}`);
 }
 
-/** What pnpm has made of a package: what was built, and ranges that npm understands. */
+/** Checks a package as pnpm has published it: its built files, and ranges that npm understands. */
 async function checkPublished(each: PublishedVersion, version: string): Promise<void> {
   const { name, dependencies = {}, tarball, exports, bin, ...manifest } = each;
   if (manifest.version !== version) throw new Error(`${name} was published as ${manifest.version}, not ${version}`);
@@ -131,7 +131,7 @@ async function checkPublished(each: PublishedVersion, version: string): Promise<
   }
 }
 
-/** The files that an entry of a manifest names, however deep. */
+/** The files that an entry of a manifest names, at any depth. */
 function filesNamed(entry: unknown): readonly string[] {
   if (typeof entry === 'string') return [entry];
   return entry && typeof entry === 'object' ? Object.values(entry).flatMap(filesNamed) : [];
@@ -157,7 +157,7 @@ async function configuredRegistry(): Promise<string> {
   return (await run(root, 'npm', ['config', 'get', 'registry'])).trim().replace(/\/?$/, '/');
 }
 
-/** What has npm use a registry, with a token as it wants one, and keep nothing in the user's cache. */
+/** The environment that makes npm use a registry, with a token, because it requires one, and without the user's cache. */
 async function forNpm({ url }: Registry): Promise<NodeJS.ProcessEnv> {
   const userconfig = join(folder, 'npmrc');
   await writeFile(userconfig, `${url.replace('http:', '')}:_authToken=rehearsal\n`);
@@ -176,7 +176,7 @@ async function askVersion(project: string, version: string): Promise<void> {
   if (said !== version) throw new Error(`npx rds-iam --version says ${said}, not ${version}`);
 }
 
-/** The pnpm that runs this, if one does. */
+/** The pnpm that runs this, if any. */
 async function pnpm(cwd: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<void> {
   const own = process.env['npm_execpath'];
   if (own && /pnpm/.test(own)) await run(cwd, process.execPath, [own, ...args], environment);
@@ -184,7 +184,7 @@ async function pnpm(cwd: string, args: readonly string[], environment: NodeJS.Pr
 }
 
 async function run(cwd: string, command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
-  // Without the settings that pnpm gives to the programs that it runs, of which npm warns.
+  // Without the settings that pnpm passes to the programs that it runs, which npm warns about.
   const inherited = Object.entries(process.env).filter(([name]) => !/^npm_(config|package|lifecycle)_/.test(name));
   const env = { ...Object.fromEntries(inherited), NO_COLOR: '1', ...environment };
   try {
@@ -195,7 +195,7 @@ async function run(cwd: string, command: string, args: readonly string[], enviro
   }
 }
 
-/** What git says of the work tree. */
+/** Git's status of the work tree. */
 async function workTree(): Promise<string> {
   return (await exec('git', ['status', '--porcelain'], { cwd: root })).stdout;
 }

@@ -8,7 +8,7 @@ const published: readonly { name: string; version: string }[] = readdirSync(`${r
   JSON.parse(read(`packages/${folder}/package.json`)),
 );
 
-test('all packages that are published have one version, and changesets keeps it so', () => {
+test('all published packages have the same version, and changesets keeps it that way', () => {
   const config = JSON.parse(read('.changeset/config.json'));
   expect(config.fixed.map((names: string[]) => names.toSorted())).toEqual([
     published.map(({ name }) => name).toSorted(),
@@ -17,7 +17,7 @@ test('all packages that are published have one version, and changesets keeps it 
   expect(new Set(published.map(({ version }) => version)).size).toBe(1);
 });
 
-test('every changeset is of packages that are published', () => {
+test('every changeset is about published packages', () => {
   for (const file of readdirSync(`${root}.changeset`).filter((name) => name.endsWith('.md') && name !== 'README.md')) {
     const [, head, text] = /^---\n(.*?)---\n\n(.+)$/s.exec(read(`.changeset/${file}`)) ?? [];
     expect(text?.trim(), `${file} says what has changed`).toBeTruthy();

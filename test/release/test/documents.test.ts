@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-/** What contributors read. */
+/** The documents for contributors. */
 const DOCUMENTS = [
   'CONTRIBUTING.md',
   'SECURITY.md',
@@ -17,10 +17,10 @@ const DOCUMENTS = [
   '.github/PULL_REQUEST_TEMPLATE.md',
   'test/aws/README.md',
 ];
-/** Commands of pnpm's own, or of a program that it finds. */
+/** pnpm's own commands, or programs that it finds. */
 const COMMANDS = ['install', 'changeset'];
 
-/** As GitHub makes it of a heading. */
+/** The anchor of a heading, as on GitHub. */
 const anchorOf = (heading: string) =>
   heading
     .toLowerCase()
@@ -30,7 +30,7 @@ const anchorOf = (heading: string) =>
 describe.each(DOCUMENTS)('%s', (path) => {
   const text = read(path);
 
-  test('leads to what is there', () => {
+  test('has no dead links', () => {
     const links = [...text.matchAll(/\]\((?!https:)([^)#]*)(?:#([^)]*))?\)/g)];
     for (const [whole, target = '', anchor] of links) {
       const file = target === '' ? path : join(dirname(path), target);
@@ -41,7 +41,7 @@ describe.each(DOCUMENTS)('%s', (path) => {
     }
   });
 
-  test('names commands, projects and tests that there are', () => {
+  test('names existing commands, projects and tests', () => {
     for (const [whole, name] of text.matchAll(/pnpm@10 ([\w:-]+)/g)) {
       expect([...COMMANDS, ...Object.keys(scripts)], whole).toContain(name);
     }

@@ -17,7 +17,7 @@ const packages = readdirSync(join(root, 'packages')).map((name) => join(root, 'p
 const { engines } = manifestOf(root);
 const floor = engines?.node ?? '';
 
-/** Where a dependency is installed, as Node.js looks for it from the folder of the package that depends on it. */
+/** Where a dependency is installed, by Node.js's search from the folder of the package that depends on it. */
 function installed(name: string, from: string): string {
   for (let folder = from; folder !== dirname(folder); folder = dirname(folder)) {
     const candidate = join(folder, 'node_modules', name);
@@ -26,7 +26,7 @@ function installed(name: string, from: string): string {
   throw new Error(`${name}, which ${from} depends on, is not installed`);
 }
 
-test('every package says the same oldest Node.js, and the README says it, too', () => {
+test('every package states the same oldest Node.js, and so does the README', () => {
   for (const folder of packages) expect(manifestOf(folder).engines, folder).toEqual({ node: floor });
   expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain(`Node.js \`${floor}\``);
 });
@@ -37,7 +37,7 @@ test('the consumers of the packed packages run on it', () => {
   expect(runtimes).toContain(`'${oldest.replace(/\.0$/, '')}`);
 });
 
-test('what the packages depend on, however deep, runs on it: else it is time to raise it', () => {
+test('all dependencies, at any depth, run on it: if not, it is time to raise it', () => {
   const seen = new Set<string>();
   const tooNew: string[] = [];
   const visit = (folder: string) => {

@@ -6,7 +6,7 @@ import { allowedShares, judgeShares, partOf } from '../../../scripts/shares-repo
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const page = readFileSync(`${root}CONTRIBUTING.md`, 'utf8');
 
-test('every part that has tests has its share in the table of CONTRIBUTING.md', () => {
+test('every part with tests has a share in the table of CONTRIBUTING.md', () => {
   const parts = ['packages', 'test'].flatMap((kind) =>
     readdirSync(`${root}${kind}`)
       .filter((name) => readdirSync(`${root}${kind}/${name}`).includes('test'))
@@ -20,7 +20,7 @@ test('a part is a package or a folder of test', () => {
   expect(partOf('test/faults/test/clock.test.ts')).toBe('test/faults');
 });
 
-test('a part that takes more than its share is named, and so is one without a share', () => {
+test('a part that exceeds its share is reported, and so is one without a share', () => {
   const allowed = new Map([
     ['packages/pg', 40],
     ['packages/core', 50],

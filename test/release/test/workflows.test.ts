@@ -8,9 +8,9 @@ const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const folder = `${root}.github/workflows/`;
 const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { scripts: Record<string, string> };
-/** Commands of pnpm's own that the workflows and .ci/run may use. */
+/** pnpm's own commands that the workflows and .ci/run may use. */
 const COMMANDS = ['install', 'exec'];
-/** All that a job may write, by workflow and job. */
+/** Every write permission, by workflow and job. */
 const MAY_WRITE: Readonly<Record<string, readonly string[]>> = {
   'codeql.yml analyze': ['security-events'],
   'release.yml version': ['contents', 'pull-requests'],
@@ -45,7 +45,7 @@ const jobs = workflows.flatMap(({ name, workflow }) =>
   Object.entries(workflow.jobs).map(([job, content]) => ({ job: `${name} ${job}`, ...content })),
 );
 const steps = jobs.flatMap(({ job, steps = [] }) => steps.map((step) => ({ job, ...step })));
-/** What steps run, also those of actions that run what they are told. */
+/** The commands that steps run, including those passed to actions. */
 const commands = steps.flatMap(({ run, with: inputs }) =>
   [run, inputs?.['version'], inputs?.['publish']].filter((text) => typeof text === 'string'),
 );
@@ -55,7 +55,7 @@ test('there are workflows for tests, releases, CodeQL and the roots of RDS', () 
 });
 
 describe('actions', () => {
-  test('are pinned by the SHA of a commit, with its version behind it, and each to one version only', () => {
+  test('are pinned by the SHA of a commit, followed by its version, and each to only one version', () => {
     const pins = new Map<string, string>();
     for (const { name, text, workflow } of workflows) {
       const lines = text.split('\n').filter((line) => /^\s*(- )?uses:/.test(line));
@@ -87,7 +87,7 @@ describe('actions', () => {
 });
 
 describe('workflows', () => {
-  test('may read at most, and only the jobs that have to may write', () => {
+  test('may only read, and only the jobs that have to may write', () => {
     for (const { name, workflow } of workflows) {
       expect(workflow.permissions, name).toBeTypeOf('object');
       expect(Object.values(workflow.permissions ?? {}), name).not.toContain('write');
@@ -100,19 +100,19 @@ describe('workflows', () => {
     expect(Object.fromEntries(writing)).toEqual(MAY_WRITE);
   });
 
-  test('say what runs beside what, and for how long at most', () => {
+  test('have concurrency groups and time-outs', () => {
     for (const { name, workflow } of workflows) expect(workflow.concurrency?.group, name).toBeTypeOf('string');
-    // A workflow that calls another one with the same group would wait for itself.
+    // A workflow that calls another one in the same group would wait for itself.
     const groups = workflows.map(({ workflow }) => workflow.concurrency?.group.replace(/\$.*/, ''));
     expect(new Set(groups).size).toBe(groups.length);
     for (const { job, uses, 'timeout-minutes': minutes } of jobs) if (!uses) expect(minutes, job).toBeTypeOf('number');
   });
 
-  test('put nothing that others write into a shell script', () => {
+  test('put no text written by others into a shell script', () => {
     for (const { job, run } of steps) expect(run ?? '', job).not.toContain('${{');
   });
 
-  test('run commands that there are', () => {
+  test('run existing commands', () => {
     const run = readFileSync(`${root}.ci/run`, 'utf8');
     const called = [...commands, run].flatMap((text) => [...String(text).matchAll(/pnpm@10 (?:run )?(\S+)/g)]);
     const names = called.map(([, name]) => String(name));
@@ -123,7 +123,7 @@ describe('workflows', () => {
     }
   });
 
-  test('name test files that there are', () => {
+  test('name existing test files', () => {
     const given = commands.flatMap((text) => /pnpm@10 test (.*)/.exec(String(text))?.[1]?.split(' ') ?? []);
     const tests = readdirSync(`${root}packages`).flatMap((name) =>
       readdirSync(`${root}packages/${name}/test`).map((file) => `packages/${name}/test/${file}`),
@@ -155,7 +155,7 @@ test('a release publishes only what all tests have passed, and with provenance',
   expect(release.jobs['publish']?.steps?.at(-1)?.env).toMatchObject({ NPM_CONFIG_PROVENANCE: 'true' });
 });
 
-test('what Dependabot is to leave alone is there', () => {
+test('the dependencies that Dependabot should leave alone exist', () => {
   const { updates } = parse(readFileSync(`${root}.github/dependabot.yml`, 'utf8')) as {
     updates: {
       'package-ecosystem': string;

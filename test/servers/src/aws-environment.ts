@@ -1,9 +1,9 @@
 /**
- * Puts AWS's settings, and nothing else of AWS, into the environment of this process: no setting of the developer's, no
- * service of AWS and no instance metadata is in reach unless the settings name it.
+ * Makes these the only AWS settings in the environment of this process: no developer setting, AWS service or instance metadata
+ * is in reach unless the settings name it.
  *
- * @param settings - variables by name; `undefined` takes away one that is set by default
- * @returns what puts the environment back as it was
+ * @param settings - variables by name; `undefined` removes one that is set by default
+ * @returns a function that restores the environment
  */
 export function setAwsEnvironment(settings: Readonly<Record<string, string | undefined>> = {}): () => void {
   const before = awsVariables();
@@ -11,7 +11,7 @@ export function setAwsEnvironment(settings: Readonly<Record<string, string | und
   return () => replaceAwsVariables(before);
 }
 
-// Port 9 of loopback answers nobody.
+// Nothing answers at port 9 on loopback.
 const OUT_OF_REACH = {
   AWS_EC2_METADATA_DISABLED: 'true',
   AWS_ENDPOINT_URL: 'http://127.0.0.1:9',

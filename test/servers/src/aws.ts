@@ -2,19 +2,19 @@ import { EventEmitter, once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { type HttpStandIn, type ReceivedRequest, startHttpStandIn } from './http-stand-in.js';
 
-/** The services by the names that signatures have them under. */
+/** The services by their names in signatures. */
 type AwsService = 'rds' | 'sts' | 'iam' | 'logs';
 
-/** One request of the API, taken apart. */
+/** A parsed API request. */
 export interface AwsCall<Value = unknown> {
   readonly service: AwsService;
-  /** As in `DescribeDBInstances`. */
+  /** Such as `DescribeDBInstances`. */
   readonly action: string;
-  /** Of RDS, STS and IAM as they are sent: `{ 'Filters.Filter.1.Name': 'db-cluster-id' }`. Of CloudWatch Logs the JSON. */
+  /** For RDS, STS and IAM as sent: `{ 'Filters.Filter.1.Name': 'db-cluster-id' }`. For CloudWatch Logs the JSON. */
   readonly parameters: Readonly<Record<string, Value>>;
-  /** That the request is signed for. */
+  /** The region that the request is signed for. */
   readonly region: string;
-  /** Of the credentials that signed the request; absent where it is not signed, as with a web identity. */
+  /** The access key that signed the request; absent if it is not signed, as with a web identity. */
   readonly accessKeyId: string | undefined;
 }
 
@@ -23,10 +23,10 @@ export interface AwsAnswer {
   send(call: AwsCall, response: ServerResponse): void;
 }
 
-/** An answer, or what makes it: a promise is one that comes when the test lets it. */
+/** A response, or a function that makes it; a promise lets the test decide when it comes. */
 type AwsHandler<Value> = AwsAnswer | ((call: AwsCall<Value>) => AwsAnswer | Promise<AwsAnswer>);
 
-/** By service and action. An action that is not there is refused as one that nobody permitted. */
+/** By service and action. Any other action is refused as not permitted. */
 export interface AwsHandlers {
   readonly rds?: Readonly<Record<string, AwsHandler<string>>>;
   readonly sts?: Readonly<Record<string, AwsHandler<string>>>;
@@ -36,26 +36,26 @@ export interface AwsHandlers {
 
 /** A stand-in for AWS's services, for the real clients of the AWS SDK. */
 export interface Aws extends HttpStandIn {
-  /** Environment variables that lead a process here and nowhere else, with an access key and the region. */
+  /** Environment variables that make a process use only this stand-in, with an access key and the region. */
   readonly variables: Readonly<Record<string, string | undefined>>;
-  /** The requests so far that were signed as AWS wants them, in order. */
+  /** The correctly signed requests so far, in order. */
   readonly calls: readonly AwsCall[];
   /** `rds:DescribeDBInstances` and so on, in order. */
   readonly actions: readonly string[];
   /** Resolves once there was a call of this action, `rds:DescribeDBInstances`. */
   asked(action: string): Promise<void>;
-  /** Puts handlers in the place of those for the same actions. */
+  /** Replaces the handlers for the same actions. */
   answer(handlers: AwsHandlers): void;
 }
 
-/** Of a user of the account, and of every test that signs anything. */
+/** The credentials of a user in the account, for every test that signs anything. */
 export const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 
 export const ACCOUNT = '123456789012';
-/** Nobody answers there. For `AWS_ENDPOINT_URL_RDS` and the like, to have one service out of reach. */
+/** Nothing answers there. For `AWS_ENDPOINT_URL_RDS` and the like, to make a service unreachable. */
 export const UNREACHABLE = 'http://127.0.0.1:9';
 
-/** Environment variables that lead every service of AWS to this URL. */
+/** Environment variables that point every AWS service to this URL. */
 function awsVariables(url: string, region = 'eu-west-1'): Readonly<Record<string, string | undefined>> {
   return {
     AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
@@ -63,7 +63,7 @@ function awsVariables(url: string, region = 'eu-west-1'): Readonly<Record<string
     AWS_SESSION_TOKEN: undefined,
     AWS_REGION: region,
     AWS_ENDPOINT_URL: url,
-    // One that is for a service comes before the one for all.
+    // A variable for one service takes precedence over the one for all.
     AWS_ENDPOINT_URL_RDS: url,
     AWS_ENDPOINT_URL_STS: url,
     AWS_ENDPOINT_URL_IAM: url,
@@ -71,14 +71,14 @@ function awsVariables(url: string, region = 'eu-west-1'): Readonly<Record<string
   };
 }
 
-/** Starts it on a free port of loopback. Who asks `GetCallerIdentity` is told, unless a handler says otherwise. */
+/** Starts it on a free port on loopback. `GetCallerIdentity` is answered unless a handler replaces it. */
 export async function startAws(given: AwsHandlers = {}, { region = 'eu-west-1' } = {}): Promise<Aws> {
   const calls: AwsCall[] = [];
   const actions: string[] = [];
   const heard = new EventEmitter();
   const handlers = new Map<string, AwsHandler<string>>();
   const answer = (more: AwsHandlers) => {
-    // Each handler is given calls of its own service only, so that which value its parameters have does not matter here.
+    // Each handler only gets calls of its own service, so the type of its parameters does not matter here.
     for (const [service, actions] of Object.entries(more as Record<string, Record<string, AwsHandler<string>>>)) {
       for (const [action, handler] of Object.entries(actions)) handlers.set(`${service}:${action}`, handler);
     }
@@ -86,7 +86,7 @@ export async function startAws(given: AwsHandlers = {}, { region = 'eu-west-1' }
   answer({ sts: { GetCallerIdentity: callerIdentity() } });
   answer(given);
   const server = await startHttpStandIn(async (received, response) => {
-    // STS's own answer to who asks for the time, unsigned.
+    // STS's own response to an unsigned request for the time.
     if (received.method !== 'POST')
       return void response.writeHead(302, { location: 'https://aws.amazon.com/iam' }).end();
     const call = parse(received);
@@ -109,7 +109,7 @@ export async function startAws(given: AwsHandlers = {}, { region = 'eu-west-1' }
   });
 }
 
-/** Success. Of RDS, STS and IAM elements by name, a list being one element several times: `{ DBInstances: { DBInstance: [{ … }] } }`. */
+/** Success. For RDS, STS and IAM, elements by name; a list repeats an element: `{ DBInstances: { DBInstance: [{ … }] } }`. */
 export function result(value: object = {}): AwsAnswer {
   return {
     send: (call, response) =>
@@ -122,7 +122,7 @@ export function result(value: object = {}): AwsAnswer {
   };
 }
 
-/** An error of the service: its code is as in `DBInstanceNotFound`. */
+/** An error of the service, with a code such as `DBInstanceNotFound`. */
 export function failure(status: number, code: string, message: string): AwsAnswer {
   return {
     send: ({ service }, response) =>
@@ -135,7 +135,7 @@ export function failure(status: number, code: string, message: string): AwsAnswe
   };
 }
 
-/** The caller may not, in the service's words. */
+/** The service's error for a caller without permission. */
 export function denied(): AwsAnswer {
   return {
     send(call, response) {
@@ -146,7 +146,7 @@ export function denied(): AwsAnswer {
   };
 }
 
-/** Too many requests. The SDK tries again, by its settings three times in all. */
+/** Too many requests. The SDK retries; by default there are three attempts in all. */
 export function throttled(): AwsAnswer {
   return {
     send: (call, response) =>
@@ -157,12 +157,12 @@ export function throttled(): AwsAnswer {
   };
 }
 
-/** A body that is of another service, as a captive portal's is; of status 200. */
+/** The body of something else, such as a captive portal, with status 200. */
 export function malformed(body = '<html><body>Sign in to the network'): AwsAnswer {
   return { send: (_, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end(body) };
 }
 
-/** No answer, ever: the connection stays open. */
+/** Never a response; the connection stays open. */
 export function silence(): AwsAnswer {
   return { send: () => {} };
 }
@@ -173,7 +173,7 @@ function callerIdentity(): AwsAnswer {
 
 const nameOf = ({ service, action }: AwsCall) => `${service}:${action}`;
 
-/** Which service a request is for, by what its body or header says; the signature is then held to it. */
+/** The service that a request is for, by its body or header; the signature must match. */
 const VERSIONS: Readonly<Record<string, AwsService>> = {
   '2014-10-31': 'rds',
   '2011-06-15': 'sts',
@@ -202,7 +202,7 @@ function signatureFault({ service, action, region, signedService }: ParsedCall, 
   if (signedService === undefined && action === 'AssumeRoleWithWebIdentity') return undefined;
   if (signedService === undefined)
     return failure(403, 'MissingAuthenticationToken', 'Request is missing Authentication Token');
-  // IAM is one for all regions of a partition.
+  // IAM is one service for all regions of a partition.
   const right = service === 'iam' ? 'us-east-1' : wanted;
   if (signedService === service && region === right) return undefined;
   return failure(403, 'SignatureDoesNotMatch', `Credential should be scoped to ${right}/${service}`);

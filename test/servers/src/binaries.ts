@@ -4,23 +4,23 @@ import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** A program that tests run, and the Debian packages that have it. */
+/** A program that tests run, and the Debian packages that contain it. */
 export interface WantedBinary {
   /** As in "a Redis server". */
   readonly name: string;
   /** Names of the program, the preferred one first. */
   readonly programs: readonly string[];
-  /** Debian packages of the bare program: none that sets up a system service or a database of its own. */
+  /** Debian packages with just the program, without a system service or a database of their own. */
   readonly packages: readonly string[];
-  /** Environment variable that names a running server in its place, where that can be. */
+  /** The environment variable for a running server in its place, if that is possible. */
   readonly variable?: string;
 }
 
-// Servers are often kept off an ordinary user's PATH.
+// Servers are often not on an ordinary user's PATH.
 const MORE_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/libexec', '/usr/local/bin', '/opt/homebrew/bin'];
 const FIVE_MINUTES_SECONDS = '300';
 
-/** The full path of the first of some programs that this machine has. */
+/** The full path of the first of these programs that exists on this machine. */
 async function findBinary(programs: readonly string[]): Promise<string | undefined> {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), ...MORE_FOLDERS];
   for (const program of programs) {
@@ -31,7 +31,7 @@ async function findBinary(programs: readonly string[]): Promise<string | undefin
   return undefined;
 }
 
-/** A program of this machine. On Debian as root it is installed if need be, unless `mayInstall` says otherwise. */
+/** Finds a program on this machine. On Debian, root installs it if necessary, unless `mayInstall` is false. */
 export async function findOrInstall(wanted: WantedBinary, mayInstall?: boolean): Promise<string> {
   const found = await findBinary(wanted.programs);
   if (found) return found;
@@ -42,7 +42,7 @@ export async function findOrInstall(wanted: WantedBinary, mayInstall?: boolean):
   return installed;
 }
 
-/** There is no server, and none can be installed here; the message says what to do. */
+/** There is no server, and none can be installed here. The message says what to do. */
 export class MissingServer extends Error {
   override readonly name = 'MissingServer';
 }
@@ -60,7 +60,7 @@ async function canInstall(): Promise<boolean> {
 async function install(packages: readonly string[]): Promise<void> {
   process.stderr.write(`test servers: installing Debian's ${packages.join(' and ')} with apt-get\n`);
   const apt = `apt-get -o DPkg::Lock::Timeout=${FIVE_MINUTES_SECONDS} -qq`;
-  // What cannot be updated may still be installed, and if not, that says why.
+  // If updating fails, installing may still work; if not, its error says why.
   const script = `${apt} update; ${apt} install -y --no-install-recommends ${packages.join(' ')}`;
   // One at a time: apt does not wait for another's update. The lock is on a folder that is there anyway.
   await promisify(execFile)('flock', ['--timeout', FIVE_MINUTES_SECONDS, '/var/lib/apt', 'sh', '-c', script], {

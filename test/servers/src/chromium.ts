@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { findOrInstall } from './binaries.js';
 
-// None of the background requests with which a browser begins: they would only be refused.
+// Without a browser's usual background requests, which would only be refused.
 const QUIET = ['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-/** A real Chromium without a window: this machine's, else Debian's. */
+/** A real Chromium without a window: this machine's, or else Debian's. */
 export async function startChromium(): Promise<Browser> {
   const executablePath = await findOrInstall({
     name: 'Chromium',
@@ -17,14 +17,14 @@ export async function startChromium(): Promise<Browser> {
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', ...QUIET] });
 }
 
-/** A page that a browser has open. */
+/** An open page. */
 export interface OpenPage extends AsyncDisposable {
   readonly page: Page;
-  /** What it wrote to its console, and errors of its scripts. */
+  /** Its console output, and errors in its scripts. */
   readonly problems: readonly string[];
-  /** Requests to anywhere but where it came from. */
+  /** Requests to other origins. */
   readonly elsewhere: readonly string[];
-  /** The whole page. It is kept in the folder of the environment's SCREENSHOTS, for people to look at. */
+  /** A screenshot of the whole page. It is kept in the folder named in SCREENSHOTS, for people to look at. */
   screenshot(name: string): Promise<Buffer>;
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { LookupFunction } from 'node:net';
 import DNS from 'dns2';
 
-/** How the DNS fails for a name: no such name, the server's own trouble, or no answer at all. */
+/** How the DNS fails for a name: no such name, a server failure, or no answer at all. */
 export type DnsFailure = 'NXDOMAIN' | 'SERVFAIL' | 'REFUSED' | 'silence';
 
 export interface DnsQuery {
@@ -13,18 +13,18 @@ export interface DnsQuery {
 }
 
 /**
- * A DNS server whose records a test can change between queries. A name without any record does not exist (NXDOMAIN); one
- * that has records of another type only is answered without any (NODATA).
+ * A DNS server whose records a test can change between queries. A name without any records does not exist (NXDOMAIN); if it only
+ * has records of another type, the response is empty (NODATA).
  */
 export interface DnsServer extends AsyncDisposable {
   /** `127.0.0.1:port`, for `dns.setServers`. */
   readonly address: string;
   readonly queries: readonly DnsQuery[];
-  /** Makes a name an alias, in place of all that it was. */
+  /** Makes a name an alias, replacing its records. */
   cname(name: string, target: string): void;
-  /** Gives a name addresses (IPv4), in place of all that it was. */
+  /** Gives a name addresses (IPv4), replacing its records. */
   a(name: string, ...addresses: string[]): void;
-  /** Has the queries for a name fail. */
+  /** Makes queries for a name fail. */
   fail(name: string, failure: DnsFailure): void;
   /** Makes a name exist without a CNAME and without an address. */
   empty(name: string): void;
@@ -38,7 +38,7 @@ type Zone = { readonly cname: string } | { readonly a: readonly string[] } | { r
 
 const { Packet } = DNS;
 const RCODES = { SERVFAIL: 2, NXDOMAIN: 3, REFUSED: 5 } as const;
-/** As a resolver that gave up would be: longer than any chain of a test. */
+/** Where a resolver would give up: longer than any chain in a test. */
 const MAX_CHAIN = 20;
 
 /** Starts a DNS server on loopback (UDP), which answers as a recursive resolver does. */
@@ -95,7 +95,7 @@ export async function startDns(): Promise<DnsServer> {
   };
 }
 
-/** Puts the records that answer a question to the answers; gives the response code, or undefined for no response. */
+/** Adds the records that answer a question to the answers. @returns the response code, or undefined for no response */
 function fill(
   answers: DNS.Packet.Resource[],
   names: ReadonlyMap<string, Zone>,

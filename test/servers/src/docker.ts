@@ -2,18 +2,18 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** How an engine's official image is run. */
+/** How to run an engine's official image. */
 export interface ImageUse {
   readonly image: string;
   readonly port: number;
   readonly environment: Readonly<Record<string, string>>;
-  /** What is added to the image's own command. */
+  /** Arguments to add to the image's own command. */
   readonly command: readonly string[];
   /** A shell command that succeeds inside the container once the server answers over TCP. */
   readonly healthCheck: string;
 }
 
-/** Where a server answers that was started here. */
+/** The address of a server that was started here. */
 export interface StartedServer {
   readonly hostname: string;
   readonly port: number;

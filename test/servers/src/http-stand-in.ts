@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** One request as a stand-in got it. */
+/** A request to a stand-in. */
 export interface ReceivedRequest {
   readonly method: string;
   readonly path: string;
@@ -11,20 +11,20 @@ export interface ReceivedRequest {
   readonly body: string;
 }
 
-/** What all stand-ins for AWS's HTTP services have in common. */
+/** The common part of all stand-ins for AWS's HTTP services. */
 export interface HttpStandIn extends AsyncDisposable {
   /** `http://127.0.0.1:port`. */
   readonly url: string;
-  /** Every request so far, also those that were refused. */
+  /** Every request so far, including refused ones. */
   readonly requests: readonly ReceivedRequest[];
-  /** How long answers take, in milliseconds; `Infinity`: they never come. */
+  /** The delay of responses, in milliseconds; with `Infinity` they never come. */
   delayMs: number;
   /** How far the `Date` of the answers is ahead of this machine's clock, in milliseconds. */
   dateOffsetMs: number;
   close(): Promise<void>;
 }
 
-/** Credentials that a stand-in gives out; the names are those of the AWS SDK for JavaScript. */
+/** Credentials that a stand-in returns, with the names of the AWS SDK for JavaScript. */
 export interface IssuedCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -32,7 +32,7 @@ export interface IssuedCredentials {
   readonly expiration: Date;
 }
 
-/** Starts an HTTP server on a free port of loopback; `answer` gets each request once its body is in. */
+/** Starts an HTTP server on a free port on loopback; `answer` gets each request with its complete body. */
 export async function startHttpStandIn(
   answer: (request: ReceivedRequest, response: ServerResponse) => void | Promise<void>,
 ): Promise<HttpStandIn> {

@@ -1,6 +1,6 @@
 import { type HttpStandIn, type IssuedCredentials, type ReceivedRequest, startHttpStandIn } from './http-stand-in.js';
 
-/** A stand-in for EC2's instance metadata service that insists on version 2, as an instance with `HttpTokens=required`. */
+/** A stand-in for EC2's instance metadata service that insists on version 2, like an instance with `HttpTokens=required`. */
 export interface InstanceMetadata extends HttpStandIn {
   readonly roleName: string;
   /** The requests without a session token (version 1), all of which were refused. */

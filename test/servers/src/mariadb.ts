@@ -8,11 +8,11 @@ import { account, type Command, freePort, makeFolder, runOwnServer, writePrivate
 export interface MariadbOptions {
   /** Serve TLS with this certificate and key (PEM). Default: no TLS. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** Settings, as in my.cnf. */
+  /** Settings as in my.cnf. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** Which of the two relatives a server is. */
+/** Which of the two a server is. */
 export type MysqlFlavour = 'mariadb' | 'mysql';
 
 /** A MariaDB or MySQL, whichever the machine has. `root` needs no password, also over TCP from loopback. */
@@ -20,23 +20,23 @@ export interface MariadbServer extends AsyncDisposable {
   readonly hostname: '127.0.0.1';
   readonly port: number;
   readonly flavour: MysqlFlavour;
-  /** As in `10.11.6`. */
+  /** Such as `10.11.6`. */
   readonly version: string;
-  /** What the server has written to its log so far. */
+  /** The server's log so far. */
   log(): string;
   /** Connects as root, over the Unix socket. The caller ends the connection. */
   connectAsSuperuser(database?: string): Promise<mysql.Connection>;
-  /** Stops the server, which breaks off its sessions, and starts it again on the same data and port. */
+  /** Stops the server, which drops its sessions, and starts it again with the same data and port. */
   restart(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts a real MariaDB or MySQL of its own, on a free port and in a folder of its own, that ends with this process. */
+/** Starts a separate real MariaDB or MySQL, on a free port and in its own folder, that ends with this process. */
 export async function startMariadb(options: MariadbOptions = {}): Promise<MariadbServer> {
   const binary = await findOrInstall({
     name: 'a MariaDB or MySQL server',
     programs: ['mariadbd', 'mysqld'],
-    // Without the -core packages' `mariadb-server`: that one starts a service and makes a database.
+    // Only the -core packages: `mariadb-server` would start a service and make a database.
     packages: ['mariadb-server-core', 'mariadb-client-core'],
     variable: 'TEST_MYSQL_URL',
   });
@@ -89,8 +89,8 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
   };
 }
 
-// A statement a line, as --init-file wants it. MySQL makes root@localhost only, which a client over TCP is not where
-// names are not resolved.
+// One statement per line, for --init-file. MySQL only makes root@localhost, which does not match a client over TCP if names are
+// not resolved.
 const ROOT_OVER_TCP = `create user if not exists root@127.0.0.1;
 grant all privileges on *.* to root@127.0.0.1 with grant option;
 `;
@@ -101,7 +101,7 @@ interface Flavour {
   initialize(binary: string, data: string): Pick<Command, 'command' | 'args'>;
 }
 
-// Without these MySQL takes seconds to write its data through to the disk and to make certificates that nobody asked for.
+// Without these, MySQL takes seconds to flush its data to the disk and to make certificates that nobody needs.
 const QUICK = {
   innodb_flush_method: 'nosync',
   innodb_doublewrite: 'OFF',

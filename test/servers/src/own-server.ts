@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** A program to run in the server's folder. */
+/** A program that runs in the server's folder. */
 export interface Command {
   readonly command: string;
   readonly args: readonly string[];
@@ -18,32 +18,32 @@ export interface OwnServerOptions {
   readonly name: string;
   /** From `makeFolder`; removed when the server has ended. */
   readonly folder: string;
-  /** What runs before the server, one after the other. */
+  /** Programs that run before the server, one after the other. */
   readonly prepare: readonly Command[];
   readonly serve: Command;
-  /** In the log: the server answers. */
+  /** The line in the log that says that the server is ready. */
   readonly ready: RegExp;
   readonly stopSignal: 'SIGINT' | 'SIGKILL';
 }
 
-/** A server process that ends with this process, also where this process is killed. */
+/** A server process that ends with this process, even if this one is killed. */
 export interface OwnServer {
-  /** What the server has written to its log so far. */
+  /** The server's log so far. */
   log(): string;
-  /** Stops the server as `close` does, and starts it again; waits until it answers. */
+  /** Stops the server like `close`, and starts it again; waits until it answers. */
   restart(): Promise<void>;
   /** Ends the server and removes its folder. */
   close(): Promise<void>;
 }
 
-// Database servers refuse to run as root; `nobody` is on every Unix, so no account has to be made.
+// Database servers refuse to run as root; `nobody` exists on every Unix, so no account has to be created.
 const NOBODY = 65_534;
 const asRoot = process.getuid?.() === 0;
 
-/** The account that servers run as, for `spawn`: ours, unless that is root's. */
+/** The account that servers run as, for `spawn`: ours, unless that is root. */
 export const account: Command['options'] = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
 
-/** Makes the folder of a server. Nothing may be awaited between this and `runOwnServer`, which sees to its removal. */
+/** Makes a server's folder. Nothing may be awaited between this and `runOwnServer`, which takes care of removing it. */
 export function makeFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `rds-iam-${name}-`));
   if (asRoot) {
@@ -53,7 +53,7 @@ export function makeFolder(name: string): string {
   return folder;
 }
 
-/** Writes a file into a server's folder that the server alone can read; gives its path. */
+/** Writes a file to a server's folder that only the server can read. @returns its path */
 export function writePrivate(folder: string, name: string, content: string): string {
   const path = join(folder, name);
   writeFileSync(path, content, { mode: 0o600 });
@@ -61,7 +61,7 @@ export function writePrivate(folder: string, name: string, content: string): str
   return path;
 }
 
-/** Runs a server below a supervisor, and waits until it answers. */
+/** Runs a server under a supervisor, and waits until it answers. */
 export async function runOwnServer({ name, ready, ...options }: OwnServerOptions): Promise<OwnServer> {
   const supervisor = spawn(
     process.execPath,
@@ -77,7 +77,7 @@ export async function runOwnServer({ name, ready, ...options }: OwnServerOptions
     });
   }
   const exited = once(supervisor, 'exit');
-  /** @param from - where in the log the start begins */
+  /** @param from - the position in the log where this start begins */
   const started = (from: number) =>
     new Promise<void>((resolve, reject) => {
       read = () => {
@@ -106,7 +106,7 @@ export async function runOwnServer({ name, ready, ...options }: OwnServerOptions
   };
 }
 
-/** A port of loopback that is free, and outside the range that kernels give to outgoing connections meanwhile. */
+/** A free port on loopback, outside the range that kernels use for outgoing connections in the meantime. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const probe = createServer();

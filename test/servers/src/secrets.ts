@@ -5,8 +5,8 @@ import { inspect } from 'node:util';
 const SIGNED = /X-Amz-(?:Signature|Security-Token)=(?!\[redacted\])[^&\s"']+/i;
 
 /**
- * Fails if a value (an error, a diagnostics event, a line of a log) shows one of these secrets, or any token, in one of
- * the ways in which values end up in logs: `inspect`, `toString`, JSON, the stack, and all of these along the causes.
+ * Fails if a value (an error, a diagnostics event, a line in a log) shows one of these secrets, or any token, in any of the ways
+ * that values get into logs: `inspect`, `toString`, JSON, the stack, and the same for all causes.
  */
 export function expectNoSecrets(value: unknown, secrets: readonly string[]): void {
   if (secrets.length === 0 || secrets.includes('')) throw new TypeError('no secret to look for: nothing was checked');
@@ -33,7 +33,7 @@ function* shown(value: unknown, at = 'the value'): Generator<readonly [way: stri
   if (value.cause !== undefined) yield* shown(value.cause, `the cause of ${at}`);
 }
 
-/** Like `JSON.stringify`, also of what refers to itself. */
+/** Like `JSON.stringify`, but also for circular structures. */
 function json(value: unknown): string {
   const seen = new WeakSet<object>();
   const text: string | undefined = JSON.stringify(value, (_, inner: unknown) => {

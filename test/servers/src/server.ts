@@ -7,14 +7,14 @@ import { startRedis } from './redis.js';
 
 export type Engine = 'postgres' | 'mysql' | 'redis';
 
-/** A server for tests, and an account that may make others. */
+/** A server for tests, and an account that may create others. */
 export interface ProvidedServer extends StartedServer, AsyncDisposable {
   readonly username: string;
-  /** Empty: none is needed. */
+  /** Empty if none is needed. */
   readonly password: string;
-  /** Where it comes from: a URL in the environment, a container, or a program on this machine. */
+  /** Its source: a URL in the environment, a container, or a program on this machine. */
   readonly road: 'url' | 'docker' | 'program';
-  /** Ends the server; one that a URL names goes on. */
+  /** Ends the server, unless it was named by a URL. */
   close(): Promise<void>;
 }
 
@@ -58,11 +58,11 @@ const ENGINES: Readonly<Record<Engine, EngineUse>> = {
 };
 
 export interface ProvideOptions {
-  /** Default: that of this process. */
+  /** Default: the environment of this process. */
   readonly environment?: NodeJS.ProcessEnv;
   /** Prints a line. Default: to standard error. */
   readonly print?: (line: string) => void;
-  /** The roads that start a server, to be replaced in tests of the order. */
+  /** The ways to start a server, which tests of the order replace. */
   readonly roads?: Roads;
 }
 
@@ -73,8 +73,8 @@ export interface Roads {
 }
 
 /**
- * A server to test with: the one that `TEST_<ENGINE>_URL` names, else a container where a Docker engine answers, else a
- * program on this machine, which Debian's root gets installed.
+ * A server to test with: the one in `TEST_<ENGINE>_URL`, or else a container if a Docker engine answers, or else a program on
+ * this machine, which is installed for root on Debian.
  */
 export async function provideServer(engine: Engine, options: ProvideOptions = {}): Promise<ProvidedServer> {
   const { environment = process.env, print = (line) => void process.stderr.write(`${line}\n`) } = options;
@@ -114,7 +114,7 @@ function provided(server: Omit<ProvidedServer, typeof Symbol.asyncDispose>): Pro
   return { ...server, [Symbol.asyncDispose]: server.close };
 }
 
-/** What a URL says. */
+/** The parts of a URL. */
 type Named = Pick<ProvidedServer, 'hostname' | 'port' | 'username' | 'password'>;
 
 function readUrl(variable: string, text: string, use: EngineUse): Named {

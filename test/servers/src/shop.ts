@@ -1,12 +1,12 @@
 import type { MysqlFlavour } from './mariadb.js';
 
-/** A PostgreSQL, or a MariaDB or MySQL: those say which. */
+/** A PostgreSQL, or a MariaDB or MySQL, which say which they are. */
 interface Server {
   readonly flavour?: MysqlFlavour;
   connectAsSuperuser(): Promise<{ query(sql: string): Promise<unknown>; end(): Promise<void> }>;
 }
 
-/** Makes the user `app`, who has no password, and the database `shop`, which is theirs. */
+/** Creates the user `app`, without a password, and the database `shop`, which they own. */
 export async function makeShop(server: Server): Promise<void> {
   const statements = server.flavour
     ? ["create user app@'%' identified by ''", 'create database shop', "grant all on shop.* to app@'%'"]

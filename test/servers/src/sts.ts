@@ -3,14 +3,14 @@ import type { IssuedCredentials } from './http-stand-in.js';
 
 interface StsFailure {
   readonly status: number;
-  /** As in `AccessDenied`. */
+  /** Such as `AccessDenied`. */
   readonly code: string;
   readonly message: string;
 }
 
 type Give = (call: AwsCall<string>) => IssuedCredentials | StsFailure;
 
-/** A stand-in for the security token service. What it answers can be changed between requests. */
+/** A stand-in for the Security Token Service. Its answers can be changed between requests. */
 export interface Sts extends Aws {
   /** Makes the credentials of the next answers, or the failure in their place. */
   respond(give: Give): void;

@@ -5,14 +5,14 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Whether the packages are built, for programs that use them as they are published. */
+    /** Whether to build the packages, for programs that use them as published. */
     readonly built: boolean;
   }
 }
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Builds all packages, once for all projects that need it: programs then start three times as fast as from sources. */
+/** Builds all packages once for all projects that need it: programs then start three times as fast as from sources. */
 export default async function setup(project: TestProject): Promise<void> {
   const whole = project.vitest.getRootProject();
   if (whole.getProvidedContext().built) return;
@@ -20,7 +20,7 @@ export default async function setup(project: TestProject): Promise<void> {
   await pnpm('build');
 }
 
-/** The pnpm that runs this, if one does. */
+/** The pnpm that runs this, if any. */
 export async function pnpm(...args: string[]): Promise<void> {
   const own = process.env['npm_execpath'];
   const [command, ...first] = own && /pnpm/.test(own) ? [process.execPath, own] : ['npx', '--yes', 'pnpm@10'];

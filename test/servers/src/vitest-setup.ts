@@ -7,7 +7,7 @@ export default share('postgres', async (server) => {
   return { hostname: server.hostname, port: server.port };
 });
 
-/** A server of ours trusts everybody; one that a URL names may not. */
+/** Our own servers trust everybody; one named by a URL may not. */
 async function expectTrust({ hostname, port }: ProvidedServer): Promise<void> {
   const client = new pg.Client({ host: hostname, port, user: 'postgres', password: '', database: 'postgres' });
   try {

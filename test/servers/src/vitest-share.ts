@@ -10,7 +10,7 @@ declare module 'vitest' {
     mysql: {
       readonly hostname: string;
       readonly port: number;
-      /** For `createConnection`, beside host and port. */
+      /** Options for `createConnection`, in addition to host and port. */
       readonly superuser: { readonly user: string; readonly password: string };
     };
   }

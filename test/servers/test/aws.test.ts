@@ -41,7 +41,7 @@ const ACTIONS = [
 ] as const;
 
 describe('the stand-in for AWS and the clients of the SDK', () => {
-  test('what is asked and what is answered', async () => {
+  test('requests and responses', async () => {
     await using aws = await startAws({
       rds: {
         DescribeDBInstances: ({ parameters }) =>

@@ -1,4 +1,4 @@
-// Run by scripts/docker-smoke.sh, where a Docker engine answers: each kind of server has to come out of a container.
+// Run by scripts/docker-smoke.sh if a Docker engine answers: each kind of server has to start in a container.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';

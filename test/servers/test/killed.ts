@@ -6,17 +6,17 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 
-/** When to kill: once the server answers, or while its data are still being made. */
+/** When to kill: once the server answers, or while its data is still being created. */
 export type Moment = 'started' | 'starting';
 
-/** Starts a server in a process of its own, kills that process, and expects no process and no file to be left. */
+/** Starts a server in a separate process, kills that, and expects no process and no file to be left. */
 export async function expectNothingLeft(
   start: 'startPostgres' | 'startMariadb' | 'startRedis',
   signal: 'SIGKILL' | 'SIGINT' | 'SIGTERM',
   moment: Moment,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'rds-iam-killed-'));
-  // Servers that root starts are another account's.
+  // Servers that root starts run under another account.
   await chmod(folder, 0o755);
   const source = new URL('../src/index.ts', import.meta.url).href;
   const script = `
@@ -25,7 +25,7 @@ export async function expectNothingLeft(
     console.log('started');
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
-    cwd: fileURLToPath(new URL('..', import.meta.url)), // where tsx is a dependency
+    cwd: fileURLToPath(new URL('..', import.meta.url)), // tsx is a dependency there
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, TMPDIR: folder, TSX_DISABLE_CACHE: '1' },
   });
@@ -47,7 +47,7 @@ export async function expectNothingLeft(
   await rm(folder, { recursive: true });
 }
 
-/** The processes whose command line names a folder, as every one of a server's does. */
+/** The processes whose command line contains a folder, as with all of a server's. */
 async function processesOf(folder: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'args=']);
   return stdout.split('\n').filter((line) => line.includes(folder));

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { startMariadb } from '../src/index.js';
 import { expectNothingLeft } from './killed.js';
 
-test('a MariaDB or MySQL of its own starts, answers and ends', async () => {
+test('a separate MariaDB or MySQL starts, answers and ends', async () => {
   const server = await startMariadb({ settings: { wait_timeout: '77' } });
   const local = await server.connectAsSuperuser();
   const [[row]] = await local.query<mysql.RowDataPacket[]>(
@@ -25,7 +25,7 @@ test('a MariaDB or MySQL of its own starts, answers and ends', async () => {
   await expect(server.connectAsSuperuser()).rejects.toThrow();
 });
 
-test('starts again on the same port with the data that it had', async () => {
+test('starts again on the same port with the same data', async () => {
   await using server = await startMariadb({ settings: { innodb_flush_log_at_trx_commit: '2' } });
   const before = await server.connectAsSuperuser();
   before.on('error', () => {});
@@ -55,7 +55,7 @@ test('serves TLS with the given certificate', async () => {
   await client.end();
 });
 
-test('a setting that the server refuses is shown with its own words', async () => {
+test("a setting that the server refuses is reported with the server's message", async () => {
   await expect(startMariadb({ settings: { no_such_setting: '1' } })).rejects.toThrow(
     /did not start:.*no_such_setting/s,
   );

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { startPostgres } from '../src/index.js';
 import { expectNothingLeft } from './killed.js';
 
-test('a PostgreSQL of its own starts, answers and ends', async () => {
+test('a separate PostgreSQL starts, answers and ends', async () => {
   const server = await startPostgres();
   const client = await server.connectAsSuperuser();
   const { rows } = await client.query<{ version: string }>('select version()');
@@ -12,7 +12,7 @@ test('a PostgreSQL of its own starts, answers and ends', async () => {
   await expect(server.connectAsSuperuser()).rejects.toThrow();
 });
 
-test('it starts again on the same port with the data that it had', async () => {
+test('it starts again on the same port with the same data', async () => {
   await using server = await startPostgres();
   const before = await server.connectAsSuperuser();
   const broken: Error[] = [];

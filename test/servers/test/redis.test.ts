@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { startRedis } from '../src/index.js';
 import { expectNothingLeft } from './killed.js';
 
-test('a Redis of its own starts, answers and ends', async () => {
+test('a separate Redis starts, answers and ends', async () => {
   const server = await startRedis();
   const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);

@@ -6,7 +6,7 @@ import { findOrInstall } from '../src/binaries.js';
 import { startMariadb, startRedis } from '../src/index.js';
 import { type ProvideOptions, provideServer, type Roads } from '../src/server.js';
 
-/** What a run says and does, with roads that start nothing. */
+/** The output and actions of a run with fake ways to start servers. */
 function scene(environment: NodeJS.ProcessEnv, roads: Partial<Roads> = {}) {
   const lines: string[] = [];
   const steps: string[] = [];
@@ -31,7 +31,7 @@ test.each([
   ['postgres', 'postgres:18', 'postgres'],
   ['mysql', 'mysql:8.4', 'root'],
   ['redis', 'redis:8', ''],
-] as const)('%s is a container where Docker may answer', async (engine, image, username) => {
+] as const)('%s is a container if Docker may answer', async (engine, image, username) => {
   const { lines, steps, options } = scene({});
   const server = await provideServer(engine, options);
   expect(server).toMatchObject({ road: 'docker', username, password: '' });
@@ -46,7 +46,7 @@ test('the environment may name another image', async () => {
   expect(steps).toEqual(['start mariadb:11']);
 });
 
-test('a program of this machine comes next, and why is said', async () => {
+test('a program on this machine comes next, and the reason is printed', async () => {
   const { lines, steps, options } = scene({}, { startContainer: () => Promise.reject(new Error('no such image')) });
   expect((await provideServer('mysql', options)).road).toBe('program');
   expect(steps).toEqual(['start mysql']);
@@ -56,14 +56,14 @@ test('a program of this machine comes next, and why is said', async () => {
   ]);
 });
 
-test('Docker is not tried where there is no trace of an engine', async () => {
+test('Docker is not tried if there is no trace of an engine', async () => {
   const { lines, steps, options } = scene({}, { mayHaveEngine: () => false });
   await provideServer('postgres', options);
   expect(steps).toEqual(['start postgres']);
   expect(lines).toHaveLength(1);
 });
 
-test('a machine without any says in one sentence what to do', async () => {
+test('a machine without any is told in one sentence what to do', async () => {
   const wanted = {
     name: 'a MariaDB or MySQL server',
     programs: ['no-such-mariadbd'],
@@ -76,7 +76,7 @@ test('a machine without any says in one sentence what to do', async () => {
   );
 });
 
-test('a server that a URL names comes first, and is left as it was', async () => {
+test('a server named by a URL comes first, and is left as it was', async () => {
   await using own = await startMariadb();
   const root = await own.connectAsSuperuser();
   await root.query("create user 'te:st'@'%' identified by 'p@ss'");
@@ -112,7 +112,7 @@ test('a server that a URL names comes first, and is left as it was', async () =>
   expect(lines).toEqual([`test servers: MySQL at 127.0.0.1:${own.port}, from TEST_MYSQL_URL`]);
 });
 
-test('a Redis that a URL names goes on, too', async () => {
+test('a Redis named by a URL goes on, too', async () => {
   await using own = await startRedis();
   const server = await provideServer('redis', scene({ TEST_REDIS_URL: own.url }).options);
   await server.close();
@@ -121,7 +121,7 @@ test('a Redis that a URL names goes on, too', async () => {
   socket.destroy();
 });
 
-test('a URL where nothing answers is an error, and no reason to start something else', async () => {
+test('a URL at which nothing answers is an error, not a reason to start something else', async () => {
   const { steps, options } = scene({ TEST_POSTGRES_URL: 'postgres://app:s3cret@127.0.0.1:9/' });
   const failure = await provideServer('postgres', options).catch((error: Error) => error.message);
   expect(failure).toBe(
@@ -133,7 +133,7 @@ test('a URL where nothing answers is an error, and no reason to start something 
   expect(steps).toEqual([]);
 });
 
-/** Without the variables that change by themselves. */
+/** The status without the variables that change by themselves. */
 function withoutChanging(variables: unknown): unknown {
   const rows = variables as { readonly Variable_name: string }[];
   return rows.filter(({ Variable_name: name }) => !/^(gtid|timestamp|last_|rand_)/.test(name));

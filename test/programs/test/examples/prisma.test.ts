@@ -10,7 +10,7 @@ beforeAll(() => {
   for (const schema of ['postgres.prisma', 'mysql.prisma']) prismaGenerate(schema, folder);
 });
 
-test('the example compiles against the clients that Prisma generates for it', () => {
+test('the example compiles with the clients that Prisma generates for it', () => {
   const tsc = join(dirname(createRequire(join(root, 'package.json')).resolve('typescript/package.json')), 'bin/tsc');
   execFileSync(process.execPath, [tsc, '-p', folder], { stdio: 'pipe' });
 });

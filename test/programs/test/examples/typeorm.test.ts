@@ -6,7 +6,7 @@ import { MYSQL, POSTGRES, type PretendedRds, pretendRds, root } from '../../src/
 
 const example = join(root, 'examples/typeorm');
 
-/** What pg says of the way that TypeORM 0.3 reads a schema. */
+/** pg's warning about how TypeORM 0.3 reads a schema. */
 const CONCURRENT_QUERIES =
   /^.*Calling client\.query\(\) when the client is already executing.*\n.*trace-deprecation.*\n/m;
 
