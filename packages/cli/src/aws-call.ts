@@ -118,7 +118,7 @@ function explained(action: string, cause: unknown): AwsError {
   if (THROTTLED.test(awsCode)) {
     return make(
       'ERR_RDS_IAM_AWS_THROTTLED',
-      `AWS throttles ${action}: there are too many requests from this account (${said}). Try again in a minute`,
+      `AWS throttles ${action}: there are too many requests from this account (${said}); try again in a minute`,
     );
   }
   if (error.$metadata?.httpStatusCode === undefined && typeof error.code === 'string') {

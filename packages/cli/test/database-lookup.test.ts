@@ -174,7 +174,7 @@ describe('each failure says what to do', () => {
       'a name that another account also has',
       { DescribeDBInstances: instance({ Endpoint: { Address: 'mydb.zzz999.eu-west-1.rds.amazonaws.com' } }) },
       'ERR_RDS_IAM_FAILED',
-      /of another account/,
+      /belongs to another account/,
     ],
     [
       'the cluster of an instance, denied',
