@@ -115,7 +115,7 @@ describe('credentials', () => {
     expect(found.step('database').outcome).toBe('passed');
     const none = await world.examine({ flags: ['--profile', 'teem'], variables });
     expect(mostLikely(none)).toEqual({ exitCode: 3, diagnosis: 'no-credentials' });
-    expect(none.report.cause?.why).toContain('the profile "teem" is not there');
+    expect(none.report.cause?.why).toContain('the profile "teem" does not exist');
   });
 
   test('expired, according to AWS', async () => {
