@@ -146,7 +146,7 @@ test('SIGTERM refuses new clients, and the proxy ends once the others have left'
   const running = proxy([url, ...flags()]);
   const client = await logIn(await printedUrl(running));
   running.child.kill('SIGTERM');
-  await running.said(/1 connections go on/);
+  await running.said(/1 connections continue/);
   await expect(logIn(await printedUrl(running))).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   await client.end();
