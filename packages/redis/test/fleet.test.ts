@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { startStack } from '@rds-iam/conformance';
 import { startRedis } from '@rds-iam/test-servers';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { heardFrom, startMember } from './members.js';
 
 const PROCESSES = 4;
 const LIMIT = 20;
@@ -16,7 +15,7 @@ test('four processes share one limit, which they exceed without sharing', { time
   const { username: user, database, iam } = stack;
   const login = { host: 'localhost', port: stack.emulator.port, user, database, iam };
   const members = Array.from({ length: PROCESSES }, (_, index) =>
-    startMember({
+    startMember('member.mjs', {
       url: redis.url,
       library: index % 2 === 0 ? 'ioredis' : 'node-redis',
       fleetSize: PROCESSES,
@@ -45,27 +44,6 @@ test('four processes share one limit, which they exceed without sharing', { time
   for (const member of members) member.send('end');
   for (const [exitCode] of await Promise.all(exits)) expect(exitCode).toBe(0);
 });
-
-function startMember(member: object): ChildProcess {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('member.mjs', import.meta.url))], {
-    env: { ...process.env, MEMBER: JSON.stringify(member), NODE_OPTIONS: '--conditions=@rds-iam/source --import=tsx' },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  onTestFinished(() => void child.kill());
-  return child;
-}
-
-/** The next message of a member; fails if it ends instead. */
-function heardFrom(member: ChildProcess): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const ended = (exitCode: number | null) => reject(new Error(`a member ended with ${exitCode}`));
-    member.once('exit', ended);
-    member.once('message', (message) => {
-      member.off('exit', ended);
-      resolve(message);
-    });
-  });
-}
 
 function busiestSecond(timesMs: readonly number[]): number {
   const inOrder = [...timesMs].sort((one, other) => one - other);

@@ -10,6 +10,8 @@ export interface RedisCluster extends AsyncDisposable {
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
   /** The node that has the slot of a key now. */
   masterOf(key: string): Promise<number>;
+  /** Which node is the replica of the master at a port. */
+  replicaOf(master: number): Promise<number>;
   /** Sends any command to the node at a port. */
   call(port: number, ...command: string[]): Promise<unknown>;
   /** Kills the process of the node at a port. */
@@ -54,6 +56,13 @@ export async function startRedisCluster(): Promise<RedisCluster> {
         if (role === 'master' && !(answer instanceof Error)) return port;
       }
       throw new Error('no node has the key');
+    },
+    async replicaOf(master) {
+      for (const port of servers.keys()) {
+        const [role, , of] = (await call(port, 'ROLE')) as [string, unknown, unknown];
+        if (role === 'slave' && of === master) return port;
+      }
+      throw new Error(`no node is a replica of ${master}`);
     },
     async kill(port) {
       await servers.get(port)?.close();
