@@ -4,7 +4,7 @@ import type { Clock } from '../src/clock.js';
 import type { ProxyOptions, RdsIamProxy } from '../src/index.js';
 
 /** A client that is in. */
-export interface Session {
+interface Session {
   readonly socket: Socket;
   /** Resolves when the connection is lost. */
   readonly cutOff: Promise<unknown>;
