@@ -51,6 +51,12 @@ export function checkConfig<Config extends pg.ClientConfig>(
     ...(connectionString !== undefined && fromUrl(connectionString, fields.ssl)),
   };
   refusePassword('password', password);
+  if ('connection' in config && config.connection) {
+    throw configError(
+      'connection',
+      'is a connection that does not log in with IAM: remove it, and give a socket of your own in "stream"',
+    );
+  }
   // pg's own default is `false`.
   const ssl: unknown = config.ssl ?? (pg.defaults.ssl || undefined);
   checkDriverTls(ssl);

@@ -48,6 +48,11 @@ describe('a configuration that cannot be right is refused at once, by name and w
     ['a URL that is not a string', { connectionString: 7, iam }, /"connectionString" must be a string/],
     ['an unknown IAM option', { ...good, iam: { ...iam, regoin: 'x' } }, /unknown IAM option "regoin"/],
     ['IAM options that are none', { ...good, iam: true }, /the IAM options must be an object.*got true/],
+    [
+      'a connection of its own',
+      { ...good, connection: {} },
+      /"connection" is a connection that does not log in with IAM/,
+    ],
     ['a client of plain pg', { ...good, Client: class {} }, /"Client" must be the Client of @rds-iam\/pg/],
   ];
 

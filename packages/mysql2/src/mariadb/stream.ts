@@ -36,6 +36,9 @@ const ACQUIRE_TIMEOUT_MS = 10_000;
 const SHORTER_MS = 100;
 const MIN_INITIALIZATION_MS = 100;
 
+/** The user is told of the login itself, not of the connection that only interprets it. */
+const SILENT = { debug: false, debugCompress: false, logger: {} } as const;
+
 export function check(
   options: string | mariadb.PoolConfig | object,
   shared?: RdsIam | RdsIamOptions,
@@ -72,7 +75,7 @@ export function withIamStream(
     ssl: false,
   };
   const interpreter = new Interpreter((over, failed) => {
-    mariadb.createConnection({ ...options, stream: () => over }).catch(failed);
+    mariadb.createConnection({ ...options, ...SILENT, stream: () => over }).catch(failed);
   }, new Map());
   const driver: Driver = {
     async dial({ hostname: host, port }) {

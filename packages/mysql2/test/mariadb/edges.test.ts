@@ -147,6 +147,18 @@ test('changeUser says that it is not possible', async () => {
   await pool.end();
 });
 
+test('the logger hears of one handshake for each login, as from the plain connector', async () => {
+  const greetingsOf = async (createConnection: typeof mariadb.createConnection, config: mariadb.ConnectionConfig) => {
+    const network = vi.fn<(line: string) => void>();
+    await (await createConnection({ ...config, logger: { network } })).end();
+    // A line shows sixteen bytes, and so a part of `mysql_native_password`.
+    return network.mock.calls.filter(([line]) => line.includes('mysql_na')).length;
+  };
+  const plain = await greetingsOf(mariadb.createConnection, plainConfig);
+  expect(plain).toBeGreaterThan(0);
+  expect(await greetingsOf(ours.createConnection as typeof mariadb.createConnection, ourConfig as never)).toBe(plain);
+});
+
 test('a process gets the errors that nobody else listens for', async () => {
   const source = JSON.stringify(new URL('../../src/mariadb.ts', import.meta.url).href);
   const run = (module: string, good: object) =>
