@@ -186,7 +186,9 @@ function checkAccessKeys(accessKeys: readonly AccessKey[]): ReadonlyMap<string, 
   const checked = new Map<string, AccessKey>();
   accessKeys.forEach((key: AccessKey, index) => {
     const name = `accessKeys[${index}]`;
-    unknownNames(name, object(name, key), ['accessKeyId', 'secretAccessKey', 'sessionToken', 'usernames']);
+    // AWS's SDK adds `$source` to the object that one of its clients was given as its credentials.
+    const { $source: _, ...given } = object(name, key) as AccessKey & { readonly $source?: unknown };
+    unknownNames(name, given, ['accessKeyId', 'secretAccessKey', 'sessionToken', 'usernames']);
     const { accessKeyId, secretAccessKey, sessionToken, usernames } = key;
     if (typeof accessKeyId !== 'string' || !/^[\w-]+$/.test(accessKeyId)) {
       fail(`${name}.accessKeyId`, 'letters and digits', accessKeyId, true);

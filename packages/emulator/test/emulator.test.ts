@@ -109,6 +109,12 @@ describe('options', () => {
     expect(inspect(error)).not.toContain(KEY.secretAccessKey);
   });
 
+  test("an access key with the mark that AWS's SDK leaves on credentials that a client was given", async () => {
+    const marked = { ...KEY, $source: { CREDENTIALS_CODE: 'e' } };
+    await using emulator = await start({ accessKeys: [marked] });
+    expect(await ask(emulator)).toHaveLength(1);
+  });
+
   test('setFaults also checks, and changes nothing if that fails', async () => {
     await using emulator = await start();
     expect(() => emulator.setFaults({ tls: 'none' as 'off' })).toThrow('"faults.tls" must be one of');
