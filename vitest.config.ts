@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { SlowestFirst } from './scripts/slowest-first.js';
 
 // Workspace packages are tested from their sources, without a build.
 export const conditions = ['@rds-iam/source'];
@@ -27,9 +28,12 @@ const inProcess = (owner: string) =>
   ['conformance', 'login', 'bad-input', 'safety'].map((name) => `packages/${owner}/test/${name}.test.ts`);
 
 const builtSetup = './test/servers/src/vitest-built.ts';
+const waitUntilBuilt = './test/servers/src/wait-until-built.ts';
 const consumersSetup = './test/consumers/src/vitest-projects.ts';
+const waitUntilInstalled = './test/consumers/src/wait-until-installed.ts';
 const mysqlSetup = './test/servers/src/vitest-mysql.ts';
 const commandLineSetup = './packages/cli/test/vitest-bundle.ts';
+const soak = 'test/faults/test/soak.test.ts';
 const mysqlTests = [
   'packages/{mysql2,typeorm,knex,sequelize,redis,cli}/test/**/*.test.ts',
   'packages/{emulator,proxy}/test/mysql/**/*.test.ts',
@@ -43,8 +47,11 @@ export default defineConfig({
   test: {
     reporters: ['default', './scripts/shares-reporter.ts'],
     globalSetup: ['./test/servers/src/vitest-setup.ts'],
-    // The tests wait for servers more than they compute: two files at a time, also where there are two cores.
-    maxWorkers: 2,
+    // The tests wait for servers as long as they compute: four files at a time keep two cores busy.
+    maxWorkers: 4,
+    // A process for each file would load the drivers and frameworks two hundred times.
+    isolate: false,
+    sequence: { sequencer: SlowestFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Nothing in a test may reach AWS or read the developer's own AWS settings; port 9 answers nobody.
@@ -60,7 +67,41 @@ export default defineConfig({
       AWS_SECRET_ACCESS_KEY: '',
       AWS_SESSION_TOKEN: '',
     },
+    // They run in this order: those that wait until something is built are not the first, and the last ones are short.
     projects: [
+      // What its process retains is counted, so it has one of its own.
+      {
+        extends: true,
+        test: { name: 'soak', globalSetup: [mysqlSetup], isolate: true, include: [soak] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'mysql',
+          globalSetup: [mysqlSetup, commandLineSetup],
+          include: mysqlTests,
+          exclude: ['**/node_modules/**', soak],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'consumers',
+          globalSetup: [mysqlSetup, builtSetup, consumersSetup],
+          setupFiles: [waitUntilInstalled],
+          include: ['test/consumers/test/**/*.test.ts'],
+        },
+      },
+      // Programs of the documentation, which use the packages as they are published.
+      {
+        extends: true,
+        test: {
+          name: 'programs',
+          globalSetup: [builtSetup],
+          setupFiles: [waitUntilBuilt],
+          include: ['test/programs/test/**/*.test.ts'],
+        },
+      },
       {
         extends: true,
         test: {
@@ -69,20 +110,6 @@ export default defineConfig({
           exclude: ['**/node_modules/**', 'packages/prisma/**', 'test/{consumers,programs}/**', ...mysqlTests],
         },
       },
-      {
-        extends: true,
-        test: {
-          name: 'consumers',
-          globalSetup: [mysqlSetup, builtSetup, consumersSetup],
-          include: ['test/consumers/test/**/*.test.ts'],
-        },
-      },
-      // Programs of the documentation, which use the packages as they are published.
-      {
-        extends: true,
-        test: { name: 'programs', globalSetup: [builtSetup], include: ['test/programs/test/**/*.test.ts'] },
-      },
-      { extends: true, test: { name: 'mysql', globalSetup: [mysqlSetup, commandLineSetup], include: mysqlTests } },
       // As an application has them: one mariadb, the version that Prisma's adapter reads the results of.
       {
         extends: true,

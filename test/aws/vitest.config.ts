@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     // The sessions that a database has of the user are those of one test.
     fileParallelism: false,
+    isolate: false,
     testTimeout: 120_000,
     hookTimeout: 60_000,
     projects: [

@@ -11,11 +11,15 @@ export function listen<Name extends keyof RdsIamEvents>(name: Name, to: (event: 
   });
 }
 
-/** Counts the events of a channel for the rest of the test. */
-export function count(name: keyof RdsIamEvents): () => number {
+/**
+ * Counts the events of a channel for the rest of the test.
+ *
+ * @param username - counts the logins of this user only: what an earlier test left behind may still be connecting
+ */
+export function count(name: keyof RdsIamEvents, username?: string): () => number {
   let events = 0;
-  listen(name, () => {
-    events++;
+  listen(name, (event) => {
+    if (username === undefined || ('username' in event && event.username === username)) events++;
   });
   return () => events;
 }

@@ -41,8 +41,8 @@ export function describeScenario(subject: Subject): void {
       const clock = new JumpingClock();
       onTestFinished(() => void vi.useRealTimers());
       const credentials = rotating(ACCESS_KEYS);
-      const signings = watchSignings();
-      const gaveUp = count('rds-iam:connection:gave-up');
+      const signings = watchSignings(username);
+      const gaveUp = count('rds-iam:connection:gave-up', username);
       const iam = clock.holding(createRdsIam({ ...stack.iam, credentials: credentials.provider }));
       const pool = subject.createPool({
         ...{ hostname: 'localhost', port: emulator.port, username, database, iam },

@@ -2,13 +2,16 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { pnpm } from '@rds-iam/test-servers/vitest-built';
+import { makeInBackground } from '@rds-iam/test-servers/background';
+import { pnpm, whenBuilt } from '@rds-iam/test-servers/vitest-built';
 import type { TestProject } from 'vitest/node';
 import { type Definition, definitions } from './definitions.js';
 import { packAll } from './tarballs.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
+    /** The marker of the installed packages; `wait-until-installed.ts` waits for it. */
+    readonly installed: string;
     /** The folders of the projects in which the packed packages are installed, by the projects' names. */
     readonly projects: Readonly<Record<string, string>>;
   }
@@ -20,6 +23,23 @@ declare module 'vitest' {
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const root = await mkdtemp(join(tmpdir(), 'rds-iam-consumers-'));
+  const folders: Record<string, string> = {};
+  const named = await definitions();
+  for (const name of Object.keys(named)) folders[name] = join(root, 'projects', name.replaceAll(/[^\w.-]/g, '_'));
+  project.provide('projects', folders);
+  const { marker, end } = makeInBackground(async () => {
+    await whenBuilt(project);
+    await install(root, Object.entries(named).map(([name, definition]) => [folders[name] as string, definition]));
+  });
+  project.provide('installed', marker);
+  return async () => {
+    await end();
+    await rm(root, { recursive: true, force: true });
+  };
+}
+
+/** Packs our packages, creates the projects in their folders, and installs what they need. */
+async function install(root: string, projects: readonly (readonly [folder: string, Definition])[]): Promise<void> {
   const packed = join(root, 'packed');
   await mkdir(packed);
   const tarballs = await packAll(packed);
@@ -36,15 +56,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
   // JSON is also YAML.
   await writeFile(join(root, 'pnpm-workspace.yaml'), JSON.stringify(settings));
-  const folders: Record<string, string> = {};
-  for (const [name, definition] of Object.entries(await definitions())) {
-    const folder = join(root, 'projects', name.replaceAll(/[^\w.-]/g, '_'));
-    await create(folder, definition);
-    folders[name] = folder;
-  }
+  for (const [folder, definition] of projects) await create(folder, definition);
   await pnpm('--dir', root, 'install', '--no-frozen-lockfile');
-  project.provide('projects', folders);
-  return () => rm(root, { recursive: true, force: true });
 }
 
 /** A new, empty project, or one of `projects/`. */

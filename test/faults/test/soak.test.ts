@@ -16,15 +16,16 @@ const STEPS = (HOURS * HOUR) / STEP_MS;
 const WARM_UP_STEPS = (4 * HOUR) / STEP_MS;
 
 const CONNECTIONS = 2;
-/** In every second step all connections are new, so that a token is replaced when it is due and not later. */
-const USES = 2;
+/** In every fourth step all connections are new. */
+const USES = 4;
+const LOGIN_EVERY_MS = USES * STEP_MS;
 const TOKEN_LIFETIME_MS = 15 * MINUTE;
 const REFRESHED_BEFORE_EXPIRY_MS = 2 * MINUTE;
 const CREDENTIALS_LIFETIME_MS = HOUR;
 /** Credentials are requested again in the last five minutes of their life, when a token is due. */
 const CREDENTIALS_RENEWED_BEFORE_EXPIRY_MS = 5 * MINUTE;
 /** A login that left just the text of its token behind would exceed this. */
-const BYTES_PER_LOGIN = 400;
+const BYTES_PER_LOGIN = 800;
 
 const KEY = { accessKeyId: 'ASIASOAK', secretAccessKey: 'the secret', sessionToken: 'IQoJb3JpZ2lu/='.repeat(60) };
 const lines: string[] = [];
@@ -89,7 +90,10 @@ describe.each(drivers)('a recycling pool, with $name:', (driver) => {
   );
 });
 
-/** How often a token must be signed and credentials requested, given their lifetimes: a token expires with its credentials. */
+/**
+ * How often a token must be signed and credentials requested, given their lifetimes: a token expires with its credentials, and is
+ * replaced by the first login for which it is due.
+ */
 function fewestFor(ms: number): { readonly signings: number; readonly askings: number } {
   const fewest = { signings: 0, askings: 0 };
   for (let at = 0, credentialsEndAt = 0; at < ms; fewest.signings++) {
@@ -97,7 +101,8 @@ function fewestFor(ms: number): { readonly signings: number; readonly askings: n
       credentialsEndAt = at + CREDENTIALS_LIFETIME_MS;
       fewest.askings++;
     }
-    at = Math.min(at + TOKEN_LIFETIME_MS, credentialsEndAt) - REFRESHED_BEFORE_EXPIRY_MS;
+    const replaceableAt = Math.min(at + TOKEN_LIFETIME_MS, credentialsEndAt) - REFRESHED_BEFORE_EXPIRY_MS;
+    at = Math.ceil(replaceableAt / LOGIN_EVERY_MS) * LOGIN_EVERY_MS;
   }
   return fewest;
 }

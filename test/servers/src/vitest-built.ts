@@ -2,23 +2,29 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
+import { makeInBackground, whenMade } from './background.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Whether to build the packages, for programs that use them as published. */
-    readonly built: boolean;
+    /** The marker of the built packages, for programs that use them as published; `wait-until-built.ts` waits for it. */
+    readonly built: string;
   }
 }
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Builds all packages once for all projects that need it: programs then start three times as fast as from sources. */
-export default async function setup(project: TestProject): Promise<void> {
+export default function setup(project: TestProject): (() => Promise<void>) | undefined {
   const whole = project.vitest.getRootProject();
-  if (whole.getProvidedContext().built) return;
-  whole.provide('built', true);
-  await pnpm('build');
+  if (whole.getProvidedContext().built) return undefined;
+  const { marker, end } = makeInBackground(() => pnpm('build'));
+  whole.provide('built', marker);
+  return end;
 }
+
+/** Waits until the packages are built. */
+export const whenBuilt = (project: TestProject): Promise<void> =>
+  whenMade(project.vitest.getRootProject().getProvidedContext().built);
 
 /** The pnpm that runs this, if any. */
 export async function pnpm(...args: string[]): Promise<void> {

@@ -1,0 +1,4 @@
+import { inject } from 'vitest';
+import { whenMade } from './background.js';
+
+await whenMade(inject('built'));
