@@ -47,8 +47,8 @@ export default defineConfig({
   test: {
     reporters: ['default', './scripts/shares-reporter.ts'],
     globalSetup: ['./test/servers/src/vitest-setup.ts'],
-    // The tests wait for servers as long as they compute: four files at a time keep two cores busy.
-    maxWorkers: 4,
+    // The tests wait for servers a third of their time: three files at a time keep two cores busy.
+    maxWorkers: 3,
     // A process for each file would load the drivers and frameworks two hundred times.
     isolate: false,
     sequence: { sequencer: SlowestFirst },

@@ -1,9 +1,10 @@
 // Packs every package as it would be published and checks the tarballs: what is in them and that it stays small, that the
 // manifest says where it comes from, that publint and are-the-types-wrong find nothing, and that both module formats load.
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 /** The maximum sizes in kB: of each tarball, and of its contents. Raise one only deliberately. */
 const MAX_KB = {
@@ -26,15 +27,17 @@ const folder = mkdtempSync(join(tmpdir(), 'rds-iam-packages-'));
 const run = (command, args, options = {}) =>
   execFileSync(command, args, { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', ...options });
 const pnpm = (...args) => run(process.execPath, [process.env.npm_execpath, ...args]);
+const packing = ['--recursive', '--filter', './packages/*', '--config.ignore-scripts=true', 'pack'];
 
 try {
   const tarballs = new Map();
+  const checks = [];
+  pnpm(...packing, '--pack-destination', folder);
   for (const name of readdirSync('packages')) {
     const manifest = JSON.parse(readFileSync(`packages/${name}/package.json`, 'utf8'));
     const { name: published, bin } = manifest;
     if (manifest.private) continue;
     checkOrigin(manifest, `packages/${name}`);
-    pnpm('--filter', published, 'pack', '--pack-destination', folder);
     const tarball = join(folder, `${published.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`);
     tarballs.set(published, tarball);
     const files = run('tar', ['-tzf', tarball]).split('\n').filter(Boolean);
@@ -46,15 +49,14 @@ try {
     const stray = files.find((file) => !/^package\/dist\/|^package\/(?:package\.json|README\.md|LICENSE)$/.test(file));
     if (stray) throw new Error(`${published}: ${stray} has no business in the tarball`);
     checkSize(published, tarball);
-    run('pnpm', ['exec', 'publint', '--strict', tarball], { stdio: 'inherit' });
+    checks.push(['publint', '--strict', tarball]);
     // A command line tool has no types and nothing to import.
     // Like their drivers, these export the same names by name and on the default export, so that both forms of import work.
     const isDriver = ['@rds-iam/pg', '@rds-iam/mysql2'].includes(published);
     const ignored = isDriver ? ['--ignore-rules', 'missing-export-equals'] : [];
-    if (!bin) run('pnpm', ['exec', 'attw', '--profile', 'strict', tarball, ...ignored], { stdio: 'inherit' });
+    if (!bin) checks.push(['attw', '--profile', 'strict', tarball, ...ignored]);
   }
-  checkInstalled(tarballs);
-  checkTool(tarballs);
+  await Promise.all([takeTurns(checks, 2), checkInstalled(tarballs), checkTool(tarballs)]);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -79,16 +81,37 @@ function checkSize(name, tarball) {
   }
 }
 
+/** Runs programs of the workspace, a number of them at a time. */
+async function takeTurns(commands, atATime) {
+  const left = [...commands];
+  const work = async () => {
+    for (let next = left.shift(); next; next = left.shift()) {
+      const [program, ...args] = next;
+      process.stdout.write(await output(join('node_modules/.bin', program), args));
+    }
+  };
+  await Promise.all(Array.from({ length: atATime }, work));
+}
+
+async function output(command, args, options = {}) {
+  try {
+    return (await promisify(execFile)(command, args, options)).stdout;
+  } catch (error) {
+    process.stderr.write(`${error.stdout}${error.stderr}`);
+    throw error;
+  }
+}
+
 /** Installs the pg package with npm in an empty project, loads it in both formats, and measures what it adds. */
-function checkInstalled(tarballs) {
+async function checkInstalled(tarballs) {
   const project = join(folder, 'project');
   const install = (...what) =>
-    run('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', project, ...what]);
+    output('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', project, ...what]);
   execFileSync('mkdir', [project]);
   writeFileSync(join(project, 'package.json'), '{"name":"project","private":true}');
-  install('pg', '@aws-sdk/rds-signer');
+  await install('pg', '@aws-sdk/rds-signer');
   const before = weigh(join(project, 'node_modules'));
-  install(...['core', 'wire', 'pg'].map((name) => tarballs.get(`@rds-iam/${name}`)));
+  await install(...['core', 'wire', 'pg'].map((name) => tarballs.get(`@rds-iam/${name}`)));
   const addedKb = Math.round((weigh(join(project, 'node_modules')) - before) / 1024);
   const show = 'if (typeof Pool !== "function") throw new Error("no Pool")';
   run(process.execPath, ['--input-type=module', '-e', `import { Pool } from "@rds-iam/pg"; ${show}`], { cwd: project });
@@ -100,14 +123,14 @@ function checkInstalled(tarballs) {
 }
 
 /** Installs the command line tool with npm in an empty project, and runs it like npx does. */
-function checkTool(tarballs) {
+async function checkTool(tarballs) {
   const project = join(folder, 'tool');
   execFileSync('mkdir', [project]);
   writeFileSync(join(project, 'package.json'), '{"name":"tool","private":true}');
   const ours = ['core', 'wire', 'emulator', 'pg', 'mysql2', 'proxy'].map((name) => `@rds-iam/${name}`);
   const needed = [...ours, 'rds-iam'].map((name) => tarballs.get(name));
-  run('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', project, ...needed]);
-  const npx = (...args) => run('npx', ['--no-install', 'rds-iam', ...args], { cwd: project, env });
+  await output('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', project, ...needed]);
+  const npx = (...args) => output('npx', ['--no-install', 'rds-iam', ...args], { cwd: project, env });
   // Without pnpm's settings, which npm warns about.
   const inherited = Object.entries(process.env).filter(([name]) => !/^npm_config_/i.test(name));
   const keys = {
@@ -117,26 +140,17 @@ function checkTool(tarballs) {
   };
   const env = { ...Object.fromEntries(inherited), ...keys };
   const hostname = 'mydb.abc123.eu-west-1.rds.amazonaws.com';
-  const token = npx('token', `postgres://app@${hostname}`);
+  const token = await npx('token', `postgres://app@${hostname}`);
   if (!token.startsWith(`${hostname}:5432/?Action=connect`)) throw new Error('npx rds-iam token prints no token');
-  const ran = npx('exec', `postgres://app@${hostname}`, '--', process.execPath, '-p', 'process.env.PGHOST');
+  const ran = await npx('exec', `postgres://app@${hostname}`, '--', process.execPath, '-p', 'process.env.PGHOST');
   if (ran.trim() !== hostname) throw new Error('npx rds-iam exec does not run a program');
-  if (npx('--help') !== npx('help')) throw new Error('npx rds-iam --help is not what the parser says');
-  if (!npx('emulate', '--help').includes('--listen-port')) throw new Error('npx rds-iam emulate has no help');
+  if ((await npx('--help')) !== (await npx('help'))) throw new Error('npx rds-iam --help is not what the parser says');
+  if (!(await npx('emulate', '--help')).includes('--listen-port')) throw new Error('npx rds-iam emulate has no help');
   // The doctor loads further packages for its checks; nothing listens on that port.
-  const examined = exitCodeOf(() =>
-    npx('doctor', '--timeout', '20', 'postgres://app@127.0.0.1:9', '--region', 'eu-west-1'),
-  );
-  if (examined !== 1) throw new Error(`npx rds-iam doctor ends with ${examined}`);
-}
-
-function exitCodeOf(runs) {
-  try {
-    runs();
-    return 0;
-  } catch (error) {
-    return error.status;
-  }
+  const doctor = ['--no-install', 'rds-iam', 'doctor', '--timeout', '20', '--region', 'eu-west-1'];
+  const examined = promisify(execFile)('npx', [...doctor, 'postgres://app@127.0.0.1:9'], { cwd: project, env });
+  const { code } = await examined.catch((error) => error);
+  if (code !== 1) throw new Error(`npx rds-iam doctor ends with ${code ?? 0}`);
 }
 
 function weigh(path) {
