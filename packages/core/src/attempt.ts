@@ -79,10 +79,8 @@ export async function attemptOnce<T>(
 ): Promise<Attempt<T>> {
   const { clock } = context;
   const { endpoint, signal, stopRetrying, deadline, engine } = request;
-  let progress: Progress = { phase: 'endpoint', startedAt: clock.now(), ...(ticket !== undefined && { ticket }) };
-  const reach = (further: Partial<Progress>) => {
-    progress = { ...progress, ...further };
-  };
+  const progress: Progress = { phase: 'endpoint', startedAt: clock.now(), ...(ticket !== undefined && { ticket }) };
+  const reach = (further: Partial<Progress>) => void Object.assign(progress, further);
   try {
     signal?.throwIfAborted();
     const preparing = prepare(context, request, reach);

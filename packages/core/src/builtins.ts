@@ -15,8 +15,8 @@ export const connectTls = (options: tls.ConnectionOptions): tls.TLSSocket =>
 export const connectSocket = (options: net.NetConnectOpts): net.Socket =>
   process.getBuiltinModule('node:net').connect(options);
 
-export const once = (emitter: EventEmitter, name: string, options: { signal: AbortSignal }): Promise<unknown> =>
-  process.getBuiltinModule('node:events').once(emitter, name, options);
+export const once = (emitter: EventEmitter, name: string): Promise<unknown> =>
+  process.getBuiltinModule('node:events').once(emitter, name);
 
 export const checkServerIdentity: typeof tls.checkServerIdentity = (hostname, certificate) =>
   process.getBuiltinModule('node:tls').checkServerIdentity(hostname, certificate);

@@ -3,7 +3,7 @@ import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { abortable } from './abortable.js';
 import { connectSocket, connectTls, isIP, once } from './builtins.js';
-import { dialFor, isStream } from './dial.js';
+import { type Dial, dialFor, isStream } from './dial.js';
 import type { Login } from './login.js';
 
 // One login for a driver that leaves dialing, TLS and the login to us and is given the resulting stream.
@@ -33,7 +33,8 @@ export async function dialedLogin<T>(
   open: (raw: Duplex, startTls: (alpn?: string) => Promise<StartedTls>) => Promise<T>,
 ): Promise<T> {
   const { signal, reached } = login;
-  const raw = await inTime(() => dialAsOption(login, dial), signal);
+  const dialed = dialAsOption(login, dial);
+  const raw = dialed instanceof Promise ? await inTime(dialed, signal) : dialed;
   let socket = raw;
   const close = () => {
     socket.destroy();
@@ -47,9 +48,10 @@ export async function dialedLogin<T>(
     signal.throwIfAborted();
     const opening = open(raw, async (alpn) => {
       reached('tls');
-      const started = await handshake(raw, login, alpn);
-      reached('login');
+      const started = startTls(raw, login, alpn);
       socket = started.socket;
+      await once(socket, 'secureConnect');
+      reached('login');
       return started;
     });
     return await abortable(opening, signal);
@@ -63,17 +65,20 @@ export async function dialedLogin<T>(
 }
 
 /** Dials the address in the option `dial`, or else the endpoint. In either case TLS verifies the endpoint's identity. */
-async function dialAsOption(login: Login, dial: MakeSocket): Promise<Duplex> {
-  const { dial: option, hostname, port } = login;
-  const to = option === undefined ? undefined : await dialFor(option, { hostname, port });
+function dialAsOption(login: Login, dial: MakeSocket): Duplex | Promise<Duplex> {
+  return login.dial === undefined ? dial(login) : dialElsewhere(login, login.dial, dial);
+}
+
+async function dialElsewhere(login: Login, option: Dial, dial: MakeSocket): Promise<Duplex> {
+  const { hostname, port } = login;
+  const to = await dialFor(option, { hostname, port });
   if (to === undefined) return dial(login);
   if (isStream(to)) return to;
   return 'path' in to ? connectSocket({ path: to.path }) : dial({ ...login, ...to });
 }
 
-/** Dials, but waits no longer than the attempt may last: a user's function might never settle. A late stream is closed. */
-async function inTime(dial: () => Duplex | Promise<Duplex>, signal: AbortSignal): Promise<Duplex> {
-  const dialing = Promise.resolve().then(dial);
+/** Waits no longer than the attempt may last: a user's function might never settle. A late stream is closed. */
+async function inTime(dialing: Promise<Duplex>, signal: AbortSignal): Promise<Duplex> {
   try {
     return await abortable(dialing, signal);
   } catch (error) {
@@ -85,9 +90,8 @@ async function inTime(dial: () => Duplex | Promise<Duplex>, signal: AbortSignal)
   }
 }
 
-/** The TLS handshake, on a socket whose server has agreed to it. */
-async function handshake(raw: Duplex, login: Login, alpn: string | undefined): Promise<StartedTls> {
-  const { tls, identity, signal, session } = login;
+/** Begins the TLS handshake, on a socket whose server has agreed to it. */
+function startTls(raw: Duplex, { tls, identity, session }: Login, alpn: string | undefined): StartedTls {
   const resumed = session.latest;
   const socket = connectTls({
     ...tls,
@@ -98,14 +102,7 @@ async function handshake(raw: Duplex, login: Login, alpn: string | undefined): P
     ...(resumed && { session: resumed }),
   });
   socket.on('error', () => {});
-  try {
-    // If the signal closes the raw socket underneath, the TLS socket may not emit anything.
-    await once(socket, 'secureConnect', { signal });
-    return { socket, resumed };
-  } catch (error) {
-    socket.destroy();
-    throw error;
-  }
+  return { socket, resumed };
 }
 
 /** Reads the server's messages during a login, one by one as `take` finds them, and nothing beyond. */

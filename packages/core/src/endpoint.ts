@@ -71,9 +71,11 @@ export function isRdsProxy(hostname: string): boolean {
   return parseRdsHostname(hostname) !== undefined && /^(?:[\w-]+\.){1,2}proxy-[\w-]+\./.test(canonical(hostname));
 }
 
-/** An RDS endpoint's name as RDS spells it and a token must: in lower case, without a trailing dot. */
-export function rdsName(hostname: string): string | undefined {
-  return parseRdsHostname(hostname) && canonical(hostname);
+/** The name that a host name stands for without any look-up: of an RDS name, an address and `localhost`. */
+export function settledName(hostname: string): string | undefined {
+  const name = canonical(hostname);
+  if (parseRdsHostname(name)) return name;
+  return isIP(name) !== 0 || name === 'localhost' ? hostname : undefined;
 }
 
 /** Looks up the CNAME records of a name; rejects with a `code` as `node:dns` does. */
@@ -85,8 +87,9 @@ export type ResolveCname = (hostname: string) => Promise<readonly string[]>;
  * is issued to it. A name that does not lead to an RDS name is returned unchanged.
  */
 export async function followCnames(hostname: string, resolveCname: ResolveCname): Promise<string> {
+  const settled = settledName(hostname);
+  if (settled !== undefined) return settled;
   let name = canonical(hostname);
-  if (isIP(name) !== 0 || name === 'localhost') return hostname;
   const seen: string[] = [];
   while (parseRdsHostname(name) === undefined) {
     if (seen.includes(name) || seen.length === MAX_CNAMES) {

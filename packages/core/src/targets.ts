@@ -1,6 +1,6 @@
 import { BoundedMap, keyOf } from './bounded-map.js';
 import type { Clock } from './clock.js';
-import { type Endpoint, followCnames, parseRdsHostname, type ResolveCname, rdsName } from './endpoint.js';
+import { type Endpoint, followCnames, parseRdsHostname, type ResolveCname, settledName } from './endpoint.js';
 import { configError } from './errors.js';
 import { SingleFlight } from './single-flight.js';
 
@@ -14,13 +14,13 @@ export interface TargetOptions {
   readonly resolveCname: boolean;
 }
 
-/** Resolves endpoints: RDS names as they are, others by their CNAMEs, looked up once for everybody who waits. */
+/** Resolves endpoints: RDS names and addresses as they are, others by their CNAMEs, looked up once for everybody who waits. */
 export class Targets {
   readonly #options: TargetOptions;
   readonly #clock: Clock;
   readonly #resolveCname: ResolveCname;
   readonly #lookUps = new BoundedMap<SingleFlight<string>>();
-  readonly #rdsTargets = new BoundedMap<Target>();
+  readonly #settled = new BoundedMap<Target>();
 
   constructor(options: TargetOptions, clock: Clock, resolveCname: ResolveCname) {
     this.#options = options;
@@ -31,13 +31,13 @@ export class Targets {
   /** Synchronous if no look-up is needed. @throws RdsIamError `ERR_RDS_IAM_CONFIG` or `_ENDPOINT` */
   of(endpoint: Endpoint): Target | Promise<Target> {
     const key = keyOf(endpoint);
-    const known = this.#rdsTargets.get(key);
+    const known = this.#settled.get(key);
     if (known) return known;
     const { hostname } = endpoint;
-    const name = rdsName(hostname);
+    const name = settledName(hostname);
     if (name !== undefined || !this.#options.resolveCname) {
       const target = this.#target(endpoint, name ?? hostname);
-      this.#rdsTargets.set(key, target);
+      this.#settled.set(key, target);
       return target;
     }
     return this.#follow(hostname).then((followed) => this.#target(endpoint, followed));

@@ -138,7 +138,9 @@ test("every package logs in, and three keep the whole contract, except for what 
     expect(kept.length, subject).toBeGreaterThanOrEqual(WHOLE.includes(subject) ? 10 : TESTS_OF_EACH.length);
   }
   expect(named('passed').filter((name) => /^(PostgreSQL|MySQL) refuses/.test(name))).toHaveLength(3);
-  const skipped = named('skipped').concat(named('pending')).filter((name) => new RegExp(CHOSEN).test(name));
+  const skipped = named('skipped')
+    .concat(named('pending'))
+    .filter((name) => new RegExp(CHOSEN).test(name));
   expect(skipped.filter((name) => !name.endsWith('an open session lives on'))).toEqual([]);
   expect(stderr).toContain(`test/aws: postgres: ${HOSTNAME}:`);
 }, 300_000);

@@ -29,7 +29,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('projects', folders);
   const { marker, end } = makeInBackground(async () => {
     await whenBuilt(project);
-    await install(root, Object.entries(named).map(([name, definition]) => [folders[name] as string, definition]));
+    await install(
+      root,
+      Object.entries(named).map(([name, definition]) => [folders[name] as string, definition]),
+    );
   });
   project.provide('installed', marker);
   return async () => {

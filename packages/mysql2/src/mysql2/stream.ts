@@ -88,13 +88,13 @@ function dial({ hostname, port }: Login, config: ConnectionConfig, ownStream: Ma
 }
 
 function interpreterFor(config: ConnectionConfig, answers: AnswersByConfig): Interpreter {
-  // A copy as of now: older versions of mysql2 share one object in a pool, and clear `compress` in it if a server cannot do it.
-  const asked = { ...config, compress: Boolean(config.compress) };
-  const { user, database, clientFlags, charsetNumber, connectAttributes, compress } = asked;
+  const { user, database, clientFlags, charsetNumber, connectAttributes } = config;
+  // As of now: older versions of mysql2 share one object in a pool, and clear this in it if a server cannot compress.
+  const compress = Boolean(config.compress);
   const key = JSON.stringify([user, database, clientFlags, charsetNumber, connectAttributes, compress]);
   const known = answers.get(key) ?? new Map();
   answers.set(key, known);
-  return new Interpreter((over, failed) => connectUnheard(asked, over).on('error', failed), known);
+  return new Interpreter((over, failed) => connectUnheard({ ...config, compress }, over).on('error', failed), known);
 }
 
 /** Aborted when the pool is ended. A failed login then does not make `end` fail, as it would with mysql2 alone. */

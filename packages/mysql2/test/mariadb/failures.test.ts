@@ -64,7 +64,8 @@ test('a waiting caller gets a released connection even if no other can be opened
   } as never);
   const connection = await pool.getConnection();
   const waiting = pool.query('select 2 as n');
-  await once(tried.signal, 'abort');
+  // The pool may have tried already, to have an idle connection again.
+  if (!tried.signal.aborted) await once(tried.signal, 'abort');
   await connection.release();
   expect(await waiting).toEqual([{ n: 2 }]);
   await pool.end();
