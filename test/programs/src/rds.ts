@@ -76,7 +76,7 @@ export const POSTGRES: Backend = {
     await admin.query('create database shop owner app');
     await admin.end();
     const inShop = await server.connectAsSuperuser('shop');
-    await inShop.query('grant create on schema public to migrator');
+    await inShop.query('grant create on schema public to migrator; grant create on database shop to migrator');
     await inShop.end();
     return server;
   },
