@@ -85,14 +85,7 @@ export async function attemptOnce<T>(
     signal?.throwIfAborted();
     const preparing = prepare(context, request, reach);
     const { target } =
-      preparing instanceof Promise
-        ? await limited(
-            context,
-            request,
-            () => progress,
-            () => preparing,
-          )
-        : preparing;
+      preparing instanceof Promise ? await limited(context, request, progress, () => preparing) : preparing;
 
     const admission = context.admissions.to(target, engine);
     const ownTicket = ticket ?? admission.takeTicket();
@@ -106,7 +99,7 @@ export async function attemptOnce<T>(
     const connection = await limited(
       context,
       request,
-      () => progress,
+      progress,
       async (until) => {
         // The token and the TLS context from before the wait may have expired.
         const now = prepareFor(target, context, request.ssl, reach);
@@ -175,7 +168,7 @@ function prepareFor(
 function limited<T>(
   { clock }: ConnectContext,
   { endpoint, deadline, attemptTimeoutMs, signal }: Omit<Request<T>, 'discard' | 'open'>,
-  progress: () => Progress,
+  progress: Progress,
   work: (until: AbortSignal) => Promise<T>,
   discard?: (late: T) => void,
 ): Promise<T> {
@@ -183,7 +176,7 @@ function limited<T>(
   return inTime(
     {
       ...{ clock, withinMs, stop: signal, discard },
-      outOfTime: (cause) => timeoutIn(progress().phase, endpoint.hostname, withinMs, cause),
+      outOfTime: (cause) => timeoutIn(progress.phase, endpoint.hostname, withinMs, cause),
     },
     work,
   );

@@ -34,7 +34,7 @@ export async function dialedLogin<T>(
 ): Promise<T> {
   const { signal, reached } = login;
   const dialed = dialAsOption(login, dial);
-  const raw = dialed instanceof Promise ? await inTime(dialed, signal) : dialed;
+  const raw = isStream(dialed) ? dialed : await inTime(Promise.resolve(dialed), signal);
   let socket = raw;
   const close = () => {
     socket.destroy();

@@ -64,7 +64,7 @@ describe.each(drivers)('a login that does not complete, with $name:', (driver) =
 
   test('a server that hangs for longer than the deadline: an error says so, in time, and nothing stays open', async () => {
     const site = await startSite(driver);
-    const retry = { attemptTimeoutMs: 200, timeoutMs: 1_000 };
+    const retry = { attemptTimeoutMs: 600, timeoutMs: 2_500 };
     const pool = site.createPool({ max: WANTED, iam: site.iamWith({ retry }) });
     site.emulator.setFaults({ hang: 'before-authentication' });
     const startedAt = performance.now();
@@ -80,9 +80,7 @@ describe.each(drivers)('a login that does not complete, with $name:', (driver) =
     }
     await vi.waitFor(() => expect(site.emulator.stats.open).toBe(0), 10_000);
     site.emulator.setFaults({});
-    await vi.waitFor(async () => {
-      expect(await storm(pool, WANTED), 'their places in the pool are free').toEqual([]);
-    }, 20_000);
+    expect(await storm(pool, WANTED), 'their places in the pool are free').toEqual([]);
   });
 
   test('a slow network: every login succeeds at its first attempt', async () => {

@@ -25,7 +25,7 @@ const CREDENTIALS_LIFETIME_MS = HOUR;
 /** Credentials are requested again in the last five minutes of their life, when a token is due. */
 const CREDENTIALS_RENEWED_BEFORE_EXPIRY_MS = 5 * MINUTE;
 /** A login that left just the text of its token behind would exceed this. */
-const BYTES_PER_LOGIN = 800;
+const BYTES_PER_LOGIN = 400;
 
 const KEY = { accessKeyId: 'ASIASOAK', secretAccessKey: 'the secret', sessionToken: 'IQoJb3JpZ2lu/='.repeat(60) };
 const lines: string[] = [];

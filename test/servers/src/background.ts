@@ -23,7 +23,7 @@ export function makeInBackground(make: () => Promise<unknown>): InBackground {
   };
   const made = make().then(
     () => tell(''),
-    (error: unknown) => tell(error instanceof Error ? `${error.message}\n${error.stack}` : String(error)),
+    (error: unknown) => tell(error instanceof Error && error.stack ? error.stack : String(error)),
   );
   return {
     marker,
