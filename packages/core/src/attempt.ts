@@ -47,8 +47,8 @@ interface OpenedAttempt<T> extends Progress {
   readonly connection: T;
 }
 
-/** Node.js truncates a timer's delay to whole milliseconds, so a timer can fire this early. */
-const TIMER_EARLY_MS = 1;
+/** Node.js truncates both the time at which a timer starts and its delay to whole milliseconds, so it can fire this early. */
+const TIMER_EARLY_MS = 2;
 
 export interface FailedAttempt extends Progress {
   readonly error: unknown;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import '../src/connect.js';
@@ -26,6 +27,7 @@ const failureOf = (work: Promise<unknown>): Promise<RdsIamError> =>
     (error: RdsIamError) => error,
   );
 
+const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 const forever = () => new Promise<never>(() => {});
 
 describe('whatever `open` does or fails to do', () => {
@@ -101,6 +103,21 @@ describe('whatever `open` does or fails to do', () => {
     const error = await failureOf(world.runTimersUntil(iam.connect(endpoint, async () => 'in', { timeoutMs: 3_000 })));
     expect(error).toMatchObject({ code: 'ERR_RDS_IAM_CREDENTIALS', kind: 'timed-out', phase: 'credentials' });
     expect(world.time - startedAt).toBeLessThanOrEqual(3_000 + GRACE_MS);
+  });
+
+  test('an attempt that the deadline cuts short does not hide why the one before failed', async () => {
+    // Node.js takes a timer's start and its delay in whole milliseconds.
+    for (const earlyMs of [0, 1.9]) {
+      const { world, iam } = setUp({ retry: { timeoutMs: 500, baseDelayMs: 990 } });
+      world.earlyMs = earlyMs;
+      let attempts = 0;
+      const open = ({ signal }: Login) =>
+        attempts++ === 0
+          ? Promise.reject(refused)
+          : once(signal, 'abort').then(() => Promise.reject(new Error('closed')));
+      const error = await failureOf(world.runTimersUntil(iam.connect(endpoint, open)));
+      expect(error, `${earlyMs} ms early`).toMatchObject({ cause: refused, attempts: 2 });
+    }
   });
 });
 

@@ -6,6 +6,8 @@ export class World {
   time = Date.parse('2026-01-01T00:00:00Z');
   /** What `random()` returns. */
   chance = 0.5;
+  /** How much earlier than asked for a timer fires. */
+  earlyMs = 0;
   readonly signed: { hostname: string; accessKeyId: string; at: number }[] = [];
   #seed = 1;
   #timers: { at: number; callback: () => void }[] = [];
@@ -13,7 +15,7 @@ export class World {
   readonly clock: Clock = {
     now: () => this.time,
     after: (delayMs, callback) => {
-      const timer = { at: this.time + delayMs, callback };
+      const timer = { at: this.time + Math.max(0, delayMs - this.earlyMs), callback };
       this.#timers.push(timer);
       return () => {
         this.#timers = this.#timers.filter((other) => other !== timer);
