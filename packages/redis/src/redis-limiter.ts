@@ -48,7 +48,8 @@ export function redisLimiter(options: RedisLimiterOptions): ConnectionLimiter {
       waiting.add(reservation);
       try {
         await hasConnected;
-        if (isLate(reservation) || !script.isReady()) throw notAnswered(script);
+        if (!script.isReady()) throw notConnected();
+        if (isLate(reservation)) throw new Error('Redis took longer to connect than "timeoutMs"');
         const answer = await script.run(
           RESERVE_SCRIPT,
           `${keyPrefix}${hostname}:${port}`,
@@ -66,9 +67,10 @@ export function redisLimiter(options: RedisLimiterOptions): ConnectionLimiter {
   };
 }
 
-function notAnswered({ isReady }: ScriptClient): Error {
-  return new Error(isReady() ? 'Redis has not answered an earlier reservation yet' : 'Redis connection is not ready');
-}
+const notConnected = () => new Error('Redis connection is not ready');
+
+const notAnswered = ({ isReady }: ScriptClient) =>
+  isReady() ? new Error('Redis has not answered an earlier reservation yet') : notConnected();
 
 const NAMES: Readonly<Record<keyof RedisLimiterOptions, true>> = {
   client: true,
