@@ -59,4 +59,6 @@ export interface Door {
   dial(login: Login, address?: string): Duplex | Promise<Duplex>;
   /** A token for a user, for a change of user within a session. */
   getToken(username: string): Promise<string>;
+  /** Notes for the log why a session ends whose client wanted another user, or whose commands cannot be read. */
+  changeRefused(refusal: Refusal): void;
 }

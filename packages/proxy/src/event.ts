@@ -24,7 +24,7 @@ export type ProxyEvent = ClientEvent &
         readonly durationMs: number;
       }
     | {
-        /** A client was not let in. */
+        /** A client was not let in, or not as the user that it wanted to change to, which ends its session. */
         readonly type: 'refusal';
         readonly reason: RefusalReason;
         /** What the client was told, if it was still there. */

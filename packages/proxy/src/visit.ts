@@ -138,6 +138,7 @@ export class Visit {
       },
       dial: (login, address) =>
         connect({ host: address ?? login.hostname, port: login.port, noDelay: true, allowHalfOpen: true }),
+      changeRefused: (refusal) => this.#tellRefusal(refusal),
       getToken: async (username) => (await iam.getToken({ hostname, port, username }, { signal })).token,
     };
   }
@@ -192,8 +193,11 @@ export class Visit {
       return;
     }
     raw.once('close', end);
-    // Once the server has ended a session it is over, even if the client does not close its side.
-    server.once('end', () => this.#countdown.start());
+    // Once a session has ended at the server it is over, even if the client does not close its side.
+    const startCountdown = () => {
+      if (!raw.destroyed) this.#countdown.start();
+    };
+    server.once('end', startCountdown).once('close', startCountdown);
   }
 
   #tellRefusal(refusal: Refusal): void {

@@ -171,8 +171,9 @@ class MysqlLogin implements ClientLogin {
   #endCompressed({ socket }: Server, { sequence, broken }: CompressedTracker): void {
     const { stream } = this.#client;
     socket.destroy();
-    const refusal = errorPacket(refusalFor(broken ?? compressedChange(), this.#door.target));
-    stream.end(encodeFrame(sequence + 1, encodePacket(1, refusal)));
+    const refusal = refusalFor(broken ?? compressedChange(), this.#door.target);
+    this.#door.changeRefused(refusal);
+    stream.end(encodeFrame(sequence + 1, encodePacket(1, errorPacket(refusal))));
     stream.resume();
   }
 
@@ -196,7 +197,9 @@ class MysqlLogin implements ClientLogin {
       server.socket.destroy();
       if (stream.destroyed) return;
       // As in MySQL, a refused change of user ends the connection.
-      stream.end(this.#channel.frame(errorPacket(refusalFor(error, this.#door.target))));
+      const refusal = refusalFor(error, this.#door.target);
+      this.#door.changeRefused(refusal);
+      stream.end(this.#channel.frame(errorPacket(refusal)));
       stream.resume();
     }
   }

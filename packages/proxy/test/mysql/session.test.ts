@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -218,5 +219,19 @@ describe('a change of user', () => {
       await expect(connection.changeUser(change)).rejects.toMatchObject({ message: expect.stringMatching(message) });
       await until(() => site.proxy.stats.connected === 0);
     }
+    expect(site.proxy.stats.refused).toMatchObject({ password: 1, user: 1 });
+  });
+
+  test('that is refused ends the connection even if the client does not close its side', async () => {
+    const site = await startSite(stack, { authenticationTimeoutMs: 1_000 });
+    const { user, database, host = '', port = 0 } = site.config;
+    const socket = connect({ host, port, allowHalfOpen: true });
+    const destroy = socket.destroy.bind(socket);
+    onTestFinished(() => void destroy());
+    Object.assign(socket, { end: () => socket, destroy: () => socket });
+    const connection = await logIn({ ...site.config, stream: socket });
+    await expect(connection.changeUser({ user, password: 'wrong', database })).rejects.toThrow('Access denied');
+    expect(site.proxy.stats.admitted).toBe(1);
+    await until(() => site.proxy.stats.admitted === 0);
   });
 });
