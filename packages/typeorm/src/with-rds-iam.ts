@@ -9,6 +9,7 @@ interface Given extends Node {
   readonly type?: unknown;
   readonly driver?: unknown;
   readonly nativeDriver?: unknown;
+  readonly connectTimeoutMS?: unknown;
   readonly replication?: { readonly master: Node; readonly slaves: readonly Node[] };
 }
 
@@ -42,7 +43,7 @@ function driverFor(given: Given, iam: RdsIam): object {
   switch (given.type) {
     case 'postgres':
       checkNodes(given, checkPgUrl);
-      return pgDriver(iam);
+      return pgDriver(given.connectTimeoutMS === undefined ? iam : withTimeoutNamed('connectTimeoutMS', iam));
     case 'mysql':
     case 'mariadb':
       checkNodes(given, checkMysql2Url);
@@ -59,6 +60,11 @@ function driverFor(given: Given, iam: RdsIam): object {
         'must be "postgres", "mysql" or "mariadb": RDS offers IAM authentication for no other type',
       );
   }
+}
+
+/** With TypeORM's name for the driver's time-out in errors. */
+function withTimeoutNamed(timeoutOption: string, iam: RdsIam): RdsIam {
+  return { ...iam, connect: (endpoint, open, options) => iam.connect(endpoint, open, { ...options, timeoutOption }) };
 }
 
 /**
