@@ -46,7 +46,7 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     reporters: ['default', './scripts/shares-reporter.ts'],
-    globalSetup: ['./test/servers/src/vitest-setup.ts'],
+    globalSetup: ['./test/servers/src/vitest-templates.ts', './test/servers/src/vitest-setup.ts'],
     // The tests wait for servers a third of their time: three files at a time keep two cores busy.
     maxWorkers: 3,
     // A process for each file would load the drivers and frameworks two hundred times.

