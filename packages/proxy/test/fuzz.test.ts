@@ -60,7 +60,15 @@ test(`${RUNS} clients that send garbage: each is refused, none ends the process`
       stream.write = ((chunk: Buffer) => written.push(chunk) > 0) as Socket['write'];
       const client = new Client(stream);
       const login = engines[which]?.startLogin(client, {
-        ...{ target, password: 'secret', tls: undefined, requiresTls: false, says: () => {}, checkAsked: () => {} },
+        ...{
+          target,
+          password: 'secret',
+          tls: undefined,
+          requiresTls: false,
+          says: () => {},
+          checkAsked: () => {},
+          changeRefused: () => {},
+        },
         ...{ connect: reached, dial: () => stream, getToken: async () => '' },
       });
       const running = login?.run();

@@ -64,7 +64,15 @@ test(`${RUNS} clients that send garbage: each is refused, none ends the process`
       const written: Buffer[] = [];
       stream.write = ((chunk: Buffer) => written.push(chunk) > 0) as Socket['write'];
       const login = createMysql().startLogin(new Client(stream), {
-        ...{ target, password: 'secret', tls: undefined, requiresTls: false, says: () => {}, checkAsked: () => {} },
+        ...{
+          target,
+          password: 'secret',
+          tls: undefined,
+          requiresTls: false,
+          says: () => {},
+          checkAsked: () => {},
+          changeRefused: () => {},
+        },
         ...{ connect: reached, dial: () => stream, getToken: async () => '' },
       });
       const running = login.run();
