@@ -32,7 +32,9 @@ export function redisLimiter(options: RedisLimiterOptions): ConnectionLimiter {
   const { client, fleetSize, timeoutMs, keyPrefix } = checkOptions(options);
   const script = scriptClient(client);
   // A new client gets time to connect; after that, a client that is not connected fails at once.
-  const hasConnected = connected(client, script);
+  let connecting: Promise<void> | undefined = connected(client, script).then(() => {
+    connecting = undefined;
+  });
   /** When the reservations that are waiting for Redis began, oldest first. */
   const waiting = new Set<{ readonly sinceMs: number }>();
   const isLate = ({ sinceMs }: { readonly sinceMs: number }) => performance.now() - sinceMs > timeoutMs;
@@ -47,9 +49,12 @@ export function redisLimiter(options: RedisLimiterOptions): ConnectionLimiter {
       const reservation = { sinceMs: performance.now() };
       waiting.add(reservation);
       try {
-        await hasConnected;
+        if (connecting) {
+          await connecting;
+          // Nobody waits for this reservation any more.
+          if (isLate(reservation)) throw new Error('Redis took longer to connect than "timeoutMs"');
+        }
         if (!script.isReady()) throw notConnected();
-        if (isLate(reservation)) throw new Error('Redis took longer to connect than "timeoutMs"');
         const answer = await script.run(
           RESERVE_SCRIPT,
           `${keyPrefix}${hostname}:${port}`,

@@ -37,6 +37,8 @@ export async function startCompressingRelay(
       sockets.add(socket);
       socket.on('error', () => {}).on('close', () => sockets.delete(socket));
     }
+    // A client that leaves has no 'end' to pass on, and may do so before its login is over.
+    client.once('close', () => upstream.destroy());
     relay(client, upstream).catch(() => client.destroy());
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -72,8 +74,6 @@ export async function startCompressingRelay(
       seen.sent += chunk.length;
     });
     upstream.pipe(secure).pipe(upstream);
-    // A lost client has no 'end' to pass on.
-    secure.once('close', () => upstream.destroy());
   }
 
   return {
