@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { startStack } from '@rds-iam/conformance';
 import { expect, test } from 'vitest';
-import { startMember } from './members.js';
+import { fleetOf } from './members.js';
 import { startRedisCluster } from './redis-cluster.js';
 
 const PROCESSES = 8;
@@ -24,8 +24,9 @@ test('eight processes in a storm, in which the node that has the key fails over'
   await using stack = await startStack('postgres', { onLogin: ({ outcome }) => logins.push(outcome) });
   const { emulator, config } = stack;
   const iam = { ...config.iam, retry: { ...config.iam.retry, timeoutMs: 120_000, attemptTimeoutMs: 60_000 } };
+  const startMember = await fleetOf('storm-member.mjs');
   const members = Array.from({ length: PROCESSES }, (_, index) =>
-    startMember('storm-member.mjs', {
+    startMember({
       ...config,
       iam,
       nodes: cluster.nodes,

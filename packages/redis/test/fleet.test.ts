@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { startStack } from '@rds-iam/conformance';
 import { startRedis } from '@rds-iam/test-servers';
 import { expect, test } from 'vitest';
-import { heardFrom, startMember } from './members.js';
+import { fleetOf, heardFrom } from './members.js';
 
 const PROCESSES = 4;
 const LIMIT = 20;
@@ -14,8 +14,9 @@ test('four processes share one limit, which they exceed without sharing', { time
   await using stack = await startStack('postgres');
   const { username: user, database, iam } = stack;
   const login = { host: 'localhost', port: stack.emulator.port, user, database, iam };
+  const startMember = await fleetOf('member.mjs');
   const members = Array.from({ length: PROCESSES }, (_, index) =>
-    startMember('member.mjs', {
+    startMember({
       url: redis.url,
       library: index % 2 === 0 ? 'ioredis' : 'node-redis',
       fleetSize: PROCESSES,

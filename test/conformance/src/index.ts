@@ -1,3 +1,4 @@
+export { type Bundle, bundle } from './bundle.js';
 export { type CompressingRelay, startCompressingRelay } from './compressing-relay.js';
 export {
   describeConformance,

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { bundle } from './bundle.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -35,9 +36,9 @@ export async function runProgram(
     freeze,
   }: { readonly cwd?: string; readonly preload?: readonly string[]; readonly freeze?: () => Promise<void> } = {},
 ): Promise<EndedProgram> {
-  const imports = ['tsx', ...preload].flatMap((name) => ['--import', name]);
   const code = `const config = JSON.parse(process.env.CONFIG); ${freeze ? FREEZE : ''} ${program}`;
-  const args = ['--conditions=@rds-iam/source', ...imports, '--input-type=module', '-e', code];
+  using bundled = await bundle(code, cwd);
+  const args = [...preload.flatMap((name) => ['--import', name]), bundled.path];
   const env = { ...process.env, CONFIG: JSON.stringify(config) };
   const child = spawn(process.execPath, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe', 'pipe'], timeout: 60_000 });
   child.stdio[3]?.on('data', async () => {

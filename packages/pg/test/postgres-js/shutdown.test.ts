@@ -14,7 +14,8 @@ const WITHOUT_PG = `data:text/javascript,${encodeURIComponent(`
   import { register } from 'node:module';
   register('data:text/javascript,' + encodeURIComponent(\`
     export const resolve = (specifier, context, next) => {
-      if (/^pg(?:[-/]|$)/.test(specifier)) throw new Error('there is no ' + specifier);
+      const [, name] = /(?:^|[/]node_modules[/])(pg(?:-[a-z]+)*)(?:[/]|$)/.exec(specifier) ?? [];
+      if (name) throw new Error('there is no ' + name);
       return next(specifier, context);
     };\`));`)}`;
 
