@@ -11,7 +11,8 @@ const SLOWEST = [
   /\/scenario\./,
   /\/guides\./,
   /\/throttling\./,
-  /\/(?:emulate-embedded|exec-proxy|migrations|cluster-storm|one-driver|typescript)\./,
+  /redis\/test\/(?:cluster|cluster-storm|.*-faults)\./,
+  /\/(?:emulate-embedded|exec-proxy|migrations|one-driver|typescript)\./,
   /\/examples\//,
   /\/(?:faults|handshakes|connections|login|who-may-enter)\./,
 ];

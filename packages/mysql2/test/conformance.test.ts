@@ -1,4 +1,4 @@
 import { describeConformance } from '@rds-iam/conformance';
-import { subjects } from './subjects.js';
+import { mysql2Pools } from './subjects.js';
 
-for (const subject of subjects) describeConformance(subject);
+for (const subject of mysql2Pools) describeConformance(subject);

@@ -45,7 +45,7 @@ const cluster: Subject = {
   },
 };
 
-const mariadbConnector: Subject = {
+export const mariadbConnector: Subject = {
   name: '@rds-iam/mysql2/mariadb',
   engine: 'mysql',
   createPool(options) {
@@ -62,8 +62,11 @@ const mariadbConnector: Subject = {
   },
 };
 
+/** The pools of mysql2. */
+export const mysql2Pools = [callbackForm, callbackCluster, promiseForm, cluster];
+
 /** Every pool of this package, for the suites that every package runs. */
-export const subjects = [callbackForm, callbackCluster, promiseForm, cluster, mariadbConnector];
+export const subjects = [...mysql2Pools, mariadbConnector];
 
 function optionsOf(
   { hostname, port, username, database, iam, max, password, withoutTls, tls, asUrl, socket }: SubjectOptions,

@@ -5,7 +5,7 @@ import { Pool } from '@rds-iam/pg';
 import { startRedis } from '@rds-iam/test-servers';
 import { expect, test } from 'vitest';
 import { redisLimiter } from '../src/index.js';
-import { NEWEST, opened } from './clients.js';
+import { opened, openIoredis, openNodeRedis } from './clients.js';
 
 const EACH = 10;
 const LIMIT = 40;
@@ -46,7 +46,7 @@ test.each(['postgres', 'mysql'] as const)(
     const { emulator, username: user, database } = stack;
     const iam: RdsIamOptions = { ...stack.iam, maxConnectionsPerSecond: LIMIT };
     const logins = await Promise.all(
-      NEWEST.map(async ([, open]) => {
+      [openIoredis, openNodeRedis].map(async (open) => {
         const { client } = await opened(open, redis.url);
         // Not an answer that is late on a busy machine, but whether the limit is shared.
         const limiter = redisLimiter({ client, timeoutMs: 10_000 });

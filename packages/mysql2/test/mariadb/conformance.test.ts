@@ -1,0 +1,4 @@
+import { describeConformance } from '@rds-iam/conformance';
+import { mariadbConnector } from '../subjects.js';
+
+describeConformance(mariadbConnector);

@@ -1,0 +1,4 @@
+import { openNodeRedis } from './clients.js';
+import { describeFaults } from './faults.js';
+
+describeFaults(openNodeRedis);
