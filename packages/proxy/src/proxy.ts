@@ -26,7 +26,7 @@ export interface ProxyStats {
   readonly admitted: number;
   /** Clients that were logged in. */
   readonly logins: number;
-  /** Clients that were not let in, by reason. */
+  /** Logins and changes of user that were refused, by reason. */
   readonly refused: Readonly<Record<RefusalReason, number>>;
 }
 

@@ -27,7 +27,7 @@ export function createMetrics(now: () => { readonly connected: number; readonly 
     ...{ labelNames: ['endpoint', 'username'] as const, registers: [...registers] },
   });
   const refusals = new Counter({
-    ...{ name: 'rds_iam_proxy_refusals_total', help: 'Clients that were not let in, by reason.' },
+    ...{ name: 'rds_iam_proxy_refusals_total', help: 'Logins and changes of user that were refused, by reason.' },
     // Not by user: a refused client may have made up the name.
     ...{ labelNames: ['endpoint', 'reason', 'code'] as const, registers: [...registers] },
   });
