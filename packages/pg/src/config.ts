@@ -37,15 +37,18 @@ export interface CheckedForIam<Config> {
 export function checkConfig<Config extends pg.ClientConfig>(
   given: string | (Config & { readonly iam?: RdsIamOptions | RdsIam }) | undefined,
 ): Checked<Config> {
-  const { iam: iamOption, ...plain } = (
-    typeof given === 'string' ? { connectionString: given } : (given ?? {})
-  ) as Config & {
+  const whole = (typeof given === 'string' ? { connectionString: given } : (given ?? {})) as Config & {
     readonly iam?: RdsIamOptions | RdsIam;
   };
+  const { iam: iamOption, ...plain } = whole;
+  // pg's pool makes it non-enumerable in its options, so a copy loses it.
+  const { password } = whole;
   const iam = rdsIamOf(iamOption);
-  if (!iam.enabled) return { iam: undefined, config: plain as unknown as Config };
+  if (!iam.enabled) {
+    return { iam: undefined, config: { ...plain, ...(password !== undefined && { password }) } as unknown as Config };
+  }
 
-  const { connectionString, password, ...fields } = plain as pg.ClientConfig;
+  const { connectionString, password: _, ...fields } = plain as pg.ClientConfig;
   const config: pg.ClientConfig & { readonly sslnegotiation?: string | undefined } = {
     ...fields,
     ...(connectionString !== undefined && fromUrl(connectionString, fields.ssl)),

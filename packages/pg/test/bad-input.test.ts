@@ -96,6 +96,16 @@ describe('a configuration that cannot be right is refused at once, by name and w
   });
 });
 
+test("a password that pg hides, as in a pool's options, is refused with IAM and used without it", () => {
+  const off = { iam: { enabled: false } };
+  const { options } = new Pool({ ...good, ...off, password: 'hunter2' }) as unknown as { options: object };
+  expect(Object.keys(options)).not.toContain('password');
+  expect(() => new Pool(Object.assign(options, { iam }))).toThrow(/"password" cannot be used with IAM/);
+  for (const again of [new Pool(Object.assign(options, off)), new Client(Object.assign(options, off))]) {
+    expect('options' in again ? again.options : again).toMatchObject({ password: 'hunter2' });
+  }
+});
+
 describe('a login that cannot succeed', () => {
   let stack: Stack;
   beforeAll(async () => {
