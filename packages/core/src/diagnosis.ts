@@ -30,10 +30,12 @@ export function diagnose(failure: Failure, circumstances: Circumstances, cause: 
   const where = circumstances.dialed === hostname ? hostname : `${hostname} (${circumstances.dialed})`;
   const { attempts, elapsedMs, evidence } = failure;
   const { bound } = circumstances;
-  const within = bound ? `, all that "${bound.option}" allows` : '';
-  const tried = attempts === 1 ? '' : ` after ${attempts} attempts in ${Math.round(elapsedMs)} ms${within}`;
+  const spent = `${Math.round(elapsedMs)} ms${bound ? `, all that "${bound.option}" allows` : ''}`;
+  const tried = attempts === 1 ? '' : ` after ${attempts} attempts in ${spent}`;
+  // The attempt may have had only what waiting for its turn had left of the time.
+  const over = attempts === 1 && bound ? ` (after ${spent})` : '';
   const lines = [
-    `${WHAT[failure.code]} ${where}:${port} as "${username}"${tried}: ${evidence}${attempts === 1 ? within : ''}`,
+    `${WHAT[failure.code]} ${where}:${port} as "${username}"${tried}: ${evidence}${over}`,
     ...likelyCauses(failure, circumstances).map((likely, index) => `  ${index + 1}. ${likely}`),
   ];
   return new RdsIamError(failure.code, lines.join('\n'), {

@@ -36,6 +36,7 @@ describe('whatever `open` does or fails to do', () => {
     const startedAt = world.time;
     const error = await failureOf(world.runTimersUntil(iam.connect(endpoint, forever, { timeoutMs: 5_000 })));
     expect(error).toMatchObject({ code: 'ERR_RDS_IAM_UNREACHABLE', kind: 'timed-out' });
+    expect(error.message).toContain('no connection within 5000 ms (after 5100 ms, all that "timeoutMs" allows)');
     expect(world.time - startedAt).toBeLessThanOrEqual(5_000 + GRACE_MS);
     expect(world.pendingTimers).toBe(0);
   });
