@@ -40,15 +40,14 @@ export function checkConfig<Config extends pg.ClientConfig>(
   const whole = (typeof given === 'string' ? { connectionString: given } : (given ?? {})) as Config & {
     readonly iam?: RdsIamOptions | RdsIam;
   };
-  const { iam: iamOption, ...plain } = whole;
-  // pg's pool makes it non-enumerable in its options, so a copy loses it.
-  const { password } = whole;
+  // By name, because pg's pool makes the password non-enumerable in its options.
+  const { iam: iamOption, password, ...plain } = whole;
   const iam = rdsIamOf(iamOption);
   if (!iam.enabled) {
     return { iam: undefined, config: { ...plain, ...(password !== undefined && { password }) } as unknown as Config };
   }
 
-  const { connectionString, password: _, ...fields } = plain as pg.ClientConfig;
+  const { connectionString, ...fields } = plain as pg.ClientConfig;
   const config: pg.ClientConfig & { readonly sslnegotiation?: string | undefined } = {
     ...fields,
     ...(connectionString !== undefined && fromUrl(connectionString, fields.ssl)),

@@ -8,6 +8,7 @@ import type { Door } from '../src/engine.js';
 import { createPostgres } from '../src/postgres/postgres.js';
 import { Refusal, refusalFor } from '../src/refusal.js';
 import { message, request, startup } from './harness.js';
+import { OPEN_DOOR } from './open-door.js';
 
 /** Set `FUZZ_RUNS=1000000` for more. */
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 2_000);
@@ -60,16 +61,8 @@ test(`${RUNS} clients that send garbage: each is refused, none ends the process`
       stream.write = ((chunk: Buffer) => written.push(chunk) > 0) as Socket['write'];
       const client = new Client(stream);
       const login = engines[which]?.startLogin(client, {
-        ...{
-          target,
-          password: 'secret',
-          tls: undefined,
-          requiresTls: false,
-          says: () => {},
-          checkAsked: () => {},
-          changeRefused: () => {},
-        },
-        ...{ connect: reached, dial: () => stream, getToken: async () => '' },
+        ...OPEN_DOOR,
+        ...{ target, connect: reached, dial: () => stream },
       });
       const running = login?.run();
       for (let at = 0; at < all.length; at += piece) stream.push(all.subarray(at, at + piece));

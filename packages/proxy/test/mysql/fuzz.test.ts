@@ -21,6 +21,7 @@ import { isKill, withServerId } from '../../src/mysql/kill.js';
 import { createMysql } from '../../src/mysql/mysql.js';
 import { ThreadIds } from '../../src/mysql/thread-ids.js';
 import { Refusal, refusalFor } from '../../src/refusal.js';
+import { OPEN_DOOR } from '../open-door.js';
 
 /** Set `FUZZ_RUNS=1000000` for more. */
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 500);
@@ -64,16 +65,8 @@ test(`${RUNS} clients that send garbage: each is refused, none ends the process`
       const written: Buffer[] = [];
       stream.write = ((chunk: Buffer) => written.push(chunk) > 0) as Socket['write'];
       const login = createMysql().startLogin(new Client(stream), {
-        ...{
-          target,
-          password: 'secret',
-          tls: undefined,
-          requiresTls: false,
-          says: () => {},
-          checkAsked: () => {},
-          changeRefused: () => {},
-        },
-        ...{ connect: reached, dial: () => stream, getToken: async () => '' },
+        ...OPEN_DOOR,
+        ...{ target, connect: reached, dial: () => stream },
       });
       const running = login.run();
       while (written.length === 0) await Promise.resolve();
